@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The text of /proc/PID/stat, /proc/PID/limits and /proc/PID/environ as facts (proc(5)). No file is
+ * opened here: bytes in, values out, so that it can be fuzzed.
+ */
+#ifndef FOSTER_BASE_PROCSTAT_H
+#define FOSTER_BASE_PROCSTAT_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { PROCSTAT_COMM_MAX = 64 };
+
+/** What /proc/PID/stat says of a process. */
+struct procstat {
+    pid_t pid;
+    char comm[PROCSTAT_COMM_MAX]; /**< the name, without its parentheses; may hold any byte but NUL */
+    char state;                   /**< R S D Z T t X I … */
+    pid_t ppid;
+    pid_t pgrp;
+    pid_t session;
+    unsigned n_threads;
+    uint64_t start_ticks; /**< clock ticks after boot, field 22 */
+};
+
+/** Reads the LEN bytes of /proc/PID/stat at TEXT. The name may contain spaces and parentheses: it ends
+ *  at the last ')'. False when the text is not of that form. */
+bool procstat_parse(const char *text, size_t len, struct procstat *ret) MUST_CHECK NONNULL();
+
+/** The soft limit of the line "Max file locks" in the LEN bytes of /proc/PID/limits; UINT64_MAX for
+ *  "unlimited". False when there is no such line. */
+bool procstat_parse_locks(const char *text, size_t len, uint64_t *ret) MUST_CHECK NONNULL();
+
+/** The value of variable NAME in the LEN bytes of /proc/PID/environ (NUL-separated), copied to BUF of
+ *  SIZE bytes. False when it is not there or too long. */
+bool procstat_parse_env(const char *text, size_t len, const char *name, char *buf, size_t size) MUST_CHECK NONNULL();
+
+/** Reads whitespace-separated process ids, as /proc/PID/task/TID/children holds them, from the LEN
+ *  bytes at TEXT into PIDS of MAX elements. Returns how many there are (may exceed MAX: the rest was
+ *  not stored), or -1 when the text is not of that form. */
+ptrdiff_t procstat_parse_pids(const char *text, size_t len, pid_t *pids, size_t max) MUST_CHECK NONNULL(1);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The configuration as plain data: what the file means, after merging, extending and expanding. All
+ * pointers point into the arena of the set, which is constant once loaded and freed as a whole.
+ * Times are milliseconds.
+ */
+#ifndef FOSTER_CORE_SPEC_H
+#define FOSTER_CORE_SPEC_H
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/diag.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SPEC_NAME_MAX = 64, SPEC_SERVICES_MAX = 4096, SPEC_UNITS_MAX = 16384, SPEC_SCALE_MAX = 10000 };
+
+/** How a service runs and how its end of start-up is known; see foster.yaml(5). */
+enum spec_type { SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT, SPEC_TYPE_N };
+
+enum spec_restart_policy {
+    SPEC_RESTART_NO,
+    SPEC_RESTART_ON_FAILURE,
+    SPEC_RESTART_ALWAYS,
+    SPEC_RESTART_UNLESS_STOPPED,
+    SPEC_RESTART_N
+};
+
+enum spec_kill_mode { SPEC_KILL_MIXED, SPEC_KILL_TREE, SPEC_KILL_MAIN, SPEC_KILL_N };
+
+/** What left-over members get when the main process has ended and none of them is followed. */
+enum spec_orphans { SPEC_ORPHANS_KILL, SPEC_ORPHANS_ADOPT, SPEC_ORPHANS_IGNORE, SPEC_ORPHANS_N };
+
+enum spec_end_action { SPEC_END_IGNORE, SPEC_END_SHUTDOWN, SPEC_END_N };
+
+enum spec_log_driver { SPEC_LOG_STDOUT, SPEC_LOG_INHERIT, SPEC_LOG_NONE, SPEC_LOG_N };
+
+/** What a dependency must have reached before its dependent starts. */
+enum spec_condition {
+    SPEC_COND_STARTED,      /**< its program runs (or has run) */
+    SPEC_COND_READY,        /**< it is ready */
+    SPEC_COND_COMPLETED_OK, /**< it has ended for good, successfully */
+    SPEC_COND_COMPLETED,    /**< it has ended for good, somehow */
+    SPEC_COND_N
+};
+
+/** One dependency of a service. */
+struct spec_dep {
+    const char *service; /**< name of the service, without instance number */
+    enum spec_condition condition;
+    bool required; /**< false: order only; a failed or missing dependency does not matter */
+    struct diag_pos pos;
+};
+
+/** One variable. */
+struct spec_env {
+    const char *name;
+    const char *value; /**< NULL: pass the daemon's own value on, if it has one */
+};
+
+/** One step of a stop: a signal, then how long to wait for the end before the next step. */
+struct spec_stop_step {
+    int signal;
+    int64_t wait_ms; /**< -1: what is left of the grace period */
+};
+
+/** A restart policy. */
+struct spec_restart {
+    enum spec_restart_policy policy;
+    int64_t delay_ms;
+    double factor;
+    int64_t max_delay_ms;
+    double jitter;          /**< 0..1, share of the delay by which it varies either way */
+    int64_t max_attempts;   /**< 0: endless */
+    int64_t reset_after_ms; /**< ready (running, for what is never ready) that long resets delay and count */
+};
+
+/** The set of exit statuses: codes 0..255 and signals. */
+struct spec_exits {
+    uint64_t codes[4];   /**< bit c of the 256: exit code c */
+    uint64_t signals[2]; /**< bit s: killed by signal s */
+};
+
+/** A name and a value. */
+struct spec_label {
+    const char *name;
+    const char *value;
+};
+
+/** One service as configured. */
+struct spec {
+    const char *name;
+    struct diag_pos pos; /**< of its name in the file */
+    bool enabled;        /**< no profiles, or one of them selected */
+
+    char **entrypoint; /**< NULL-terminated, or NULL */
+    size_t n_entrypoint;
+    char **command; /**< NULL-terminated */
+    size_t n_command;
+    enum spec_type type;
+
+    struct spec_env *environment; /**< env_file and environment merged, sorted by name */
+    size_t n_environment;
+    bool clear_env;
+    char **clear_env_keep; /**< names to keep when clear_env; NULL-terminated, or NULL */
+    const char *working_dir; /**< NULL: the daemon's */
+    int umask;               /**< -1: inherit */
+
+    struct spec_dep *depends_on;
+    size_t n_depends_on;
+    int64_t start_timeout_ms; /**< 0: no limit (default for a oneshot) */
+
+    struct spec_restart restart;
+    struct spec_exits success_exit_codes;
+    struct spec_exits no_restart_exit_codes;
+    bool essential;
+    enum spec_end_action on_success;
+    enum spec_end_action on_failure;
+
+    struct spec_stop_step *stop_signal; /**< at least one step */
+    size_t n_stop_signal;
+    int64_t stop_grace_period_ms; /**< then SIGKILL; 0: at once */
+    enum spec_kill_mode kill_mode;
+    enum spec_orphans orphans;
+    const char *pid_file; /**< NULL: none */
+
+    int64_t scale;
+    char **profiles; /**< NULL-terminated, or NULL */
+    bool autostart;
+    struct spec_label *labels;
+    size_t n_labels;
+    enum spec_log_driver log_driver;
+};
+
+/** When the daemon ends by itself. */
+enum spec_exit_when { SPEC_EXIT_IDLE, SPEC_EXIT_ESSENTIAL, SPEC_EXIT_NEVER, SPEC_EXIT_N };
+
+/** The `supervisor:` section. */
+struct spec_supervisor {
+    enum spec_exit_when exit_when;
+    int64_t stop_timeout_ms; /**< budget for stopping everything; 0: the services' own */
+    enum log_level log_level;
+    enum log_format log_format;
+    bool log_level_set;  /**< the file names it (the command line wins over it) */
+    bool log_format_set;
+    bool subreaper;
+    const char *state_dir; /**< NULL: no state is kept on disk */
+};
+
+/** A whole configuration: one generation. */
+struct spec_set {
+    struct arena arena; /**< owns everything below */
+    const char *name;   /**< project name; never NULL ("foster" when the file names none) */
+    struct spec *services; /**< in the order of the file */
+    size_t n_services;
+    struct spec_supervisor supervisor;
+};
+
+/** The service called NAME, or NULL. */
+const struct spec *spec_find(const struct spec_set *set, const char *name) NONNULL();
+
+/** Whether the wait status WSTATUS (wait(2)) is in EXITS. */
+bool spec_exits_has(const struct spec_exits *exits, int wstatus) NONNULL();
+
+/** Adds exit code CODE (0..255), or signal SIG (1..127), to EXITS. */
+void spec_exits_add_code(struct spec_exits *exits, int code) NONNULL();
+void spec_exits_add_signal(struct spec_exits *exits, int sig) NONNULL();
+
+/** The words of the file for each value ("on-failure"); static. */
+const char *spec_type_name(enum spec_type v);
+const char *spec_restart_policy_name(enum spec_restart_policy v);
+const char *spec_kill_mode_name(enum spec_kill_mode v);
+const char *spec_orphans_name(enum spec_orphans v);
+const char *spec_end_action_name(enum spec_end_action v);
+const char *spec_log_driver_name(enum spec_log_driver v);
+const char *spec_condition_name(enum spec_condition v);
+const char *spec_exit_when_name(enum spec_exit_when v);
+
+/** Fills S with the default of every key; the name and command stay empty. The stop_signal default is
+ *  static storage. */
+void spec_defaults(struct spec *s) NONNULL();
+
+/** Fills S with the default of every key of `supervisor:`. */
+void spec_supervisor_defaults(struct spec_supervisor *s) NONNULL();
+
+/** Whether A and B describe the same service: every key, but not places in files. For reload and for
+ *  the check that --print-config reads back. */
+bool spec_equal(const struct spec *a, const struct spec *b) NONNULL();
+
+/** As spec_equal(), for a whole configuration. */
+bool spec_set_equal(const struct spec_set *a, const struct spec_set *b) NONNULL();
+
+/** Frees SET and all of its arena; NULL is fine. */
+void spec_set_free(struct spec_set *set);
+
+#endif

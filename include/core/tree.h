@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * YAML bytes as a tree of nodes with places: aliases and merge keys resolved, duplicate keys, tags,
+ * second documents, and everything that could make a file explode refused. The only user of libyaml.
+ */
+#ifndef FOSTER_CORE_TREE_H
+#define FOSTER_CORE_TREE_H
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "core/diag.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    TREE_BYTES_MAX = 1 << 20, /**< a longer file is refused */
+    TREE_NODES_MAX = 65536,   /**< after expansion of aliases */
+    TREE_DEPTH_MAX = 32,
+    TREE_KEY_MAX = 256,
+};
+
+enum tree_kind { TREE_SCALAR, TREE_SEQUENCE, TREE_MAPPING };
+
+/** One `key: value` of a mapping. */
+struct tree_pair {
+    const char *key;
+    struct diag_pos key_pos;
+    struct tree_node *value;
+    bool merged; /**< came in by a `<<` merge, not written in this mapping */
+};
+
+/** One node. Aliased nodes are copied, so every node has one parent and may be changed. */
+struct tree_node {
+    enum tree_kind kind;
+    struct diag_pos pos;
+    const char *text; /**< scalar: its text, free of NUL bytes */
+    bool plain;       /**< scalar: neither quoted nor a block, so null, numbers and booleans are meant */
+    bool null;        /**< scalar: plain and empty, ~, null, Null or NULL */
+    struct tree_node **items; /**< sequence */
+    struct tree_pair *pairs;  /**< mapping, in the order of the file; merged pairs last */
+    size_t n;                 /**< items or pairs */
+};
+
+/** Reads the LEN bytes at TEXT, called FILE in messages, into a tree in A. Problems go to D. Returns
+ *  the root, or NULL when there was any error (no partial tree). An empty file gives an empty mapping. */
+struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *file, const char *text, size_t len)
+    MUST_CHECK NONNULL();
+
+/** The value of KEY in the mapping NODE, or NULL. */
+struct tree_node *tree_get(const struct tree_node *node, const char *key) NONNULL();
+
+/** Looks up a variable for tree_expand(); NULL when it is not set. */
+typedef const char *tree_getenv_fn(const char *name, void *data);
+
+/** Expands ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:?message}, ${VAR?message}, ${VAR:+text},
+ *  ${VAR+text}, $VAR and $$ in every scalar value below NODE (not in keys), as Compose does. Variables
+ *  come from GETENV_FN. An unset one without a default is an error at the scalar's place. */
+void tree_expand(struct arena *a, struct diag_list *d, struct tree_node *node, tree_getenv_fn *getenv_fn, void *data)
+    NONNULL(1, 2, 3, 4);
+
+/** Lays OVER onto BASE (both mappings, in one arena) and returns the result: maps merge, everything
+ *  else is replaced by OVER's. NULL only without memory (an error is in D). */
+struct tree_node *tree_merge(struct arena *a, struct diag_list *d, struct tree_node *base, struct tree_node *over)
+    MUST_CHECK NONNULL();
+
+#endif
