@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The supervisor's mind: the set of units, what is wanted of each, and what has to be done next. Pure:
+ * events and the time go in, effects come out in a queue; nothing is looked up, waited for or logged.
+ *
+ * How to use it, in this order, for ever: super_post() an event; take effects with super_next_effect()
+ * and carry each out in order until there is none; post what came of them as new events. The time of an
+ * event never goes back (CLOCK_MONOTONIC in milliseconds).
+ *
+ * A unit is one instance of a service. Each start of a unit is a run with a number of its own; an event
+ * that speaks of a run which is no longer the unit's present one is dropped, so a late report of an
+ * earlier life can do no harm. Outside reports are gossip, our own tables are law.
+ *
+ * What the executor of effects promises: it answers every SPAWN with exactly one SPAWN_FAILED, or with
+ * SPAWNED and then exactly one of EXEC_OK and EXEC_FAILED, and (after SPAWNED) exactly one MAIN_EXITED, which
+ * comes after EXEC_OK or EXEC_FAILED; it posts MEMBERS_GONE whenever the last member of a unit has been
+ * reaped while no main process lives.
+ */
+#ifndef FOSTER_CORE_SUPER_H
+#define FOSTER_CORE_SUPER_H
+
+#ifdef EV_H_
+#error "the core knows no event loop"
+#endif
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "core/attrib.h"
+#include "core/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** The states of a unit (fosterctl and the log show these words). */
+enum unit_state {
+    UNIT_STOPPED,  /**< not wanted, nothing runs */
+    UNIT_WAITING,  /**< wanted; a dependency is not there yet */
+    UNIT_STARTING, /**< being spawned; exec not confirmed */
+    UNIT_RUNNING,  /**< its program runs but is not ready yet */
+    UNIT_READY,    /**< ready */
+    UNIT_STOPPING, /**< being stopped, or its left-overs are being cleared */
+    UNIT_BACKOFF,  /**< ended; will be started again when its delay is over */
+    UNIT_DONE,     /**< ended for good, successfully */
+    UNIT_FAILED,   /**< ended for good, not successfully, or could not be started */
+    UNIT_SKIPPED,  /**< not selected by a profile */
+    UNIT_STATE_N
+};
+
+/** What happened. */
+enum event_kind {
+    EVENT_START,        /**< unit: somebody wants it up (its required dependencies too) */
+    EVENT_STOP,         /**< unit: somebody wants it down (its dependents first) */
+    EVENT_RESTART,      /**< unit: stop if it runs, then start */
+    EVENT_SPAWNED,      /**< run, pid: the process exists */
+    EVENT_SPAWN_FAILED, /**< run, errnum, text: no process came into being (fork, pipe …) */
+    EVENT_EXEC_OK,      /**< run: its program runs */
+    EVENT_EXEC_FAILED,  /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
+    EVENT_MAIN_EXITED,  /**< run, pid, wstatus, left, n_left, pid_file_pid */
+    EVENT_MAIN_STOPPED, /**< run, pid, wstatus: stopped by a signal */
+    EVENT_MAIN_CONTINUED, /**< run, pid */
+    EVENT_MEMBER_EXITED,  /**< run, pid, wstatus: an adopted member was reaped; never the service's end */
+    EVENT_MEMBERS_GONE,   /**< unit: nothing of it is left alive, in any of its runs (main included) */
+    EVENT_TIMER,          /**< unit: the time of its ARM_TIMER has come; SUPER_NO_UNIT: that of the whole */
+    EVENT_SHUTDOWN,       /**< everything is to end in order; exit_code */
+    EVENT_KILL_NOW,       /**< everything is to be killed at once; implies SHUTDOWN */
+    EVENT_N
+};
+
+/** "No unit": what concerns the daemon as a whole. */
+enum { SUPER_NO_UNIT = (unsigned)-1 >> 1 };
+
+/** One event. Only the members named beside its kind are read. */
+struct event {
+    enum event_kind kind;
+    unsigned unit;
+    uint64_t run;
+    pid_t pid;
+    int wstatus; /**< as wait(2) gives it */
+    int errnum;
+    const char *text;                    /**< what failed, for people; borrowed for the call */
+    const struct attrib_candidate *left; /**< live members that are our children; borrowed for the call */
+    size_t n_left;
+    pid_t pid_file_pid; /**< what the unit's pid file names, 0 for none */
+    int exit_code;
+};
+
+/** What has to be done. */
+enum effect_kind {
+    EFFECT_SPAWN,        /**< unit, run: start its program */
+    EFFECT_SIGNAL,       /**< unit, signal, scope: send it, and SIGCONT behind it; nobody there is fine */
+    EFFECT_KILL,         /**< unit, scope: SIGKILL until nothing is left (executor looks again by itself) */
+    EFFECT_SET_MAIN,     /**< run, pid: this member is the main process from now on */
+    EFFECT_CLOSE_RUN,    /**< run: super has left this run */
+    EFFECT_ARM_TIMER,    /**< unit, at_ms: post EVENT_TIMER then; replaces the unit's earlier timer */
+    EFFECT_CANCEL_TIMER, /**< unit */
+    EFFECT_REPORT,       /**< level, unit, event, pid, run, code, text: tell people; see struct log_about */
+    EFFECT_STATE,        /**< unit, from, to: the state has changed */
+    EFFECT_EXIT,         /**< exit_code: everything is over; the last effect ever */
+    EFFECT_N
+};
+
+/** Whom a signal is for. */
+enum effect_scope {
+    SCOPE_MAIN, /**< the main process */
+    SCOPE_REST, /**< every member but the main process, of all the unit's runs */
+    SCOPE_ALL,  /**< both */
+    SCOPE_N
+};
+
+enum { EFFECT_TEXT_MAX = 384 };
+
+/** One effect. Only the members named beside its kind are set. */
+struct effect {
+    enum effect_kind kind;
+    unsigned unit;
+    uint64_t run;
+    pid_t pid;
+    int signal;
+    enum effect_scope scope;
+    int64_t at_ms;
+    enum log_level level;
+    const char *event; /**< static: "started", "ready", "exited", "followed", "backoff", "failed" … */
+    char code_kind;    /**< as in struct log_about */
+    int code;
+    enum unit_state from;
+    enum unit_state to;
+    int exit_code;
+    char text[EFFECT_TEXT_MAX];
+};
+
+struct super;
+
+/** What the daemon knows and the core cannot. */
+struct super_params {
+    uint64_t seed; /**< for jitter */
+    bool is_init;  /**< we are PID 1 of our namespace */
+};
+
+/** A supervisor over SET (borrowed: must outlive it), nothing started. NULL with ENOMEM. */
+struct super *super_new(const struct spec_set *set, const struct super_params *params) MUST_CHECK NONNULL();
+
+/** Frees S; NULL is fine. */
+void super_free(struct super *s);
+
+/** Wants every enabled autostart unit up. Called once, before anything else is posted. */
+void super_start(struct super *s, int64_t now_ms) NONNULL();
+
+/** Takes the event E in, and appends what follows from it to the effects. Never fails: what cannot be
+ *  done for want of memory puts that unit into FAILED with a report. */
+void super_post(struct super *s, const struct event *e, int64_t now_ms) NONNULL();
+
+/** Takes the oldest effect out of the queue into *RET. False when there is none. */
+bool super_next_effect(struct super *s, struct effect *ret) NONNULL();
+
+/** One unit as others may see it. */
+struct unit_view {
+    const char *name;        /**< "web", or "web.2" where the service has more than one instance */
+    const struct spec *spec; /**< borrowed */
+    unsigned instance;       /**< counted from 1 */
+    enum unit_state state;
+    bool want_up;
+    uint64_t run;       /**< present or last run, 0: never started */
+    pid_t main_pid;     /**< 0: none */
+    int64_t since_ms;   /**< when the state was entered */
+    int64_t started_ms; /**< when the present run's program was started, 0: none */
+    uint64_t n_starts;
+    uint64_t n_restarts;  /**< restarts by policy since the start that somebody asked for */
+    int last_wstatus;     /**< of the last main process that ended */
+    bool has_last_wstatus;
+    bool start_settled;   /**< has reached ready, done or failed at least once since it was wanted */
+};
+
+/** How many units there are. */
+unsigned super_count(const struct super *s) NONNULL();
+
+/** Unit number I as it is now. */
+void super_view(const struct super *s, unsigned i, struct unit_view *ret) NONNULL();
+
+/** The number of the unit called NAME ("web.2"), or SUPER_NO_UNIT. */
+unsigned super_find(const struct super *s, const char *name) NONNULL();
+
+/** True once every unit that is wanted has settled: ready, done or failed (READY=1 to systemd). */
+bool super_is_settled(const struct super *s) NONNULL();
+
+/** True from EVENT_SHUTDOWN (or a service that ends everything) on. */
+bool super_is_shutting_down(const struct super *s) NONNULL();
+
+/** Word for a state; static. */
+const char *unit_state_name(enum unit_state v);
+
+#endif
