@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What the kernel says of processes: children lists, stat, the tag. Works without /proc as far as that
+ * is possible (the tag by prlimit(2)), and says honestly when it is not.
+ */
+#ifndef FOSTER_SYS_PROCFS_H
+#define FOSTER_SYS_PROCFS_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/procstat.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** A growing list of process ids. Zero-initialised is empty. */
+struct pidlist {
+    pid_t *pids; /**< owned */
+    size_t n;
+    size_t cap;
+};
+
+/** Frees what L owns. */
+void pidlist_done(struct pidlist *l) NONNULL();
+
+/** Where children lists come from. */
+enum procfs_children_source {
+    PROCFS_CHILDREN_FILE, /**< /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN) */
+    PROCFS_CHILDREN_SCAN, /**< the parent ids of all processes in /proc */
+    PROCFS_CHILDREN_NONE, /**< no /proc: live orphans cannot be seen before they die */
+};
+
+/** Finds out what works here; called once at start. Until then everything is tried each time. */
+enum procfs_children_source procfs_probe(void);
+
+/** Puts the children of PID (live and unreaped ones, of all its threads) into L, replacing what it held.
+ *  False with errno: ENOENT/ESRCH when there is no such process, ENOSYS when nothing can be known. */
+bool procfs_children(pid_t pid, struct pidlist *l) MUST_CHECK NONNULL();
+
+/** Reads /proc/PID/stat. False with errno. */
+bool procfs_stat(pid_t pid, struct procstat *ret) MUST_CHECK NONNULL();
+
+/** The soft RLIMIT_LOCKS of PID, live or zombie: prlimit(2), and where that is EPERM the line of
+ *  /proc/PID/limits. UINT64_MAX for infinity. False with errno. */
+bool procfs_tag(pid_t pid, uint64_t *ret) MUST_CHECK NONNULL();
+
+/** The value of variable NAME in the start environment of PID. False when it cannot be read (other uid,
+ *  zombie), is not there or is too long. */
+bool procfs_env(pid_t pid, const char *name, char *buf, size_t size) MUST_CHECK NONNULL();
+
+/** Fills L with every process id in /proc. False with errno. */
+bool procfs_all(struct pidlist *l) MUST_CHECK NONNULL();
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * From a request to a process. Everything that can fail or allocate is done before the fork; between
+ * fork and exec only child.c runs, which is async-signal-safe and reports the step that failed with
+ * its errno through a close-on-exec pipe.
+ *
+ * The process is made by clone3(2) without shared memory, with CLONE_PIDFD and CLONE_CLEAR_SIGHAND where the
+ * kernel (or its seccomp filter) allows, else by fork(2) and pidfd_open(2). EPERM counts as ENOSYS for the
+ * optional calls, since old container hosts answer unknown calls with it.
+ */
+#ifndef FOSTER_SYS_SPAWN_H
+#define FOSTER_SYS_SPAWN_H
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** The steps between fork and exec, in their order; the failed one is named in messages. */
+enum spawn_step {
+    SPAWN_STEP_SESSION,     /**< setsid */
+    SPAWN_STEP_TAG,         /**< RLIMIT_LOCKS */
+    SPAWN_STEP_UMASK,
+    SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
+    SPAWN_STEP_CLOSE,       /**< closing all others */
+    SPAWN_STEP_WORKING_DIR, /**< chdir, getcwd */
+    SPAWN_STEP_SIGNALS,     /**< dispositions and mask */
+    SPAWN_STEP_EXEC,
+    SPAWN_STEP_N
+};
+
+/** What to start. All pointers are borrowed for the call. */
+struct spawn_request {
+    char *const *argv;       /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
+                                  looked up in the PATH of envp (the system's default path without one) */
+    char *const *envp;       /**< NULL-terminated; the whole environment */
+    const char *working_dir; /**< NULL: stay */
+    int umask;               /**< -1: inherit */
+    uint64_t tag;            /**< soft and hard RLIMIT_LOCKS; 0: leave it */
+    int stdio[3];            /**< borrowed; descriptors to become 0, 1, 2; -1: /dev/null */
+};
+
+/** What came of it. */
+struct spawn_child {
+    pid_t pid;
+    int pidfd;     /**< owned by the caller; -1 where the kernel has none */
+    int status_fd; /**< owned by the caller; non-blocking; see spawn_status() */
+};
+
+/** Starts REQ. On success fills *RET (the process exists, its exec has not yet happened) and returns true.
+ *  False with *E (fork, pipe, memory …; ERR_SYS with errnum) when no process came into being. Signals: all are blocked around the fork; the
+ *  child gets default dispositions and an empty mask. */
+bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struct err *e) MUST_CHECK NONNULL();
+
+/** What the status pipe says. */
+enum spawn_verdict {
+    SPAWN_PENDING, /**< nothing yet: wait until status_fd is readable */
+    SPAWN_EXECED,  /**< end of file: the program runs (or the child was killed before exec; its exit will tell) */
+    SPAWN_FAILED,  /**< a step failed: the child is gone or going */
+};
+
+/** A failed step. */
+struct spawn_failure {
+    enum spawn_step step;
+    int errnum;
+};
+
+/** Reads STATUS_FD without blocking; *RET is set for SPAWN_FAILED only. */
+enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret) MUST_CHECK NONNULL();
+
+/** Word for a step, as the configuration names it ("working_dir"); static. */
+const char *spawn_step_name(enum spawn_step step);
+
+/** Fills BUF with what went wrong for people: "working_dir /srv/x: No such file or directory", "exec nginx: No such file or
+ *  directory (not found in PATH /usr/bin:/bin)", "exec ./run.sh: Exec format error (does it begin with #!?)". Returns BUF. */
+char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size) NONNULL();
+
+#endif

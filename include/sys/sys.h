@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Thin wrappers of the system calls that the daemon makes: one call each, no decisions, EINTR retried where
+ * that is right, close-on-exec always. They are the seam of the tests: the linker's --wrap replaces them
+ * to let any call fail with any errno.
+ *
+ * All return what the call returns: -1 with errno set on failure.
+ */
+#ifndef FOSTER_SYS_SYS_H
+#define FOSTER_SYS_SYS_H
+
+#include "base/compiler.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/** open(2) with O_CLOEXEC and O_NOCTTY added. */
+int sys_open(const char *path, int flags, mode_t mode) MUST_CHECK NONNULL();
+/** openat(2) with O_CLOEXEC and O_NOCTTY added. */
+int sys_openat(int dir_fd, const char *path, int flags, mode_t mode) MUST_CHECK NONNULL();
+/** close(2); keeps errno. A closed descriptor is gone whatever close says, so there is no result. FD -1 is fine. */
+void sys_close(int fd);
+/** Closes *FD unless it is -1, and sets it to -1; for the cleanup attribute and for owners. */
+void sys_close_fd(int *fd) NONNULL();
+ssize_t sys_read(int fd, void *buf, size_t len) MUST_CHECK NONNULL();
+ssize_t sys_write(int fd, const void *buf, size_t len) MUST_CHECK NONNULL();
+/** pipe2(2) with O_CLOEXEC and FLAGS. */
+int sys_pipe(int ret[2], int flags) MUST_CHECK NONNULL();
+/** socket(2) with SOCK_CLOEXEC and SOCK_NONBLOCK added. */
+int sys_socket(int domain, int type, int protocol) MUST_CHECK;
+ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
+    MUST_CHECK NONNULL(2);
+int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
+int sys_fcntl(int fd, int cmd, long arg) MUST_CHECK;
+int sys_mkdir(const char *path, mode_t mode) MUST_CHECK NONNULL();
+int sys_rename(const char *from, const char *to) MUST_CHECK NONNULL();
+int sys_unlink(const char *path) MUST_CHECK NONNULL();
+int sys_ftruncate(int fd, off_t len) MUST_CHECK;
+int sys_dup3(int from, int to) MUST_CHECK;
+/** opendir(3), close-on-exec as the C library does it. */
+DIR *sys_opendir(const char *path) MUST_CHECK NONNULL();
+
+/** kill(2). A pid below 2 or our own is refused with EINVAL, for no mistake of ours may hit a group, everybody, or PID 1. */
+int sys_kill(pid_t pid, int sig) MUST_CHECK;
+/** pidfd_open(2); ENOSYS before kernel 5.3. */
+int sys_pidfd_open(pid_t pid) MUST_CHECK;
+/** pidfd_send_signal(2); ENOSYS before kernel 5.1. */
+int sys_pidfd_send_signal(int pidfd, int sig) MUST_CHECK;
+/** waitid(2) with EINTR retried; *INFO is cleared before, so si_pid is 0 when nothing was found. */
+int sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options) MUST_CHECK NONNULL();
+/** wait4(2) with EINTR retried. USAGE may be NULL. */
+pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) MUST_CHECK NONNULL(2);
+/** signalfd(2) of MASK, new, non-blocking. */
+int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
+int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old) MUST_CHECK;
+int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old) MUST_CHECK;
+/** prctl(PR_SET_CHILD_SUBREAPER); since kernel 3.4. */
+int sys_set_subreaper(bool on) MUST_CHECK;
+/** prlimit(2) reading the RLIMIT RESOURCE of PID (0: ourselves). */
+int sys_prlimit_get(pid_t pid, int resource, struct rlimit *ret) MUST_CHECK NONNULL();
+int sys_prlimit_set(pid_t pid, int resource, const struct rlimit *lim) MUST_CHECK NONNULL();
+pid_t sys_getpid(void);
+uid_t sys_geteuid(void);
+/** Milliseconds of CLOCK_MONOTONIC. Never fails. */
+int64_t sys_now_ms(void);
+/** LEN random bytes, getrandom(2); falls back to the clock and pid where that is refused. Never fails. */
+void sys_random(void *buf, size_t len) NONNULL();
+
+#endif
