@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 
 /** open(2) with O_CLOEXEC and O_NOCTTY added. */
 int sys_open(const char *path, int flags, mode_t mode) MUST_CHECK NONNULL();
