@@ -38,19 +38,48 @@ ssize_t sys_write(int fd, const void *buf, size_t len) MUST_CHECK NONNULL();
 int sys_pipe(int ret[2], int flags) MUST_CHECK NONNULL();
 /** socket(2) with SOCK_CLOEXEC and SOCK_NONBLOCK added. */
 int sys_socket(int domain, int type, int protocol) MUST_CHECK;
-ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
-    MUST_CHECK NONNULL(2);
+ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                   socklen_t to_len) MUST_CHECK NONNULL(2);
 int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
 int sys_fcntl(int fd, int cmd, long arg) MUST_CHECK;
 int sys_mkdir(const char *path, mode_t mode) MUST_CHECK NONNULL();
 int sys_rename(const char *from, const char *to) MUST_CHECK NONNULL();
 int sys_unlink(const char *path) MUST_CHECK NONNULL();
 int sys_ftruncate(int fd, off_t len) MUST_CHECK;
+/** dup3(2) without close-on-exec: TO is one of 0 to 2. */
 int sys_dup3(int from, int to) MUST_CHECK;
+/** close_range(2) of FIRST to LAST; ENOSYS before kernel 5.9. */
+int sys_close_range(unsigned first, unsigned last) MUST_CHECK;
+/** getdents64(2), as the kernel has it: for the child, which must not use opendir(3). */
+ssize_t sys_getdents(int dir_fd, void *buf, size_t len) MUST_CHECK NONNULL();
+/** chdir(2). */
+int sys_chdir(const char *path) MUST_CHECK NONNULL();
+/** getcwd(2) as the kernel has it: the text may begin with "(unreachable)". The length with its NUL, or -1. */
+ssize_t sys_getcwd(char *buf, size_t size) MUST_CHECK NONNULL();
+ssize_t sys_readlink(const char *path, char *buf, size_t size) MUST_CHECK NONNULL();
 /** opendir(3), close-on-exec as the C library does it. */
 DIR *sys_opendir(const char *path) MUST_CHECK NONNULL();
 
-/** kill(2). A pid below 2 or our own is refused with EINVAL, for no mistake of ours may hit a group, everybody, or PID 1. */
+/** What this kernel, or its seccomp filter, was found to refuse; remembered so that each is tried once. */
+struct sys_kernel {
+    bool no_clone3;
+    bool no_pidfd;
+};
+/** The one of this process. */
+struct sys_kernel *sys_kernel(void);
+
+/** clone3(2) of a process that shares no memory, with SIGCHLD, CLONE_PIDFD and CLONE_CLEAR_SIGHAND. 0 in the child,
+ * which may make async-signal-safe calls only, for the C library knows nothing of it. ENOSYS, EPERM or EINVAL where it
+ * is unknown. */
+pid_t sys_clone3(int *ret_pidfd) MUST_CHECK NONNULL();
+/** fork(2). */
+pid_t sys_fork(void) MUST_CHECK;
+pid_t sys_setsid(void) MUST_CHECK;
+/** execve(2): returns only when it fails. */
+int sys_execve(const char *path, char *const argv[], char *const envp[]) MUST_CHECK NONNULL();
+
+/** kill(2). A pid below 2 or our own is refused with EINVAL, for no mistake of ours may hit a group, everybody, or
+ * PID 1. */
 int sys_kill(pid_t pid, int sig) MUST_CHECK;
 /** pidfd_open(2); ENOSYS before kernel 5.3. */
 int sys_pidfd_open(pid_t pid) MUST_CHECK;
@@ -64,6 +93,10 @@ pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) 
 int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
 int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old) MUST_CHECK;
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old) MUST_CHECK;
+/** Sets the mask that sys_sigprocmask() gave: that cannot fail. */
+void sys_restore_mask(const sigset_t *old) NONNULL();
+/** Sets the disposition of SIG to the default, also of those that the C library keeps for itself. */
+int sys_signal_default(int sig) MUST_CHECK;
 /** prctl(PR_SET_CHILD_SUBREAPER); since kernel 3.4. */
 int sys_set_subreaper(bool on) MUST_CHECK;
 /** prlimit(2) reading the RLIMIT RESOURCE of PID (0: ourselves). */
