@@ -26,7 +26,7 @@
 #endif
 
 #ifdef MEM_HAS_ASAN
-enum { ARENA_BLOCK_MIN = 0, ARENA_BLOCK_MAX = 0 };
+enum { ARENA_BLOCK_MIN = 1, ARENA_BLOCK_MAX = 1 };
 #else
 enum { ARENA_BLOCK_MIN = 1024, ARENA_BLOCK_MAX = 64 * 1024 };
 #endif
@@ -122,10 +122,11 @@ static void *arena_fit(struct arena *a, size_t size, size_t align)
 
 static bool arena_add_block(struct arena *a, size_t size)
 {
-    size_t room = a->head ? a->head->size : ARENA_BLOCK_MIN / 2, total;
+    size_t room = a->head ? a->head->size * 2 : ARENA_BLOCK_MIN, total;
     struct arena_block *b;
 
-    room = room < ARENA_BLOCK_MAX / 2 ? room * 2 : ARENA_BLOCK_MAX;
+    if (room > ARENA_BLOCK_MAX)
+        room = ARENA_BLOCK_MAX;
     if (room < size)
         room = size;
     if (__builtin_add_overflow(room, sizeof(*b), &total)) {
