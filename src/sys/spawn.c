@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * From a request to a process: everything that can be prepared before the fork, the fork, and what the child
+ * said afterwards. What happens in the child is in child.c.
+ *
+ * DIAGNOSTICS: a kernel that refuses clone3 or pidfd_open is asked once only, see sys_kernel().
+ */
+#include "sys/spawn.h"
+
+#include "base/mem.h"
+#include "sys/child.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Where programs are looked for when the environment has no PATH. */
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+enum { SEARCH_BYTES_MAX = 1024 * 1024 }; /* of all paths that a program may have */
+
+static const char *const step_names[] = {
+    [SPAWN_STEP_SESSION] = "session", [SPAWN_STEP_TAG] = "tag",     [SPAWN_STEP_UMASK] = "umask",
+    [SPAWN_STEP_STDIO] = "stdio",     [SPAWN_STEP_CLOSE] = "close", [SPAWN_STEP_WORKING_DIR] = "working_dir",
+    [SPAWN_STEP_SIGNALS] = "signals", [SPAWN_STEP_EXEC] = "exec",
+};
+_Static_assert(ARRAY_LEN(step_names) == SPAWN_STEP_N, "every step has its name");
+
+const char *spawn_step_name(enum spawn_step step)
+{
+    return step_names[step];
+}
+
+/* The paths at which a program may be. */
+struct search {
+    const char **programs; /* owned; NULL-terminated; NULL: only count */
+    char *text;            /* owned; what they point to */
+    size_t n;
+    size_t size;
+};
+
+static void search_done(struct search *s)
+{
+    mem_free(s->programs);
+    mem_free(s->text);
+}
+
+/* Enters LEN bytes of DIR, a slash and NAME; an empty DIR is the working directory. */
+static void search_add(struct search *s, const char *dir, size_t len, const char *name, size_t name_len)
+{
+    size_t slash = len > 0 && dir[len - 1] != '/';
+    size_t need = len + slash + name_len + 1;
+
+    if (s->programs != NULL) {
+        char *at = s->text + s->size;
+        s->programs[s->n] = at;
+        memcpy(at, dir, len);
+        if (slash)
+            at[len] = '/';
+        memcpy(at + len + slash, name, name_len + 1);
+    }
+    s->n++;
+    s->size += need;
+}
+
+/* Enters NAME in every directory of PATH (NULL: NAME is a path itself). What is longer than any path can be is left
+ * out, so that no directory of PATH can spoil the search. */
+static void search_walk(struct search *s, const char *path, const char *name)
+{
+    size_t name_len = strlen(name);
+    s->n = s->size = 0;
+    while (path != NULL && s->size <= SEARCH_BYTES_MAX) {
+        const char *end = strchr(path, ':');
+        size_t len = end != NULL ? (size_t)(end - path) : strlen(path);
+        if (len + name_len + 2 <= PATH_MAX)
+            search_add(s, path, len, name, name_len);
+        path = end != NULL ? end + 1 : NULL;
+    }
+    if (s->n == 0)
+        search_add(s, "", 0, name, name_len);
+}
+
+static const char *path_of(char *const *envp)
+{
+    for (; *envp != NULL; envp++) {
+        if (strncmp(*envp, "PATH=", 5) == 0)
+            return *envp + 5;
+    }
+    return default_path;
+}
+
+/* Fills S for REQ. False with *E; S can be given to search_done() in any case. */
+static bool search_prepare(struct search *s, const struct spawn_request *req, struct err *e)
+{
+    const char *name = req->argv[0];
+    /* An empty name is no program; "" in a directory would be that directory. */
+    const char *path = *name == '\0' || strchr(name, '/') != NULL ? NULL : path_of(req->envp);
+
+    search_walk(s, path, name);
+    if (path != NULL && s->size > SEARCH_BYTES_MAX) {
+        err_set(e, ERR_LIMIT, "PATH has too many directories");
+        return false;
+    }
+    const char **programs = mem_array(s->n + 1, sizeof *programs);
+    s->text = mem_alloc(s->size);
+    if (programs == NULL || s->text == NULL) {
+        mem_free(programs);
+        err_set_errno(e, ENOMEM, "looking for the program");
+        return false;
+    }
+    s->programs = programs;
+    search_walk(s, path, name);
+    return true;
+}
+
+/* Whether ERRNUM is how a kernel, or a seccomp filter in front of it, answers an optional call that it lacks. */
+static bool is_refusal(int errnum)
+{
+    return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL;
+}
+
+static pid_t make_process(int *ret_pidfd)
+{
+    struct sys_kernel *kernel = sys_kernel();
+    pid_t pid;
+
+    if (!kernel->no_clone3) {
+        pid = sys_clone3(ret_pidfd);
+        if (pid != -1 || !is_refusal(errno))
+            return pid;
+        kernel->no_clone3 = true;
+    }
+    pid = sys_fork();
+    *ret_pidfd = -1;
+    if (pid > 0 && !kernel->no_pidfd) {
+        /* Nobody has waited for it yet, so the number is still that process. */
+        *ret_pidfd = sys_pidfd_open(pid);
+        if (*ret_pidfd == -1 && is_refusal(errno))
+            kernel->no_pidfd = true;
+    }
+    return pid;
+}
+
+/* Starts PLAN with all signals blocked: one that arrives before the child has its own dispositions would run a handler
+ * of ours there. False with *E. */
+static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struct err *e)
+{
+    sigset_t all, old;
+    int pidfd = -1;
+
+    sigfillset(&all);
+    if (sys_sigprocmask(SIG_SETMASK, &all, &old) != 0) {
+        err_set_errno(e, errno, "blocking signals");
+        return false;
+    }
+    pid_t pid = make_process(&pidfd);
+    if (pid == 0)
+        child_run(plan);
+    int errnum = errno;
+    sys_restore_mask(&old);
+    if (pid == -1) {
+        err_set_errno(e, errnum, "fork");
+        return false;
+    }
+    ret->pid = pid;
+    ret->pidfd = pidfd;
+    return true;
+}
+
+bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struct err *e)
+{
+    struct search search = {0};
+    int status[2] = {-1, -1};
+    bool ok = false;
+
+    if (!search_prepare(&search, req, e))
+        goto out;
+    if (sys_pipe(status, O_NONBLOCK) != 0) {
+        err_set_errno(e, errno, "pipe");
+        goto out;
+    }
+    struct child_plan plan = {
+        .programs = search.programs,
+        .argv = req->argv,
+        .envp = req->envp,
+        .working_dir = req->working_dir,
+        .umask = req->umask,
+        .tag = req->tag,
+        .stdio = {req->stdio[0], req->stdio[1], req->stdio[2]},
+        .status_fd = status[1],
+    };
+    struct spawn_child child = {.pidfd = -1, .status_fd = status[0]};
+    if (!fork_blocked(&plan, &child, e))
+        goto out;
+    *ret = child;
+    status[0] = -1;
+    ok = true;
+out:
+    sys_close(status[0]);
+    sys_close(status[1]);
+    search_done(&search);
+    return ok;
+}
+
+enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret)
+{
+    struct spawn_failure failure;
+    ssize_t n = sys_read(status_fd, &failure, sizeof failure);
+
+    if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return SPAWN_PENDING;
+    /* Nothing more will be heard from a descriptor that cannot be read: the exit of the child will tell. */
+    if (n <= 0)
+        return SPAWN_EXECED;
+    if (n != (ssize_t)sizeof failure || (unsigned)failure.step >= SPAWN_STEP_N)
+        failure = (struct spawn_failure){.step = SPAWN_STEP_EXEC, .errnum = EPROTO};
+    *ret = failure;
+    return SPAWN_FAILED;
+}
+
+/* Whether the failed stdio step can only have been the opening of /dev/null. */
+static bool is_dev_null(const struct spawn_request *req, int errnum)
+{
+    bool wanted = req->stdio[0] < 0 || req->stdio[1] < 0 || req->stdio[2] < 0;
+    return wanted && errnum != EBADF && errnum != EMFILE;
+}
+
+char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size)
+{
+    const char *step = spawn_step_name(f->step);
+    const char *why = err_errno_text(f->errnum);
+    const char *program = req->argv[0];
+
+    if (f->step == SPAWN_STEP_WORKING_DIR && req->working_dir != NULL)
+        snprintf(buf, size, "%s %s: %s", step, req->working_dir, why);
+    else if (f->step == SPAWN_STEP_STDIO && is_dev_null(req, f->errnum))
+        snprintf(buf, size, "%s /dev/null: %s", step, why);
+    else if (f->step != SPAWN_STEP_EXEC)
+        snprintf(buf, size, "%s: %s", step, why);
+    else if (f->errnum == ENOEXEC)
+        snprintf(buf, size, "%s %s: %s (does it begin with #!?)", step, program, why);
+    else if (f->errnum == ENOENT && *program != '\0' && strchr(program, '/') == NULL)
+        snprintf(buf, size, "%s %s: %s (not found in PATH %s)", step, program, why, path_of(req->envp));
+    else
+        snprintf(buf, size, "%s %s: %s", step, program, why);
+    return buf;
+}
