@@ -125,7 +125,7 @@ violate() { # violate CHECK WHAT FILE TEXT: append TEXT to FILE of a clean tree,
 violate includes 'core includes a kernel header' src/core/diag.c '#include <unistd.h>'
 violate includes 'core includes the kernel floor' src/core/diag.c '#include "sys/sys.h"'
 violate includes 'core includes the loop' include/core/diag.h '#include <ev.h>'
-violate includes 'core reads YAML outside tree.c' src/core/diag.c '#  include <yaml.h>'
+violate includes 'core reads YAML outside the tree' src/core/diag.c '#  include <yaml.h>'
 violate includes 'base includes core' src/base/log.c '#include "core/diag.h"'
 violate includes 'sys includes core' include/sys/sys.h '#include "core/diag.h"'
 violate symbols 'core asks for its pid' src/core/diag.c '#include <unistd.h>\nint f(void);\nint f(void) { return getpid(); }'
