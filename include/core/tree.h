@@ -18,7 +18,10 @@ enum {
     TREE_BYTES_MAX = 1 << 20, /**< a longer file is refused */
     TREE_NODES_MAX = 65536,   /**< after expansion of aliases */
     TREE_DEPTH_MAX = 32,
-    TREE_KEY_MAX = 256,
+    TREE_KEY_MAX = 256, /**< bytes */
+    TREE_ANCHORS_MAX = 1024,
+    TREE_EXPANDED_MAX = 1 << 20, /**< bytes of all texts that one tree_expand() writes */
+    TREE_EXPAND_DEPTH_MAX = 16,  /**< ${A:-${B:-…}} in one another */
 };
 
 enum tree_kind { TREE_SCALAR, TREE_SEQUENCE, TREE_MAPPING };
@@ -35,20 +38,26 @@ struct tree_pair {
 struct tree_node {
     enum tree_kind kind;
     struct diag_pos pos;
-    const char *text; /**< scalar: its text, free of NUL bytes */
-    bool plain;       /**< scalar: neither quoted nor a block, so null, numbers and booleans are meant */
-    bool null;        /**< scalar: plain and empty, ~, null, Null or NULL */
+    const char *text;         /**< scalar: its text, free of NUL bytes */
+    bool plain;               /**< scalar: neither quoted nor a block, so null, numbers and booleans are meant */
+    bool null;                /**< scalar: plain and empty, ~, null, Null or NULL */
     struct tree_node **items; /**< sequence */
     struct tree_pair *pairs;  /**< mapping, in the order of the file; merged pairs last */
     size_t n;                 /**< items or pairs */
 };
 
 /** Reads the LEN bytes at TEXT, called FILE in messages, into a tree in A. Problems go to D. Returns
- *  the root, or NULL when there was any error (no partial tree). An empty file gives an empty mapping. */
-struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *file, const char *text, size_t len)
-    MUST_CHECK NONNULL();
+ *  the root, or NULL when there was any error (no partial tree). An empty file gives an empty mapping;
+ *  the root may be of any kind otherwise.
+ *
+ *  A copy of an aliased node has the place of its alias, what is in it keeps the place where it was written.
+ *  `<<` merges are deep, unlike YAML's own: where both sides of a key are mappings these merge as well,
+ *  so that `<<: *base` and an `environment` of one's own give the variables of both. The mapping's own
+ *  keys win over `<<`; of several mappings in `<<: [*a, *b]` earlier ones win. */
+struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *file, const char *text,
+                            size_t len) MUST_CHECK NONNULL();
 
-/** The value of KEY in the mapping NODE, or NULL. */
+/** The value of KEY in the mapping NODE, or NULL, also when NODE is no mapping. */
 struct tree_node *tree_get(const struct tree_node *node, const char *key) NONNULL();
 
 /** Looks up a variable for tree_expand(); NULL when it is not set. */
@@ -56,13 +65,17 @@ typedef const char *tree_getenv_fn(const char *name, void *data);
 
 /** Expands ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:?message}, ${VAR?message}, ${VAR:+text},
  *  ${VAR+text}, $VAR and $$ in every scalar value below NODE (not in keys), as Compose does. Variables
- *  come from GETENV_FN. An unset one without a default is an error at the scalar's place. */
+ *  come from GETENV_FN. An unset one without a default is an error at the scalar's place. What a
+ *  variable holds is not expanded again. An expanded text stays plain (a number, if it looks like one)
+ *  but is never null. Call it once for a tree: a second call would expand the results. */
 void tree_expand(struct arena *a, struct diag_list *d, struct tree_node *node, tree_getenv_fn *getenv_fn, void *data)
     NONNULL(1, 2, 3, 4);
 
-/** Lays OVER onto BASE (both mappings, in one arena) and returns the result: maps merge, everything
- *  else is replaced by OVER's. NULL only without memory (an error is in D). */
-struct tree_node *tree_merge(struct arena *a, struct diag_list *d, struct tree_node *base, struct tree_node *over)
-    MUST_CHECK NONNULL();
+/** Lays OVER onto BASE (both mappings, in one arena) and returns the result: maps merge, at any depth,
+ *  everything else is replaced by OVER's. OVER's keys come first, then those that only BASE has. What
+ *  comes from BASE is copied, so BASE can be used again; OVER's nodes move into the result. NULL without
+ *  memory or when the result is nested too deeply (an error is in D). */
+struct tree_node *tree_merge(struct arena *a, struct diag_list *d, struct tree_node *base,
+                             struct tree_node *over) MUST_CHECK NONNULL();
 
 #endif
