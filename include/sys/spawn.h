@@ -18,12 +18,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /** The steps between fork and exec, in their order; the failed one is named in messages. */
 enum spawn_step {
-    SPAWN_STEP_SESSION,     /**< setsid */
-    SPAWN_STEP_TAG,         /**< RLIMIT_LOCKS */
+    SPAWN_STEP_SESSION, /**< setsid */
+    SPAWN_STEP_TAG,     /**< RLIMIT_LOCKS */
     SPAWN_STEP_UMASK,
     SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
     SPAWN_STEP_CLOSE,       /**< closing all others */
@@ -35,25 +36,26 @@ enum spawn_step {
 
 /** What to start. All pointers are borrowed for the call. */
 struct spawn_request {
-    char *const *argv;       /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
-                                  looked up in the PATH of envp (the system's default path without one) */
-    char *const *envp;       /**< NULL-terminated; the whole environment */
-    const char *working_dir; /**< NULL: stay */
-    int umask;               /**< -1: inherit */
-    uint64_t tag;            /**< soft and hard RLIMIT_LOCKS; 0: leave it */
-    int stdio[3];            /**< borrowed; descriptors to become 0, 1, 2; -1: /dev/null */
+    char *const *argv;           /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
+                                      looked up in the PATH of envp (the system's default path without one) */
+    char *const *envp;           /**< NULL-terminated; the whole environment */
+    const char *working_dir;     /**< NULL: stay */
+    int umask;                   /**< -1: inherit */
+    const struct rlimit *nofile; /**< RLIMIT_NOFILE to give back, since ours was raised; NULL: inherit */
+    uint64_t tag;                /**< soft and hard RLIMIT_LOCKS; 0: leave it */
+    int stdio[3];                /**< borrowed; descriptors to become 0, 1, 2; -1: /dev/null */
 };
 
 /** What came of it. */
 struct spawn_child {
     pid_t pid;
-    int pidfd;     /**< owned by the caller; -1 where the kernel has none */
+    int pidfd;     /**< owned by the caller; -1 where the kernel has none, or no descriptor was left for it */
     int status_fd; /**< owned by the caller; non-blocking; see spawn_status() */
 };
 
 /** Starts REQ. On success fills *RET (the process exists, its exec has not yet happened) and returns true.
- *  False with *E (fork, pipe, memory …; ERR_SYS with errnum) when no process came into being. Signals: all are blocked around the fork; the
- *  child gets default dispositions and an empty mask. */
+ *  False with *E (fork, pipe, memory …; ERR_SYS with errnum) when no process came into being. Signals: all are blocked
+ * around the fork; the child gets default dispositions and an empty mask. */
 bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struct err *e) MUST_CHECK NONNULL();
 
 /** What the status pipe says. */
@@ -75,8 +77,10 @@ enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret) MUST_C
 /** Word for a step, as the configuration names it ("working_dir"); static. */
 const char *spawn_step_name(enum spawn_step step);
 
-/** Fills BUF with what went wrong for people: "working_dir /srv/x: No such file or directory", "exec nginx: No such file or
- *  directory (not found in PATH /usr/bin:/bin)", "exec ./run.sh: Exec format error (does it begin with #!?)". Returns BUF. */
-char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size) NONNULL();
+/** Fills BUF with what went wrong for people: "working_dir /srv/x: No such file or directory", "exec nginx: No such
+ * file or directory (not found in PATH /usr/bin:/bin)", "exec ./run.sh: Exec format error (does it begin with #!?)".
+ * Returns BUF. */
+char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size)
+    NONNULL();
 
 #endif
