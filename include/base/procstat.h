@@ -37,7 +37,7 @@ bool procstat_parse(const char *text, size_t len, struct procstat *ret) MUST_CHE
 bool procstat_parse_locks(const char *text, size_t len, uint64_t *ret) MUST_CHECK NONNULL();
 
 /** The value of variable NAME in the LEN bytes of /proc/PID/environ (NUL-separated), copied to BUF of
- *  SIZE bytes. False when it is not there or too long. */
+ *  SIZE bytes. False when it is not there or too long, and for an entry that no NUL ends: it may be cut. */
 bool procstat_parse_env(const char *text, size_t len, const char *name, char *buf, size_t size) MUST_CHECK NONNULL();
 
 /** Reads whitespace-separated process ids, as /proc/PID/task/TID/children holds them, from the LEN

@@ -78,23 +78,20 @@ bool parse_int(const char *s, int64_t *ret)
 
 bool parse_decimal(const char *s, double *ret)
 {
-    /* Fifteen digits and a power of ten below 10^22 are exact as doubles, so that the one division rounds
-     * as strtod() would. Digits beyond are below the precision of the type and are left out. */
-    enum { DIGITS_MAX = 15 };
+    /* A number below 10^15 and a power of ten up to 10^22 are exact as doubles, so that the one division
+     * rounds as strtod() would. Digits beyond are below the precision of the type and are left out. */
+    static const uint64_t mantissa_max = 999999999999999;
+    static const double scale_max = 1e22;
     uint64_t mantissa;
     double scale = 1;
-    int room = DIGITS_MAX;
 
-    if (parse_has_leading_zero(s) || strspn(s, "0123456789") > DIGITS_MAX)
-        return false;
-    room -= (int)strspn(s, "0123456789");
-    if (!parse_digits(&s, UINT64_MAX, &mantissa))
+    if (parse_has_leading_zero(s) || !parse_digits(&s, mantissa_max, &mantissa))
         return false;
     if (*s == '.') {
         if (!is_digit(*++s))
             return false;
         for (; is_digit(*s); s++) {
-            if (room-- <= 0)
+            if (mantissa > mantissa_max / 10 || scale >= scale_max)
                 continue;
             mantissa = mantissa * 10 + (uint64_t)(*s - '0');
             scale *= 10;
