@@ -28,6 +28,7 @@ enum spawn_step {
     SPAWN_STEP_UMASK,
     SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
     SPAWN_STEP_CLOSE,       /**< closing all others */
+    SPAWN_STEP_LIMITS,      /**< RLIMIT_NOFILE, once no descriptor is needed any more */
     SPAWN_STEP_WORKING_DIR, /**< chdir, getcwd */
     SPAWN_STEP_SIGNALS,     /**< dispositions and mask */
     SPAWN_STEP_EXEC,

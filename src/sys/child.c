@@ -152,6 +152,11 @@ static bool step_close(struct child_plan *plan)
     return close_listed(plan->status_fd) || close_blindly(plan->status_fd);
 }
 
+static bool step_limits(struct child_plan *plan)
+{
+    return plan->nofile == NULL || sys_prlimit_set(0, RLIMIT_NOFILE, plan->nofile) == 0;
+}
+
 static bool step_working_dir(struct child_plan *plan)
 {
     if (plan->working_dir == NULL)
@@ -197,9 +202,15 @@ static bool step_exec(struct child_plan *plan)
 }
 
 static bool (*const steps[])(struct child_plan *) = {
-    [SPAWN_STEP_SESSION] = step_session, [SPAWN_STEP_TAG] = step_tag,     [SPAWN_STEP_UMASK] = step_umask,
-    [SPAWN_STEP_STDIO] = step_stdio,     [SPAWN_STEP_CLOSE] = step_close, [SPAWN_STEP_WORKING_DIR] = step_working_dir,
-    [SPAWN_STEP_SIGNALS] = step_signals, [SPAWN_STEP_EXEC] = step_exec,
+    [SPAWN_STEP_SESSION] = step_session,
+    [SPAWN_STEP_TAG] = step_tag,
+    [SPAWN_STEP_UMASK] = step_umask,
+    [SPAWN_STEP_STDIO] = step_stdio,
+    [SPAWN_STEP_CLOSE] = step_close,
+    [SPAWN_STEP_LIMITS] = step_limits,
+    [SPAWN_STEP_WORKING_DIR] = step_working_dir,
+    [SPAWN_STEP_SIGNALS] = step_signals,
+    [SPAWN_STEP_EXEC] = step_exec,
 };
 _Static_assert(ARRAY_LEN(steps) == SPAWN_STEP_N, "every step has its function");
 

@@ -25,9 +25,15 @@ static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 enum { SEARCH_BYTES_MAX = 1024 * 1024 }; /* of all paths that a program may have */
 
 static const char *const step_names[] = {
-    [SPAWN_STEP_SESSION] = "session", [SPAWN_STEP_TAG] = "tag",     [SPAWN_STEP_UMASK] = "umask",
-    [SPAWN_STEP_STDIO] = "stdio",     [SPAWN_STEP_CLOSE] = "close", [SPAWN_STEP_WORKING_DIR] = "working_dir",
-    [SPAWN_STEP_SIGNALS] = "signals", [SPAWN_STEP_EXEC] = "exec",
+    [SPAWN_STEP_SESSION] = "session",
+    [SPAWN_STEP_TAG] = "tag",
+    [SPAWN_STEP_UMASK] = "umask",
+    [SPAWN_STEP_STDIO] = "stdio",
+    [SPAWN_STEP_CLOSE] = "close",
+    [SPAWN_STEP_LIMITS] = "limits",
+    [SPAWN_STEP_WORKING_DIR] = "working_dir",
+    [SPAWN_STEP_SIGNALS] = "signals",
+    [SPAWN_STEP_EXEC] = "exec",
 };
 _Static_assert(ARRAY_LEN(step_names) == SPAWN_STEP_N, "every step has its name");
 
@@ -190,6 +196,7 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
         .envp = req->envp,
         .working_dir = req->working_dir,
         .umask = req->umask,
+        .nofile = req->nofile,
         .tag = req->tag,
         .stdio = {req->stdio[0], req->stdio[1], req->stdio[2]},
         .status_fd = status[1],
