@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Who is there: looks up our children, gives new ones a home, finds all members of a unit, and
+ * signals them: a member that has left the process group and the session is still a member.
+ *
+ * A pid is signalled only while it is our unreaped child, or through a pidfd of a process that is proven to
+ * be below such a child.
+ */
+#ifndef FOSTER_DAEMON_CENSUS_H
+#define FOSTER_DAEMON_CENSUS_H
+
+#include "base/compiler.h"
+#include "core/attrib.h"
+#include "core/super.h"
+#include "daemon/engine.h"
+
+#include <stddef.h>
+
+/** Makes sure that our child PID, dead or alive, is in the tables: one that is not known is attributed. */
+void census_meet(struct engine *g, pid_t pid) NONNULL();
+
+/** Looks through our children for ones that were re-parented to us since the last look. */
+void census_refresh(struct engine *g) NONNULL();
+
+/** Fills C with the live members (not the main process) of RUN among our children, at most MAX, and returns
+ *  how many there are. */
+size_t census_left(struct engine *g, const struct attrib_run *run, struct attrib_candidate *c, size_t max)
+    NONNULL(1, 2);
+
+/** How many of our unreaped children belong to U, in all runs that still count; the main process included. */
+size_t census_count(const struct engine *g, const struct engine_unit *u) NONNULL();
+
+/** Sends SIG to those of U that SCOPE names, and SIGCONT behind it. Returns how many got it. */
+size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope) NONNULL();
+
+/** SIGKILLs those of U that SCOPE names: everything is frozen first, so that a forking member cannot outrun it.
+ *  Called again after each slice of deaths until nothing is left. */
+void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scope scope) NONNULL();
+
+/** Sends SIG (and SIGCONT) to every process below us, whoever's it is; for PID 1 at its end. Returns how many. */
+size_t census_signal_everything(struct engine *g, int sig) NONNULL();
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The engine: owns the loop, the supervisor's mind and the tables of processes; turns what happens into
+ * events and effects into deeds. launch.c, census.c and status.c are parts of it and share struct engine.
+ */
+#ifndef FOSTER_DAEMON_ENGINE_H
+#define FOSTER_DAEMON_ENGINE_H
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "core/attrib.h"
+#include "core/spec.h"
+#include "core/super.h"
+#include "daemon/output.h"
+#include "daemon/reaper.h"
+#include "daemon/signals.h"
+#include "sys/procfs.h"
+#include "sys/sdnotify.h"
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+/** What the engine keeps beside super for one unit. */
+struct engine_unit {
+    struct engine *engine; /**< borrowed: the owner */
+    unsigned index;
+    const struct spec *spec; /**< borrowed */
+    const char *name;        /**< borrowed from super */
+    unsigned instance;
+
+    struct attrib_run *run; /**< the present run, owned by attrib; NULL: none */
+    pid_t main_pid;         /**< its main process while that has not been reaped, else 0 */
+
+    int status_fd; /**< owned; where the present child says whether its exec went well; -1: settled */
+    struct ev_io status_io;
+    struct ev_timer timer;
+    int64_t timer_at_ms;
+
+    bool killing;                 /**< SIGKILL whatever is still found in it */
+    enum effect_scope kill_scope; /**< whom, while killing */
+    bool touched;                 /**< one of its processes was reaped in the present slice */
+    struct output_stream out;
+};
+
+/** The engine. One a process. */
+struct engine {
+    struct ev_loop *loop;       /**< the default loop */
+    const struct spec_set *set; /**< borrowed */
+    struct super *super;        /**< owned */
+    struct attrib attrib;
+    struct engine_unit *units; /**< owned */
+    unsigned n_units;
+    struct reaper reaper;
+    struct signals signals;
+    struct output output;
+    struct sdnotify sdnotify;
+    struct ev_timer watchdog;
+    struct ev_timer super_timer;
+    int64_t super_timer_at_ms;
+    struct ev_timer more; /**< goes on with effects after other events have had their turn */
+    enum procfs_children_source children_source;
+    struct pidlist children;      /**< scratch: our children */
+    struct pidlist found;         /**< scratch: members below a run */
+    struct rlimit nofile;         /**< our limit of descriptors as inherited; services get it back */
+    const char *inherited_marker; /**< our own FOSTER_RUN, for nesting; borrowed from the environment, NULL: none */
+    bool is_init;
+    bool over;     /**< super has spoken its last effect */
+    bool clearing; /**< PID 1: ending what is left before we go */
+    struct ev_timer clear_timer;
+    int exit_code;
+    bool said_settled;
+    bool said_stopping;
+    bool carrying;      /**< effects are being carried out: a post in between only appends to them */
+    bool state_changed; /**< some unit's state, since the watchers of our status were told */
+    uint64_t n_adopted;
+};
+
+/** What main knows and the engine needs. */
+struct engine_params {
+    const struct spec_set *set; /**< borrowed; must outlive the engine */
+    struct rlimit nofile;       /**< RLIMIT_NOFILE before we raised it */
+};
+
+/** Runs the whole supervision and returns the exit code (EXITCODE_OS with *E when it could not begin). All
+ *  signals are blocked already. */
+int engine_run(const struct engine_params *params, struct err *e) NONNULL();
+
+/** Hands the event EV to super at the present time and carries out what follows. */
+void engine_post(struct engine *g, const struct event *ev) NONNULL();
+
+/** The unit of a run, or NULL when it is not the unit's present one. */
+struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run) NONNULL(1);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * From a unit to its process: environment, output, tag, spawn, and the answer of its exec.
+ */
+#ifndef FOSTER_DAEMON_LAUNCH_H
+#define FOSTER_DAEMON_LAUNCH_H
+
+#include "base/compiler.h"
+#include "daemon/engine.h"
+
+#include <stdint.h>
+
+/** Starts run number RUN of U and posts SPAWNED or SPAWN_FAILED. */
+void launch_unit(struct engine_unit *u, uint64_t run) NONNULL();
+
+/** Reads the exec status of U's child, if it is still open, and posts EXEC_OK or EXEC_FAILED when it is known. Called
+ * when the pipe is readable, and before the child's death is told: then it is always known. */
+void launch_settle(struct engine_unit *u) NONNULL();
+
+#endif

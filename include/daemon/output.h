@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What services write: one pipe a unit, read line by line and written to our standard output with the
+ * unit's name before each line.
+ *
+ * Nothing is lost and nothing blocks: while our own output is full, the pipes are not read (a service that goes
+ * on writing then waits), and the loop waits for room. Output that fails for good is counted and dropped.
+ */
+#ifndef FOSTER_DAEMON_OUTPUT_H
+#define FOSTER_DAEMON_OUTPUT_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/err.h"
+#include "base/list.h"
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OUTPUT_READ_MAX = 16384, OUTPUT_LINE_MAX = 16384 };
+
+/** Our standard output and what waits to be written to it. */
+struct output {
+    struct ev_loop *loop; /**< borrowed */
+    int fd;               /**< owned when own_fd, else borrowed (1) */
+    bool own_fd;          /**< a description of our own, so O_NONBLOCK harms nobody */
+    bool can_wait;        /**< may be full for a while, and can be watched */
+    struct ev_io writable;
+    struct buf pending;  /**< lines that did not go out yet */
+    struct list streams; /**< of struct output_stream.link */
+    int name_width;      /**< names are padded to this, so that lines align */
+    uint64_t n_dropped;  /**< bytes that could not be written at all */
+    bool failing;        /**< said so already */
+};
+
+/** The pipe of one unit. Zero-initialised with read_fd and write_fd -1: closed. */
+struct output_stream {
+    struct output *output; /**< borrowed */
+    const char *name;      /**< borrowed */
+    int read_fd;           /**< owned; non-blocking */
+    int write_fd;          /**< owned; handed to each run; kept open so that the pipe never ends */
+    struct ev_io readable;
+    struct buf partial; /**< the beginning of a line that has not ended yet */
+    struct list link;
+};
+
+/** Makes O ready to write to standard output. */
+void output_init(struct output *o, struct ev_loop *loop) NONNULL();
+
+/** Writes what can be written without waiting and closes what O owns. All streams are closed before. */
+void output_done(struct output *o) NONNULL();
+
+/** Opens the pipe of S for lines of NAME (borrowed). False with *E (descriptors). */
+bool output_open(struct output *o, struct output_stream *s, const char *name, struct err *e) MUST_CHECK NONNULL();
+
+/** Takes in all that is in the pipe now (up to 1 MiB), and an unfinished line too when FLUSH: called when a process
+ *  has ended, so that its last words come before its obituary. */
+void output_drain(struct output_stream *s, bool flush) NONNULL();
+
+/** Drains, flushes and closes S; harmless when it is closed. */
+void output_close(struct output_stream *s) NONNULL();
+
+#endif

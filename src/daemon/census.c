@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The census of processes below us. See census.h.
+ *
+ * BUGS: without /proc only our direct children are known, and those only once they have died or were started
+ * by us; what such a service left behind in a session of its own cannot be found before it ends.
+ */
+#include "daemon/census.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+enum {
+    CENSUS_FOUND_MAX = 65536, /* more members than this are not signalled in one pass, but in the next */
+    CENSUS_FREEZE_ROUNDS = 16,
+    CENSUS_MARKER_MAX = 1024,
+};
+
+static struct attrib_run *census_claim(struct engine *g, pid_t pid, enum attrib_evidence *ret_evidence)
+{
+    struct attrib_facts facts = {0};
+    char marker[CENSUS_MARKER_MAX];
+    facts.has_limit = procfs_tag(pid, &facts.limit);
+    struct attrib_run *run = attrib_claim(&g->attrib, &facts, ret_evidence);
+    if (run == NULL && procfs_env(pid, "FOSTER_RUN", marker, sizeof marker)) {
+        facts.marker = marker;
+        run = attrib_claim(&g->attrib, &facts, ret_evidence);
+    }
+    return run;
+}
+
+static void census_say_adopted(struct engine *g, const struct attrib_proc *p, const struct procstat *st)
+{
+    if (st->state == 'Z' || st->state == 'X')
+        return;
+    struct log_about about = {.event = p->run != NULL ? "adopted" : "unclaimed", .pid = p->pid};
+    if (p->run == NULL) {
+        log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), which no service of ours started", (int)p->pid,
+                  st->comm);
+        return;
+    }
+    about.service = g->units[p->run->unit].name;
+    about.run = p->run->run;
+    log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), recognised by its %s", (int)p->pid, st->comm,
+              attrib_evidence_name(p->evidence));
+}
+
+void census_meet(struct engine *g, pid_t pid)
+{
+    if (attrib_find(&g->attrib, pid) != NULL)
+        return;
+    enum attrib_evidence evidence;
+    struct attrib_run *run = census_claim(g, pid, &evidence);
+    struct attrib_proc *p = attrib_add(&g->attrib, pid, run, ATTRIB_MEMBER, evidence, sys_now_ms());
+    if (p == NULL) {
+        log_warn("no memory to remember process %d; it is reaped all the same", (int)pid);
+        return;
+    }
+    g->n_adopted++;
+    struct procstat st;
+    if (procfs_stat(pid, &st))
+        census_say_adopted(g, p, &st);
+}
+
+void census_refresh(struct engine *g)
+{
+    if (g->children_source == PROCFS_CHILDREN_NONE)
+        return;
+    if (!procfs_children(sys_getpid(), &g->children)) {
+        log_warn("looking up our children: %s; new orphans are seen when they end", err_errno_text(errno));
+        return;
+    }
+    for (size_t i = 0; i < g->children.n; i++)
+        census_meet(g, g->children.pids[i]);
+}
+
+static bool census_run_counts(const struct engine_unit *u, const struct attrib_run *run)
+{
+    return run == u->run || (run->unit == u->index && u->spec->orphans != SPEC_ORPHANS_IGNORE);
+}
+
+/* Calls FN for each of our unreaped children in U. Only a service that lets left-overs live has more than one run. */
+static void census_each(const struct engine *g, const struct engine_unit *u,
+                        void (*fn)(const struct attrib_proc *p, void *data), void *data)
+{
+    if (u->run != NULL && u->spec->orphans != SPEC_ORPHANS_ADOPT) {
+        LIST_EACH (it, &u->run->members)
+            fn(CONTAINER_OF(it, struct attrib_proc, in_run), data);
+        return;
+    }
+    LIST_EACH (it, &g->attrib.runs) {
+        struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
+        if (!census_run_counts(u, run))
+            continue;
+        LIST_EACH (m, &run->members)
+            fn(CONTAINER_OF(m, struct attrib_proc, in_run), data);
+    }
+}
+
+static void census_count_one(const struct attrib_proc *p, void *data)
+{
+    (void)p;
+    (*(size_t *)data)++;
+}
+
+size_t census_count(const struct engine *g, const struct engine_unit *u)
+{
+    size_t n = 0;
+    census_each(g, u, census_count_one, &n);
+    return n;
+}
+
+size_t census_left(struct engine *g, const struct attrib_run *run, struct attrib_candidate *c, size_t max)
+{
+    size_t n = 0;
+    LIST_EACH (it, &run->members) {
+        const struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
+        struct procstat st = {.pid = p->pid, .state = '?'};
+        if (p->role == ATTRIB_MAIN)
+            continue;
+        if (procfs_stat(p->pid, &st) && (st.state == 'Z' || st.state == 'X') && st.n_threads <= 1)
+            continue;
+        if (n < max)
+            c[n] = (struct attrib_candidate){.pid = p->pid, .session = st.session, .start_ticks = st.start_ticks};
+        n++;
+    }
+    (void)g;
+    return n;
+}
+
+/* The list of processes that a pass works on: first our own children, then, appended, their descendants. */
+struct census_pass {
+    struct engine *g;
+    const struct engine_unit *unit;
+    enum effect_scope scope;
+    struct pidlist *found;
+    size_t n_children; /* the first n_children of found are children of ours */
+};
+
+static bool census_append(struct pidlist *l, pid_t pid)
+{
+    if (l->n >= CENSUS_FOUND_MAX || !mem_grow(&l->pids, &l->cap, l->n + 1, sizeof *l->pids))
+        return false;
+    l->pids[l->n++] = pid;
+    return true;
+}
+
+static void census_take_child(const struct attrib_proc *p, void *data)
+{
+    struct census_pass *pass = data;
+    if (!census_append(pass->found, p->pid))
+        log_warn("too many processes in %s to signal at once; the rest gets it later", pass->unit->name);
+}
+
+/* Fills found with every member of the unit: our children, and below them whoever is there. */
+static void census_find(struct census_pass *pass)
+{
+    struct engine *g = pass->g;
+    pass->found->n = 0;
+    census_each(g, pass->unit, census_take_child, pass);
+    pass->n_children = pass->found->n;
+    if (g->children_source == PROCFS_CHILDREN_NONE)
+        return;
+    for (size_t i = 0; i < pass->found->n; i++) {
+        if (!procfs_children(pass->found->pids[i], &g->children))
+            continue;
+        for (size_t k = 0; k < g->children.n; k++)
+            if (!census_append(pass->found, g->children.pids[k]))
+                return;
+    }
+}
+
+/* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears a run's
+ * tag, or its parent is still below us. A pid that was recycled meanwhile has neither. */
+static bool census_is_ours(struct engine *g, pid_t pid, const struct pidlist *found)
+{
+    enum attrib_evidence evidence;
+    if (census_claim(g, pid, &evidence) != NULL)
+        return true;
+    struct procstat st;
+    if (!procfs_stat(pid, &st))
+        return false;
+    if (st.ppid == sys_getpid())
+        return true;
+    for (size_t i = 0; i < found->n; i++)
+        if (found->pids[i] == st.ppid)
+            return true;
+    return false;
+}
+
+static bool census_send_deep(struct engine *g, pid_t pid, int sig, const struct pidlist *found)
+{
+    int pidfd = sys_pidfd_open(pid);
+    if (pidfd < 0)
+        return false;
+    bool sent = census_is_ours(g, pid, found) && sys_pidfd_send_signal(pidfd, sig) == 0;
+    sys_close(pidfd);
+    return sent;
+}
+
+static bool census_wants(const struct census_pass *pass, pid_t pid)
+{
+    bool is_main = pid == pass->unit->main_pid;
+    return pass->scope == SCOPE_ALL || is_main == (pass->scope == SCOPE_MAIN);
+}
+
+static size_t census_send(struct census_pass *pass, int sig)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pass->found->n; i++) {
+        pid_t pid = pass->found->pids[i];
+        if (!census_wants(pass, pid))
+            continue;
+        bool sent = i < pass->n_children ? sys_kill(pid, sig) == 0 : census_send_deep(pass->g, pid, sig, pass->found);
+        if (sent)
+            n++;
+        else if (errno == EPERM)
+            log_warn("process %d of %s may not be signalled: %s; it must be ended by hand", (int)pid, pass->unit->name,
+                     err_errno_text(errno));
+    }
+    return n;
+}
+
+static struct census_pass census_pass_of(struct engine *g, const struct engine_unit *u, enum effect_scope scope)
+{
+    return (struct census_pass){.g = g, .unit = u, .scope = scope, .found = &g->found};
+}
+
+size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope)
+{
+    struct census_pass pass = census_pass_of(g, u, scope);
+    if (scope == SCOPE_MAIN) {
+        /* The main process is our child: no look around is needed. */
+        size_t n = u->main_pid > 0 && sys_kill(u->main_pid, sig) == 0;
+        if (n > 0 && sys_kill(u->main_pid, SIGCONT) < 0)
+            log_debug("SIGCONT to %d: %s", (int)u->main_pid, err_errno_text(errno));
+        return n;
+    }
+    census_refresh(g);
+    census_find(&pass);
+    size_t n = census_send(&pass, sig);
+    (void)census_send(&pass, SIGCONT);
+    return n;
+}
+
+void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scope scope)
+{
+    if (scope == SCOPE_MAIN) {
+        if (u->main_pid > 0 && sys_kill(u->main_pid, SIGKILL) < 0)
+            log_warn("SIGKILL to process %d of %s: %s", (int)u->main_pid, u->name, err_errno_text(errno));
+        return;
+    }
+    struct census_pass pass = census_pass_of(g, u, scope);
+    size_t before = 0;
+    for (int round = 0; round < CENSUS_FREEZE_ROUNDS; round++) {
+        census_refresh(g);
+        census_find(&pass);
+        if (pass.found->n == before && round > 0)
+            break;
+        before = pass.found->n;
+        (void)census_send(&pass, SIGSTOP);
+    }
+    (void)census_send(&pass, SIGKILL);
+}
+
+size_t census_signal_everything(struct engine *g, int sig)
+{
+    size_t n = 0;
+    if (!procfs_children(sys_getpid(), &g->found))
+        return 0;
+    size_t n_children = g->found.n;
+    for (size_t i = 0; i < g->found.n; i++) {
+        if (!procfs_children(g->found.pids[i], &g->children))
+            continue;
+        for (size_t k = 0; k < g->children.n && census_append(&g->found, g->children.pids[k]); k++)
+            continue;
+    }
+    for (size_t i = 0; i < g->found.n; i++) {
+        pid_t pid = g->found.pids[i];
+        bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(g, pid, sig, &g->found);
+        n += sent;
+        if (sent && sig != SIGKILL && i < n_children && sys_kill(pid, SIGCONT) < 0)
+            log_debug("SIGCONT to %d: %s", (int)pid, err_errno_text(errno));
+    }
+    return n;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What a death means. The order matters: first all the dead are taken out of the tables, for their pids
+ * are free from now on; then their last words and their exec status are read; then, once a slice, the
+ * living are counted; and only then is anything posted, since what follows may start new processes.
+ */
+#include "daemon/deaths.h"
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "daemon/census.h"
+#include "daemon/launch.h"
+#include "sys/files.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+
+enum { DEATHS_LEFT_MAX = 256 };
+
+/* One note, with what the tables said of its process before it was taken out. */
+struct deaths_entry {
+    struct engine_unit *unit; /* NULL: unclaimed */
+    uint64_t run;
+    bool is_main;
+    bool ended;
+};
+
+static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
+{
+    struct deaths_entry d = {.ended = WIFEXITED(note->wstatus) || WIFSIGNALED(note->wstatus)};
+    struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
+    if (p == NULL)
+        return d;
+    if (p->run != NULL) {
+        d.unit = &g->units[p->run->unit];
+        d.run = p->run->run;
+        d.is_main = p->role == ATTRIB_MAIN && d.unit->main_pid == note->pid;
+    }
+    if (d.ended) {
+        if (d.is_main)
+            d.unit->main_pid = 0;
+        attrib_remove(&g->attrib, p);
+    }
+    return d;
+}
+
+static void deaths_post_main(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    struct engine_unit *u = d->unit;
+    struct attrib_candidate left[DEATHS_LEFT_MAX];
+    struct event ev = {
+        .kind = EVENT_MAIN_EXITED, .unit = u->index, .run = d->run, .pid = note->pid, .wstatus = note->wstatus};
+    if (!d->ended) {
+        ev.kind = WIFSTOPPED(note->wstatus) ? EVENT_MAIN_STOPPED : EVENT_MAIN_CONTINUED;
+        engine_post(g, &ev);
+        return;
+    }
+    if (u->run != NULL && u->run->run == d->run) {
+        size_t n = census_left(g, u->run, left, DEATHS_LEFT_MAX);
+        ev.left = left;
+        ev.n_left = n < DEATHS_LEFT_MAX ? n : DEATHS_LEFT_MAX;
+    }
+    if (ev.n_left > 0 && u->spec->pid_file != NULL)
+        ev.pid_file_pid = files_read_pid(u->spec->pid_file);
+    engine_post(g, &ev);
+}
+
+static void deaths_say_orphan(const struct reaper_note *note, const struct deaths_entry *d)
+{
+    bool killed = WIFSIGNALED(note->wstatus);
+    int code = killed ? WTERMSIG(note->wstatus) : WEXITSTATUS(note->wstatus);
+    struct log_about about = {
+        .service = d->unit != NULL ? d->unit->name : NULL,
+        .event = "orphan-reaped",
+        .pid = note->pid,
+        .run = d->run,
+        .code = code,
+        .code_kind = killed ? 's' : 'e',
+    };
+    const char *signal_name = killed ? parse_signal_name(code) : NULL;
+    if (killed)
+        log_write(LOG_LEVEL_DEBUG, &about, "reaped orphan %d, killed by %s", (int)note->pid,
+                  signal_name != NULL ? signal_name : "a signal");
+    else
+        log_write(LOG_LEVEL_DEBUG, &about, "reaped orphan %d, exited with code %d", (int)note->pid, code);
+}
+
+static void deaths_post_member(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    if (!d->ended)
+        return;
+    deaths_say_orphan(note, d);
+    if (d->unit == NULL)
+        return;
+    struct event ev = {
+        .kind = EVENT_MEMBER_EXITED,
+        .unit = d->unit->index,
+        .run = d->run,
+        .pid = note->pid,
+        .wstatus = note->wstatus,
+    };
+    engine_post(g, &ev);
+}
+
+/* Ends a unit's clearing when nothing is left of it, and goes on with the killing while something is. */
+static void deaths_count(struct engine *g, struct engine_unit *u)
+{
+    u->touched = false;
+    size_t n = census_count(g, u);
+    if (n > 0) {
+        if (u->killing)
+            census_kill(g, u, u->kill_scope);
+        return;
+    }
+    u->killing = false;
+    if (u->main_pid == 0) {
+        struct event ev = {.kind = EVENT_MEMBERS_GONE, .unit = u->index};
+        engine_post(g, &ev);
+    }
+}
+
+void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
+{
+    static struct deaths_entry entries[REAPER_SLICE];
+    bool look = false;
+    for (size_t i = 0; i < n; i++) {
+        struct deaths_entry *d = &entries[i];
+        *d = deaths_entry_of(g, &notes[i]);
+        /* While its main process lives, nobody waits for the end of a unit, and orphans can be looked up later. */
+        look = look || (d->ended && d->unit != NULL && d->unit->main_pid == 0);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].is_main && entries[i].ended) {
+            output_drain(&entries[i].unit->out, true);
+            launch_settle(entries[i].unit);
+        }
+    if (look)
+        census_refresh(g);
+    for (size_t i = 0; i < n; i++) {
+        struct deaths_entry *d = &entries[i];
+        if (d->is_main)
+            deaths_post_main(g, &notes[i], d);
+        else
+            deaths_post_member(g, &notes[i], d);
+        if (d->unit != NULL && d->ended)
+            d->unit->touched = d->unit->touched || !d->is_main || d->unit->killing;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].unit != NULL && entries[i].unit->touched)
+            deaths_count(g, entries[i].unit);
+}

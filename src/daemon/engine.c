@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The engine: carries out what super decides, and keeps the daemon going until super says exit.
+ *
+ * DIAGNOSTICS: engine_run() fails only before the loop starts. After that, every failure is an event with a
+ * consequence for one unit.
+ */
+#include "daemon/engine.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/census.h"
+#include "daemon/deaths.h"
+#include "daemon/exitcode.h"
+#include "daemon/launch.h"
+#include "daemon/loop.h"
+#include "daemon/status.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+enum {
+    /* Starts between which other events run: a large file must not make us deaf while it starts. */
+    ENGINE_SPAWNS_A_TURN = 16,
+    /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns. */
+    ENGINE_CLEAR_GRACE_S = 10,
+};
+
+struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run)
+{
+    if (run == NULL || run->unit >= g->n_units || g->units[run->unit].run != run)
+        return NULL;
+    return &g->units[run->unit];
+}
+
+static void engine_arm(struct engine *g, struct ev_timer *timer, int64_t *at_ms, int64_t when_ms)
+{
+    int64_t now = sys_now_ms();
+    *at_ms = when_ms;
+    ev_timer_stop(g->loop, timer);
+    ev_now_update(g->loop);
+    ev_timer_set(timer, when_ms > now ? (double)(when_ms - now) / 1000. : 0., 0.);
+    ev_timer_start(g->loop, timer);
+}
+
+static void engine_timer_passed(struct engine *g, struct ev_timer *w, int64_t *at_ms, unsigned unit)
+{
+    ev_timer_stop(g->loop, w);
+    if (sys_now_ms() < *at_ms) {
+        /* The loop's clock and ours differ by less than a millisecond; super must not see its timer early. */
+        engine_arm(g, w, at_ms, *at_ms);
+        return;
+    }
+    struct event ev = {.kind = EVENT_TIMER, .unit = unit};
+    engine_post(g, &ev);
+}
+
+static void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct engine_unit *u = w->data;
+    engine_timer_passed(u->engine, w, &u->timer_at_ms, u->index);
+}
+
+static void engine_on_super_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct engine *g = w->data;
+    engine_timer_passed(g, w, &g->super_timer_at_ms, SUPER_NO_UNIT);
+}
+
+static void engine_report(struct engine *g, const struct effect *f)
+{
+    struct log_about about = {
+        .service = f->unit < g->n_units ? g->units[f->unit].name : NULL,
+        .event = f->event,
+        .pid = f->pid,
+        .run = f->run,
+        .code = f->code,
+        .code_kind = f->code_kind,
+    };
+    log_write(f->level, &about, "%s", f->text);
+}
+
+static void engine_set_main(struct engine *g, const struct effect *f)
+{
+    struct engine_unit *u = &g->units[f->unit];
+    struct attrib_proc *p = attrib_find(&g->attrib, f->pid);
+    if (BUG_IF(p == NULL || p->run == NULL || p->run != u->run))
+        return;
+    p->role = ATTRIB_MAIN;
+    u->main_pid = f->pid;
+}
+
+static void engine_close_run(struct engine *g, const struct effect *f)
+{
+    struct attrib_run *run = attrib_run_find(&g->attrib, f->run);
+    if (run == NULL)
+        return;
+    struct engine_unit *u = engine_unit_of(g, run);
+    if (u != NULL) {
+        u->run = NULL;
+        u->killing = false;
+    }
+    attrib_run_close(&g->attrib, run);
+}
+
+static void engine_kill(struct engine *g, const struct effect *f)
+{
+    struct engine_unit *u = &g->units[f->unit];
+    u->killing = true;
+    u->kill_scope = f->scope;
+    census_kill(g, u, f->scope);
+}
+
+static bool engine_has_children(void)
+{
+    siginfo_t info;
+    return sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+static void engine_leave(struct engine *g)
+{
+    struct log_about about = {.event = "exit", .code = g->exit_code, .code_kind = 'e'};
+    log_write(LOG_LEVEL_INFO, &about, "everything is over; exiting with code %d", g->exit_code);
+    ev_break(g->loop, EVBREAK_ALL);
+}
+
+static void engine_on_clear_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)revents;
+    struct engine *g = w->data;
+    ev_timer_stop(loop, w);
+    (void)census_signal_everything(g, SIGKILL);
+}
+
+/* PID 1 must not go while a descendant lives: the kernel would kill it without a word. */
+static void engine_clear(struct engine *g)
+{
+    if (!engine_has_children()) {
+        engine_leave(g);
+        return;
+    }
+    if (g->clearing)
+        return;
+    g->clearing = true;
+    if (!super_is_shutting_down(g->super)) {
+        log_info("waiting for the processes that are left, since we are PID 1");
+        return;
+    }
+    log_info("ending %zu processes that no service owns", census_signal_everything(g, SIGTERM));
+    ev_timer_init(&g->clear_timer, engine_on_clear_timer, ENGINE_CLEAR_GRACE_S, 0.);
+    g->clear_timer.data = g;
+    ev_timer_start(g->loop, &g->clear_timer);
+}
+
+static void engine_exit(struct engine *g, int code)
+{
+    g->over = true;
+    g->exit_code = code;
+    if (g->is_init)
+        engine_clear(g);
+    else
+        engine_leave(g);
+}
+
+static void engine_do(struct engine *g, const struct effect *f)
+{
+    struct engine_unit *u = f->unit < g->n_units ? &g->units[f->unit] : NULL;
+    switch (f->kind) {
+    case EFFECT_SPAWN:
+        u->killing = false;
+        launch_unit(u, f->run);
+        break;
+    case EFFECT_SIGNAL:
+        (void)census_signal(g, u, f->signal, f->scope);
+        break;
+    case EFFECT_KILL:
+        engine_kill(g, f);
+        break;
+    case EFFECT_SET_MAIN:
+        engine_set_main(g, f);
+        break;
+    case EFFECT_CLOSE_RUN:
+        engine_close_run(g, f);
+        break;
+    case EFFECT_ARM_TIMER:
+        if (u != NULL)
+            engine_arm(g, &u->timer, &u->timer_at_ms, f->at_ms);
+        else
+            engine_arm(g, &g->super_timer, &g->super_timer_at_ms, f->at_ms);
+        break;
+    case EFFECT_CANCEL_TIMER:
+        ev_timer_stop(g->loop, u != NULL ? &u->timer : &g->super_timer);
+        break;
+    case EFFECT_REPORT:
+        engine_report(g, f);
+        break;
+    case EFFECT_STATE:
+        g->state_changed = true;
+        log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
+        break;
+    case EFFECT_EXIT:
+        engine_exit(g, f->exit_code);
+        break;
+    case EFFECT_N:
+        break;
+    }
+}
+
+static void engine_carry_out(struct engine *g)
+{
+    if (g->carrying)
+        return;
+    g->carrying = true;
+    struct effect f;
+    int n_spawns = 0;
+    while (n_spawns < ENGINE_SPAWNS_A_TURN && super_next_effect(g->super, &f)) {
+        n_spawns += f.kind == EFFECT_SPAWN;
+        engine_do(g, &f);
+    }
+    g->carrying = false;
+    if (n_spawns == ENGINE_SPAWNS_A_TURN)
+        ev_timer_start(g->loop, &g->more);
+    if (!g->said_stopping && super_is_shutting_down(g->super)) {
+        g->said_stopping = true;
+        status_stopping(g);
+    }
+    if (g->state_changed) {
+        g->state_changed = false;
+        status_changed(g);
+    }
+}
+
+void engine_post(struct engine *g, const struct event *ev)
+{
+    if (g->over)
+        return;
+    super_post(g->super, ev, sys_now_ms());
+    engine_carry_out(g);
+}
+
+static void engine_on_more(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)revents;
+    ev_timer_stop(loop, w);
+    engine_carry_out(w->data);
+}
+
+static void engine_on_zombie(pid_t pid, void *data)
+{
+    census_meet(data, pid);
+}
+
+static void engine_on_slice(const struct reaper_note *notes, size_t n, void *data)
+{
+    struct engine *g = data;
+    deaths_take(g, notes, n);
+    if (g->over && g->is_init)
+        engine_clear(g);
+}
+
+static void engine_on_request(enum signals_request request, int sig, void *data)
+{
+    struct engine *g = data;
+    struct event ev = {.kind = EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT};
+    switch (request) {
+    case SIGNALS_STOP:
+        if (super_is_shutting_down(g->super))
+            ev.kind = EVENT_KILL_NOW;
+        break;
+    case SIGNALS_KILL:
+        ev.kind = EVENT_KILL_NOW;
+        break;
+    case SIGNALS_STATUS:
+        status_dump(g);
+        return;
+    case SIGNALS_RELOAD:
+        log_warn("reloading is not supported yet; stop and start fosterd to use a changed file");
+        return;
+    case SIGNALS_REEXEC:
+        log_warn("replacing the running program is not supported yet; stop and start fosterd");
+        return;
+    case SIGNALS_IGNORE:
+        log_debug("signal %d ignored", sig);
+        return;
+    }
+    if (g->clearing)
+        (void)census_signal_everything(g, ev.kind == EVENT_KILL_NOW ? SIGKILL : SIGTERM);
+    engine_post(g, &ev);
+}
+
+static bool engine_init_units(struct engine *g)
+{
+    g->n_units = super_count(g->super);
+    g->units = mem_array(g->n_units, sizeof *g->units);
+    if (g->units == NULL)
+        return false;
+    for (unsigned i = 0; i < g->n_units; i++) {
+        struct engine_unit *u = &g->units[i];
+        struct unit_view v;
+        super_view(g->super, i, &v);
+        *u = (struct engine_unit){
+            .engine = g,
+            .index = i,
+            .spec = v.spec,
+            .name = v.name,
+            .instance = v.instance,
+            .status_fd = -1,
+        };
+        u->out.read_fd = u->out.write_fd = -1;
+        ev_timer_init(&u->timer, engine_on_unit_timer, 0., 0.);
+        u->timer.data = u;
+    }
+    return true;
+}
+
+static void engine_init_attrib(struct engine *g)
+{
+    struct rlimit lim;
+    uint64_t own = 0;
+    if (sys_prlimit_get(0, RLIMIT_LOCKS, &lim) == 0)
+        own = lim.rlim_max == RLIM_INFINITY ? UINT64_MAX : (uint64_t)lim.rlim_max;
+    uint64_t nonce;
+    sys_random(&nonce, sizeof nonce);
+    attrib_init(&g->attrib, own, nonce, 1);
+    if (g->attrib.stride == 0)
+        log_warn("no tags are possible below a limit of %" PRIu64
+                 " file locks; processes are recognised by FOSTER_RUN only",
+                 own);
+    g->children_source = procfs_probe();
+    if (g->children_source == PROCFS_CHILDREN_NONE)
+        log_warn("/proc is not there; what services leave behind is seen only when it ends");
+    g->inherited_marker = getenv("FOSTER_RUN");
+}
+
+static int engine_name_width(const struct engine *g)
+{
+    int width = 0;
+    for (unsigned i = 0; i < g->n_units; i++) {
+        int len = 0;
+        while (g->units[i].name[len] != '\0')
+            len++;
+        width = len > width ? len : width;
+    }
+    return width;
+}
+
+static bool engine_init(struct engine *g, const struct engine_params *params, struct err *e)
+{
+    uint64_t seed;
+    sys_random(&seed, sizeof seed);
+    g->set = params->set;
+    g->nofile = params->nofile;
+    g->is_init = sys_getpid() == 1;
+    g->loop = loop_new(e);
+    if (g->loop == NULL)
+        return false;
+    g->reaper.on_zombie = engine_on_zombie;
+    g->reaper.on_slice = engine_on_slice;
+    g->reaper.data = g;
+    g->signals.on_request = engine_on_request;
+    g->signals.data = g;
+    if (!reaper_start(&g->reaper, g->loop, e) || !signals_start(&g->signals, g->loop, e))
+        return false;
+    struct super_params sp = {.seed = seed, .is_init = g->is_init};
+    g->super = super_new(g->set, &sp);
+    if (g->super == NULL || !engine_init_units(g)) {
+        err_set_errno(e, ENOMEM, "table of services");
+        return false;
+    }
+    engine_init_attrib(g);
+    output_init(&g->output, g->loop);
+    g->output.name_width = engine_name_width(g);
+    ev_timer_init(&g->super_timer, engine_on_super_timer, 0., 0.);
+    g->super_timer.data = g;
+    ev_timer_init(&g->more, engine_on_more, 0., 0.);
+    g->more.data = g;
+    status_start(g);
+    return true;
+}
+
+static void engine_done(struct engine *g)
+{
+    for (unsigned i = 0; i < g->n_units; i++) {
+        struct engine_unit *u = &g->units[i];
+        ev_timer_stop(g->loop, &u->timer);
+        if (u->status_fd >= 0)
+            ev_io_stop(g->loop, &u->status_io);
+        sys_close_fd(&u->status_fd);
+        output_close(&u->out);
+    }
+    if (g->output.loop != NULL)
+        output_done(&g->output);
+    status_stop(g);
+    signals_stop(&g->signals);
+    reaper_stop(&g->reaper);
+    mem_free(g->units);
+    pidlist_done(&g->children);
+    pidlist_done(&g->found);
+    if (g->attrib.runs.next != NULL)
+        attrib_done(&g->attrib);
+    super_free(g->super);
+    loop_free(g->loop);
+}
+
+int engine_run(const struct engine_params *params, struct err *e)
+{
+    static struct engine engine;
+    struct engine *g = &engine;
+    *g = (struct engine){.reaper.signal_fd = -1, .signals.fd = -1, .sdnotify.fd = -1, .exit_code = EXITCODE_OS};
+    if (engine_init(g, params, e)) {
+        struct log_about about = {.event = "up", .pid = sys_getpid()};
+        log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,
+                  (int)sys_getpid(), g->is_init ? " (init)" : "");
+        super_start(g->super, sys_now_ms());
+        engine_carry_out(g);
+        ev_run(g->loop, 0);
+    }
+    int code = g->exit_code;
+    engine_done(g);
+    return code;
+}

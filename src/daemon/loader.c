@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Between the pure configuration core and the file system.
+ */
+#include "daemon/loader.h"
+
+#include "base/buf.h"
+#include "core/config.h"
+#include "sys/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LOADER_REPORT_MAX = 1 << 20 };
+
+static const char *const loader_places[] = {"foster.yaml", "/etc/foster/foster.yaml"};
+
+static bool loader_read(const char *path, size_t max, struct buf *out, bool *ret_missing, char *why, size_t why_size,
+                        void *data)
+{
+    (void)data;
+    struct err e = {0};
+    if (files_read(path, max, FILES_TRUST_SAFE, out, &e))
+        return true;
+    *ret_missing = e.errnum == ENOENT;
+    snprintf(why, why_size, "%s", e.text);
+    return false;
+}
+
+static bool loader_glob(struct arena *a, const char *pattern, char ***ret, size_t *ret_n, void *data)
+{
+    (void)data;
+    struct err e = {0};
+    return files_glob(a, pattern, ret, ret_n, &e);
+}
+
+static const char *loader_getenv(const char *name, void *data)
+{
+    (void)data;
+    return getenv(name);
+}
+
+/* The file to read; NULL with a message when none was named and none is there. */
+static const char *loader_file(const struct cli *c)
+{
+    if (c->file != NULL)
+        return c->file;
+    for (size_t i = 0; i < ARRAY_LEN(loader_places); i++)
+        if (access(loader_places[i], F_OK) == 0)
+            return loader_places[i];
+    fprintf(stderr, "fosterd: neither ./%s nor %s is there; name a configuration file with -c FILE\n", loader_places[0],
+            loader_places[1]);
+    return NULL;
+}
+
+struct spec_set *loader_load(const struct cli *c)
+{
+    static struct diag_list diags;
+    const char *file = loader_file(c);
+    if (file == NULL)
+        return NULL;
+    const struct config_source source = {.read = loader_read, .glob = loader_glob, .getenv = loader_getenv};
+    const struct config_options options = {
+        .profiles = c->profiles,
+        .n_profiles = c->n_profiles,
+        .sets = c->sets,
+        .n_sets = c->n_sets,
+    };
+    struct spec_set *set = config_load(file, &source, &options, &diags);
+    struct buf text;
+    buf_init(&text, LOADER_REPORT_MAX);
+    diag_sort(&diags);
+    diag_print(&diags, &text);
+    fputs(buf_str(&text), stderr);
+    buf_done(&text);
+    diag_done(&diags);
+    return set;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * fosterd: the order of starting. Descriptors 0 to 2 first, so that nothing of ours lands there; then signals,
+ * before anything can be missed; then the file, while failing is still harmless; then the kernel's promise to
+ * give us orphans; and only then the loop.
+ */
+#include "base/log.h"
+#include "base/version.h"
+#include "core/config.h"
+#include "daemon/cli.h"
+#include "daemon/engine.h"
+#include "daemon/exitcode.h"
+#include "daemon/loader.h"
+#include "daemon/signals.h"
+#include "sys/files.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAIN_PRINT_MAX = 16 << 20 };
+
+static int main_fail(const struct err *e, int code)
+{
+    fprintf(stderr, "fosterd: %s\n", e->text);
+    return code;
+}
+
+static int main_print(struct buf *out, bool ok)
+{
+    if (!ok || fwrite(out->data, 1, out->len, stdout) != out->len || fflush(stdout) != 0) {
+        fprintf(stderr, "fosterd: standard output: %s; nothing was started\n", err_errno_text(ok ? errno : ENOMEM));
+        return EXITCODE_OS;
+    }
+    return EXITCODE_OK;
+}
+
+static int main_schema(void)
+{
+    struct buf out;
+    buf_init(&out, MAIN_PRINT_MAX);
+    int code = main_print(&out, config_schema(&out));
+    buf_done(&out);
+    return code;
+}
+
+static int main_print_config(const struct spec_set *set)
+{
+    struct buf out;
+    buf_init(&out, MAIN_PRINT_MAX);
+    int code = main_print(&out, config_print(set, &out));
+    buf_done(&out);
+    return code;
+}
+
+/* Under systemd, JOURNAL_STREAM names the descriptor that is the journal (systemd.exec(5)). */
+static bool main_stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat st;
+    char own[64];
+    if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    for (size_t i = 0; own[i] != '\0' || stream[i] != '\0'; i++)
+        if (own[i] != stream[i])
+            return false;
+    return true;
+}
+
+static void main_log_setup(const struct cli *c, const struct spec_supervisor *s)
+{
+    enum log_format format = c->log_format_set ? c->log_format : s->log_format;
+    if (format == LOG_FORMAT_TEXT && main_stderr_is_journal())
+        format = LOG_FORMAT_JOURNAL;
+    log_setup(c->log_level_set ? c->log_level : s->log_level, format, STDERR_FILENO);
+}
+
+/* Each service costs us descriptors; what we inherited is given back to the services. */
+static struct rlimit main_raise_nofile(void)
+{
+    struct rlimit lim = {RLIM_INFINITY, RLIM_INFINITY};
+    if (sys_prlimit_get(0, RLIMIT_NOFILE, &lim) < 0)
+        return lim;
+    struct rlimit all = {.rlim_cur = lim.rlim_max, .rlim_max = lim.rlim_max};
+    if (sys_prlimit_set(0, RLIMIT_NOFILE, &all) < 0)
+        log_debug("more descriptors: %s", err_errno_text(errno));
+    return lim;
+}
+
+static int main_run(const struct cli *c, const struct spec_set *set)
+{
+    struct err e = {0};
+    main_log_setup(c, &set->supervisor);
+    if (set->supervisor.subreaper && sys_set_subreaper(true) < 0 && sys_getpid() != 1) {
+        log_err("becoming a subreaper: %s; set `subreaper: false` in `supervisor:` to go on without adopting orphans",
+                err_errno_text(errno));
+        return EXITCODE_OS;
+    }
+    struct engine_params params = {.set = set, .nofile = main_raise_nofile()};
+    int code = engine_run(&params, &e);
+    if (e.kind != ERR_NONE)
+        log_err("%s; nothing was started", e.text);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err e = {0};
+    struct cli c;
+    if (!files_open_stdio(&e) || !signals_block(&e))
+        return main_fail(&e, EXITCODE_OS);
+    if (!cli_parse(argc, argv, &c, &e))
+        return main_fail(&e, EXITCODE_USAGE);
+    switch (c.mode) {
+    case CLI_HELP:
+        cli_help(stdout);
+        return EXITCODE_OK;
+    case CLI_VERSION:
+        puts("foster " FOSTER_VERSION);
+        return EXITCODE_OK;
+    case CLI_SCHEMA:
+        return main_schema();
+    case CLI_RUN:
+    case CLI_CHECK:
+    case CLI_PRINT_CONFIG:
+        break;
+    }
+    struct spec_set *set = loader_load(&c);
+    if (set == NULL)
+        return EXITCODE_CONFIG;
+    int code = EXITCODE_OK;
+    if (c.mode == CLI_PRINT_CONFIG)
+        code = main_print_config(set);
+    else if (c.mode == CLI_RUN)
+        code = main_run(&c, set);
+    spec_set_free(set);
+    return code;
+}
