@@ -15,6 +15,7 @@
 #include "daemon/output.h"
 #include "daemon/reaper.h"
 #include "daemon/signals.h"
+#include "daemon/state.h"
 #include "sys/procfs.h"
 #include "sys/sdnotify.h"
 
@@ -56,6 +57,7 @@ struct engine {
     struct reaper reaper;
     struct signals signals;
     struct output output;
+    struct state state;
     struct sdnotify sdnotify;
     struct ev_timer watchdog;
     struct ev_timer super_timer;

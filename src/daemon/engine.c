@@ -98,6 +98,12 @@ static void engine_set_main(struct engine *g, const struct effect *f)
     u->main_pid = f->pid;
 }
 
+static const char *engine_name_of(unsigned unit, void *data)
+{
+    const struct engine *g = data;
+    return g->units[unit].name;
+}
+
 static void engine_close_run(struct engine *g, const struct effect *f)
 {
     struct attrib_run *run = attrib_run_find(&g->attrib, f->run);
@@ -108,7 +114,12 @@ static void engine_close_run(struct engine *g, const struct effect *f)
         u->run = NULL;
         u->killing = false;
     }
+    /* A run that leaves members behind stays in the file until that is written anew. */
+    if (run->n_members == 0)
+        state_closed(&g->state, run->tag_id);
     attrib_run_close(&g->attrib, run);
+    if (g->state.size > STATE_FILE_MAX)
+        state_rewrite(&g->state, &g->attrib, engine_name_of, g);
 }
 
 static void engine_kill(struct engine *g, const struct effect *f)
@@ -321,15 +332,19 @@ static bool engine_init_units(struct engine *g)
     return true;
 }
 
-static void engine_init_attrib(struct engine *g)
+static bool engine_init_attrib(struct engine *g, struct err *e)
 {
     struct rlimit lim;
+    const char *dir = g->set->supervisor.state_dir;
     uint64_t own = 0;
     if (sys_prlimit_get(0, RLIMIT_LOCKS, &lim) == 0)
         own = lim.rlim_max == RLIM_INFINITY ? UINT64_MAX : (uint64_t)lim.rlim_max;
     uint64_t nonce;
     sys_random(&nonce, sizeof nonce);
-    attrib_init(&g->attrib, own, nonce, 1);
+    if (dir != NULL && !state_open(&g->state, dir, own, e))
+        return false;
+    attrib_init(&g->attrib, own, nonce, dir != NULL ? g->state.first_id : 1);
+    state_rewrite(&g->state, &g->attrib, engine_name_of, g);
     if (g->attrib.stride == 0)
         log_warn("no tags are possible below a limit of %" PRIu64
                  " file locks; processes are recognised by FOSTER_RUN only",
@@ -338,6 +353,7 @@ static void engine_init_attrib(struct engine *g)
     if (g->children_source == PROCFS_CHILDREN_NONE)
         log_warn("/proc is not there; what services leave behind is seen only when it ends");
     g->inherited_marker = getenv("FOSTER_RUN");
+    return true;
 }
 
 static int engine_name_width(const struct engine *g)
@@ -375,7 +391,8 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
         err_set_errno(e, ENOMEM, "table of services");
         return false;
     }
-    engine_init_attrib(g);
+    if (!engine_init_attrib(g, e))
+        return false;
     output_init(&g->output, g->loop);
     g->output.name_width = engine_name_width(g);
     ev_timer_init(&g->super_timer, engine_on_super_timer, 0., 0.);
@@ -399,6 +416,7 @@ static void engine_done(struct engine *g)
     if (g->output.loop != NULL)
         output_done(&g->output);
     status_stop(g);
+    state_close(&g->state, g->attrib.runs.next == NULL || list_is_empty(&g->attrib.runs));
     signals_stop(&g->signals);
     reaper_stop(&g->reaper);
     mem_free(g->units);
@@ -414,7 +432,12 @@ int engine_run(const struct engine_params *params, struct err *e)
 {
     static struct engine engine;
     struct engine *g = &engine;
-    *g = (struct engine){.reaper.signal_fd = -1, .signals.fd = -1, .sdnotify.fd = -1, .exit_code = EXITCODE_OS};
+    *g = (struct engine){.reaper.signal_fd = -1,
+                         .signals.fd = -1,
+                         .sdnotify.fd = -1,
+                         .state.fd = -1,
+                         .state.lock_fd = -1,
+                         .exit_code = EXITCODE_OS};
     if (engine_init(g, params, e)) {
         struct log_about about = {.event = "up", .pid = sys_getpid()};
         log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,

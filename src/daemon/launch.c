@@ -186,6 +186,7 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     if (BUG_IF(attrib_add(&g->attrib, child.pid, u->run, ATTRIB_MAIN, ATTRIB_BORN, sys_now_ms()) == NULL))
         log_err("process %d of %s could not be entered", (int)child.pid, u->name);
     u->main_pid = child.pid;
+    state_opened(&g->state, u->run, child.pid, u->name);
     u->status_fd = child.status_fd;
     ev_io_init(&u->status_io, launch_on_status, u->status_fd, EV_READ);
     u->status_io.data = u;

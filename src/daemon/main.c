@@ -105,7 +105,7 @@ static int main_run(const struct cli *c, const struct spec_set *set)
     int code = engine_run(&params, &e);
     if (e.kind != ERR_NONE)
         log_err("%s; nothing was started", e.text);
-    return code;
+    return e.kind == ERR_BUSY ? EXITCODE_UNAVAILABLE : code;
 }
 
 int main(int argc, char **argv)
