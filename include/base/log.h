@@ -34,9 +34,10 @@ struct log_about {
     char code_kind;      /**< 'e' exited, 's' killed by a signal, 0 neither */
 };
 
-/** Sets the threshold, form and descriptor (borrowed, switched to nothing: writes use MSG_DONTWAIT or
- *  poll before, never O_NONBLOCK on a shared file description). Messages less severe than LEVEL are
- *  discarded. Until the first call: INFO, text, descriptor 2. */
+/** Sets the threshold, form and descriptor. FD is borrowed and nothing is switched on it: writes use
+ *  MSG_DONTWAIT or look before, never O_NONBLOCK on a shared open file. What FD is is looked at now, and a
+ *  terminal is opened once more: call again when FD is replaced. Messages less severe than LEVEL are discarded.
+ *  Until the first call: INFO, text, descriptor 2. */
 void log_setup(enum log_level level, enum log_format format, int fd);
 
 /** The present threshold. */

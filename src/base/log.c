@@ -5,15 +5,17 @@
  * and what is told when it could not be written. How a line looks is in log_line.c.
  *
  * DIAGNOSTICS: "N messages dropped", before the first message that can be written again.
- * BUGS: on a terminal, and on a pipe under a kernel that cannot write without waiting (before 6.4), the
- * descriptor is asked first whether it is writable; another process that fills it in between makes the
- * write wait for its reader. Regular files are written as they are: a hanging network file system blocks.
+ * BUGS: on a pipe under a kernel that cannot write without waiting (before 6.4), and on a terminal that may
+ * not be opened once more, the descriptor is asked first whether it is writable; another process that fills
+ * it in between makes the write wait for its reader. Regular files are written as they are: a hanging
+ * network file system blocks.
  */
 #include "base/log.h"
 
 #include "base/log_line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,7 +43,8 @@ enum sink_kind {
 static struct {
     enum log_level level;
     enum log_format format;
-    int fd; /* borrowed */
+    int fd;          /* borrowed */
+    int terminal_fd; /* owned; fd's terminal, opened once more for ourselves; -1 = none */
     enum sink_kind kind;
     bool is_tty;
     bool is_torn;       /* the last line was written in part */
@@ -49,7 +52,7 @@ static struct {
     uint64_t n_dropped;
     uint64_t n_untold; /* of the dropped ones, those nobody was told of yet */
     uint64_t n_bugs;
-} sink = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT, .fd = 2};
+} sink = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT, .fd = 2, .terminal_fd = -1};
 
 static void log_look_at_sink(void)
 {
@@ -67,6 +70,21 @@ static void log_look_at_sink(void)
         sink.is_tty = isatty(sink.fd) == 1;
 }
 
+/* O_NONBLOCK belongs to the open file, which is shared with whoever else writes to this terminal: an open file
+ * of our own can have it. */
+static void log_open_terminal(void)
+{
+    char path[32];
+
+    if (sink.terminal_fd >= 0)
+        close(sink.terminal_fd);
+    sink.terminal_fd = -1;
+    if (!sink.is_tty)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", sink.fd);
+    sink.terminal_fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 void log_setup(enum log_level level, enum log_format format, int fd)
 {
     int saved = errno;
@@ -77,6 +95,7 @@ void log_setup(enum log_level level, enum log_format format, int fd)
     sink.is_torn = false;
     sink.has_no_nowait = false;
     log_look_at_sink();
+    log_open_terminal();
     errno = saved;
 }
 
@@ -99,22 +118,27 @@ uint64_t log_bugs(void)
  * O_NONBLOCK is not ours to set. */
 static ssize_t log_write_stream(const char *data, size_t len)
 {
-    struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
+    int fd = sink.terminal_fd >= 0 ? sink.terminal_fd : sink.fd;
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
     struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     ssize_t n;
 
     /* A pipe without readers would answer a write with SIGPIPE. */
-    if (poll(&p, 1, 0) != 1 || (p.revents & (POLLERR | POLLNVAL)) || !(p.revents & POLLOUT) || len > PIPE_BUF) {
-        errno = EAGAIN;
+    if (poll(&p, 1, 0) < 0 || (p.revents & (POLLERR | POLLNVAL)) || len > PIPE_BUF) {
+        errno = EIO;
         return -1;
     }
     if (!sink.has_no_nowait) {
-        n = syscall(SYS_pwritev2, sink.fd, &iov, 1UL, -1L, -1L, RWF_NOWAIT);
+        n = syscall(SYS_pwritev2, fd, &iov, 1UL, -1L, -1L, RWF_NOWAIT);
         if (n >= 0 || errno == EAGAIN || errno == EPIPE || errno == ENOSPC)
             return n;
         sink.has_no_nowait = true;
     }
-    return write(sink.fd, data, len);
+    if (!(p.revents & POLLOUT)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(fd, data, len);
 }
 
 static ssize_t log_write_once(const char *data, size_t len)
