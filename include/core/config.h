@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CONFIG_INCLUDE_DEPTH_MAX = 8, CONFIG_FILES_MAX = 256 };
+enum { CONFIG_INCLUDE_DEPTH_MAX = 8, CONFIG_FILES_MAX = 256, CONFIG_MEMORY_MAX = 256 << 20 };
 
 /** Where configuration files come from. The functions may be called during config_load() only. */
 struct config_source {
@@ -38,6 +38,7 @@ struct config_options {
     size_t n_profiles;
     const char *const *sets; /**< KEY=VALUE of --set: a dotted path into the file ("services.web.scale=3") */
     size_t n_sets;
+    size_t memory_max; /**< bytes that the set, and what is needed while loading, may each take; 0: CONFIG_MEMORY_MAX */
 };
 
 /** Reads FILE through SRC, with includes, and checks everything. All problems go to D. Returns a new set

@@ -105,7 +105,7 @@ struct spec {
     struct spec_env *environment; /**< env_file and environment merged, sorted by name */
     size_t n_environment;
     bool clear_env;
-    char **clear_env_keep; /**< names to keep when clear_env; NULL-terminated, or NULL */
+    char **clear_env_keep;   /**< names to keep when clear_env; NULL-terminated, or NULL */
     const char *working_dir; /**< NULL: the daemon's */
     int umask;               /**< -1: inherit */
 
@@ -144,7 +144,7 @@ struct spec_supervisor {
     int64_t stop_timeout_ms; /**< budget for stopping everything; 0: the services' own */
     enum log_level log_level;
     enum log_format log_format;
-    bool log_level_set;  /**< the file names it (the command line wins over it) */
+    bool log_level_set; /**< the file names it (the command line wins over it) */
     bool log_format_set;
     bool subreaper;
     const char *state_dir; /**< NULL: no state is kept on disk */
@@ -152,8 +152,8 @@ struct spec_supervisor {
 
 /** A whole configuration: one generation. */
 struct spec_set {
-    struct arena arena; /**< owns everything below */
-    const char *name;   /**< project name; never NULL ("foster" when the file names none) */
+    struct arena arena;    /**< owns everything below */
+    const char *name;      /**< project name; never NULL ("foster" when the file names none) */
     struct spec *services; /**< in the order of the file */
     size_t n_services;
     struct spec_supervisor supervisor;

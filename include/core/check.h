@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Rules across keys and across services: what each value alone cannot know.
+ */
+#ifndef FOSTER_CORE_CHECK_H
+#define FOSTER_CORE_CHECK_H
+
+#include "base/compiler.h"
+#include "core/spec.h"
+#include "core/tree.h"
+
+/** Says in D what does not go together in S, which was made from the mapping NODE (for the places). */
+void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node) NONNULL();
+
+/** Says in D what does not go together in SET: names, dependencies, cycles, numbers of instances. */
+void check_set(struct diag_list *d, const struct spec_set *set) NONNULL();
+
+#endif

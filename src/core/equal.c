@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Comparison of fields by kind.
+ */
+#include "core/equal.h"
+
+#include <string.h>
+
+/* The second field of ROW in BASE, a count. */
+static size_t count_of(const struct schema_row *row, const void *base)
+{
+    return *(const size_t *)(const void *)((const char *)base + row->extra);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_list(char *const *a, char *const *b)
+{
+    if (!a || !b)
+        return a == b;
+    for (; *a && *b; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return false;
+    return *a == *b;
+}
+
+bool equal_nothing(const struct schema_row *row, const void *a, const void *b)
+{
+    (void)row;
+    (void)a;
+    (void)b;
+    return true;
+}
+
+bool equal_bool(const struct schema_row *row, const void *a, const void *b)
+{
+    return *(const bool *)schema_const_field(row, a) == *(const bool *)schema_const_field(row, b);
+}
+
+bool equal_int(const struct schema_row *row, const void *a, const void *b)
+{
+    return *(const int64_t *)schema_const_field(row, a) == *(const int64_t *)schema_const_field(row, b);
+}
+
+bool equal_decimal(const struct schema_row *row, const void *a, const void *b)
+{
+    double x = *(const double *)schema_const_field(row, a), y = *(const double *)schema_const_field(row, b);
+
+    return !(x < y) && !(x > y);
+}
+
+bool equal_mode(const struct schema_row *row, const void *a, const void *b)
+{
+    return *(const int *)schema_const_field(row, a) == *(const int *)schema_const_field(row, b);
+}
+
+bool equal_string(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_text(*(const char *const *)schema_const_field(row, a),
+                     *(const char *const *)schema_const_field(row, b));
+}
+
+bool equal_words(const struct schema_row *row, const void *a, const void *b)
+{
+    return count_of(row, a) == count_of(row, b) && (count_of(row, a) == 0 || equal_names(row, a, b));
+}
+
+bool equal_names(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_list(*(char **const *)schema_const_field(row, a), *(char **const *)schema_const_field(row, b));
+}
+
+bool equal_keep(const struct schema_row *row, const void *a, const void *b)
+{
+    char *const *keep_a = *(char **const *)(const void *)((const char *)a + row->extra);
+    char *const *keep_b = *(char **const *)(const void *)((const char *)b + row->extra);
+
+    return equal_bool(row, a, b) && same_list(keep_a, keep_b);
+}
+
+bool equal_environment(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_env *x = *(struct spec_env *const *)schema_const_field(row, a);
+    const struct spec_env *y = *(struct spec_env *const *)schema_const_field(row, b);
+    size_t n = count_of(row, a);
+
+    if (n != count_of(row, b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!same_text(x[i].name, y[i].name) || !same_text(x[i].value, y[i].value))
+            return false;
+    return true;
+}
+
+bool equal_labels(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_label *x = *(struct spec_label *const *)schema_const_field(row, a);
+    const struct spec_label *y = *(struct spec_label *const *)schema_const_field(row, b);
+    size_t n = count_of(row, a);
+
+    if (n != count_of(row, b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!same_text(x[i].name, y[i].name) || !same_text(x[i].value, y[i].value))
+            return false;
+    return true;
+}
+
+bool equal_depends_on(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_dep *x = *(struct spec_dep *const *)schema_const_field(row, a);
+    const struct spec_dep *y = *(struct spec_dep *const *)schema_const_field(row, b);
+    size_t n = count_of(row, a);
+
+    if (n != count_of(row, b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!same_text(x[i].service, y[i].service) || !schema_equal(row->sub, &x[i], &y[i]))
+            return false;
+    return true;
+}
+
+bool equal_exits(const struct schema_row *row, const void *a, const void *b)
+{
+    return memcmp(schema_const_field(row, a), schema_const_field(row, b), sizeof(struct spec_exits)) == 0;
+}
+
+bool equal_stop_signal(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_stop_step *x = *(struct spec_stop_step *const *)schema_const_field(row, a);
+    const struct spec_stop_step *y = *(struct spec_stop_step *const *)schema_const_field(row, b);
+    size_t n = count_of(row, a);
+
+    if (n != count_of(row, b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!schema_equal(row->sub, &x[i], &y[i]))
+            return false;
+    return true;
+}
+
+bool equal_section(const struct schema_row *row, const void *a, const void *b)
+{
+    return schema_equal(row->sub, schema_const_field(row, a), schema_const_field(row, b));
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * A configuration as YAML that reads back to the same configuration, and that other YAML readers
+ * understand the same way.
+ */
+#include "core/print.h"
+
+#include "base/parse.h"
+#include "base/utf8.h"
+#include "core/config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Scalars. */
+
+static bool is_plain(const char *text)
+{
+    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/";
+    static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/0123456789.@%+=-";
+
+    if (!text[0] || !strchr(letters, text[0]) || text[strspn(text, all)])
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcasecmp(text, words[i]) == 0)
+            return false;
+    return true;
+}
+
+/* The code point of the LEN bytes at S, which are one well-formed character. */
+static unsigned code_point(const char *s, size_t len)
+{
+    static const unsigned char mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned cp = (unsigned char)s[0] & mask[len];
+
+    for (size_t i = 1; i < len; i++)
+        cp = cp << 6 | ((unsigned char)s[i] & 0x3f);
+    return cp;
+}
+
+/* Control characters, and what some readers take for a line break or a byte order mark. */
+static bool needs_escape(unsigned cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp <= 0xa0) || cp == 0x2028 || cp == 0x2029 || cp == 0xfeff || cp == 0xfffe ||
+           cp == 0xffff;
+}
+
+static void put_quoted(struct buf *out, const char *text, bool dollars)
+{
+    size_t len = strlen(text), n;
+    bool valid;
+
+    buf_putc(out, '"');
+    for (; len > 0; text += n, len -= n) {
+        n = utf8_step(text, len, &valid);
+        unsigned cp = valid ? code_point(text, n) : 0xfffd;
+        if (cp == '"' || cp == '\\')
+            buf_printf(out, "\\%c", (int)cp);
+        else if (cp == '\n')
+            buf_puts(out, "\\n");
+        else if (cp == '\t')
+            buf_puts(out, "\\t");
+        else if (cp == '$' && dollars)
+            buf_puts(out, "$$");
+        else if (!valid || needs_escape(cp))
+            buf_printf(out, "\\u%04X", cp);
+        else
+            buf_add(out, text, n);
+    }
+    buf_putc(out, '"');
+}
+
+void print_text(struct buf *out, const char *text)
+{
+    if (is_plain(text))
+        buf_puts(out, text);
+    else
+        put_quoted(out, text, false);
+}
+
+void print_value_text(struct buf *out, const char *text)
+{
+    if (is_plain(text))
+        buf_puts(out, text);
+    else
+        put_quoted(out, text, true);
+}
+
+/* Lines. */
+
+static void put_key(struct printer *p, const char *key)
+{
+    unsigned indent = p->dash ? p->indent - 2 : p->indent;
+
+    buf_printf(p->out, "%*s%s", (int)indent, "", p->dash ? "- " : "");
+    print_text(p->out, key);
+    buf_putc(p->out, ':');
+    p->dash = false;
+}
+
+static void put_line(struct printer *p, const char *key, const char *value)
+{
+    put_key(p, key);
+    buf_printf(p->out, " %s\n", value);
+}
+
+static size_t count_of(const struct schema_row *row, const void *base)
+{
+    return *(const size_t *)(const void *)((const char *)base + row->extra);
+}
+
+void print_nothing(struct printer *p, const struct schema_row *row, const void *base)
+{
+    (void)p;
+    (void)row;
+    (void)base;
+}
+
+void print_bool(struct printer *p, const struct schema_row *row, const void *base)
+{
+    put_line(p, row->key, *(const bool *)schema_const_field(row, base) ? "true" : "false");
+}
+
+void print_int(struct printer *p, const struct schema_row *row, const void *base)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)schema_const_field(row, base));
+    put_line(p, row->key, text);
+}
+
+void print_decimal(struct printer *p, const struct schema_row *row, const void *base)
+{
+    double value = *(const double *)schema_const_field(row, base), back = 0;
+    char text[64];
+
+    /* The fewest digits that read back as the same number. */
+    for (int digits = 0; digits < 40; digits++) {
+        (void)snprintf(text, sizeof text, "%.*f", digits, value);
+        if (parse_decimal(text, &back) && !(back < value) && !(back > value))
+            break;
+    }
+    put_line(p, row->key, text);
+}
+
+void print_duration(struct printer *p, const struct schema_row *row, const void *base)
+{
+    int64_t ms = *(const int64_t *)schema_const_field(row, base);
+    char text[32];
+
+    if (ms >= 0)
+        put_line(p, row->key, parse_duration_text(ms, text, sizeof text));
+}
+
+void print_mode(struct printer *p, const struct schema_row *row, const void *base)
+{
+    int mode = *(const int *)schema_const_field(row, base);
+    char text[32];
+
+    if (mode < 0)
+        return;
+    (void)snprintf(text, sizeof text, "\"%04o\"", (unsigned)mode);
+    put_line(p, row->key, text);
+}
+
+static const char *signal_text(int sig, char *buf, size_t size)
+{
+    const char *name = parse_signal_name(sig);
+
+    (void)snprintf(buf, size, "%d", sig);
+    return name ? name : buf;
+}
+
+void print_signal(struct printer *p, const struct schema_row *row, const void *base)
+{
+    char text[32];
+
+    put_line(p, row->key, signal_text(*(const int *)schema_const_field(row, base), text, sizeof text));
+}
+
+void print_choice(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const char *word = schema_word(row->words, *(const int *)schema_const_field(row, base));
+
+    if (!BUG_IF(!word))
+        put_line(p, row->key, word);
+}
+
+void print_string(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const char *text = *(const char *const *)schema_const_field(row, base);
+
+    if (!text)
+        return;
+    put_key(p, row->key);
+    buf_putc(p->out, ' ');
+    print_value_text(p->out, text);
+    buf_putc(p->out, '\n');
+}
+
+/* Lists. */
+
+static void put_list(struct printer *p, const char *key, char *const *items, size_t n)
+{
+    put_key(p, key);
+    buf_puts(p->out, " [");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(p->out, i ? ", " : "");
+        print_value_text(p->out, items[i]);
+    }
+    buf_puts(p->out, "]\n");
+}
+
+static size_t list_length(char *const *items)
+{
+    size_t n = 0;
+
+    while (items && items[n])
+        n++;
+    return n;
+}
+
+void print_words(struct printer *p, const struct schema_row *row, const void *base)
+{
+    if (count_of(row, base) > 0)
+        put_list(p, row->key, *(char **const *)schema_const_field(row, base), count_of(row, base));
+}
+
+void print_names(struct printer *p, const struct schema_row *row, const void *base)
+{
+    char *const *names = *(char **const *)schema_const_field(row, base);
+
+    put_list(p, row->key, names, list_length(names));
+}
+
+void print_keep(struct printer *p, const struct schema_row *row, const void *base)
+{
+    char *const *keep = *(char **const *)(const void *)((const char *)base + row->extra);
+
+    if (*(const bool *)schema_const_field(row, base) && keep)
+        put_list(p, row->key, keep, list_length(keep));
+    else
+        print_bool(p, row, base);
+}
+
+void print_exits(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_exits *exits = schema_const_field(row, base);
+    const char *separator = "";
+    char text[32];
+
+    put_key(p, row->key);
+    buf_puts(p->out, " [");
+    for (unsigned i = 0; i < 256; i++) {
+        if (!(exits->codes[i / 64] >> (i % 64) & 1))
+            continue;
+        buf_printf(p->out, "%s%u", separator, i);
+        separator = ", ";
+    }
+    for (unsigned i = 1; i < 128; i++) {
+        if (!(exits->signals[i / 64] >> (i % 64) & 1))
+            continue;
+        buf_printf(p->out, "%s%s", separator, signal_text((int)i, text, sizeof text));
+        separator = ", ";
+    }
+    buf_puts(p->out, "]\n");
+}
+
+/* Maps. */
+
+/* The line of a map with N pairs, and the indentation of what follows. */
+static void open_map(struct printer *p, const char *key, size_t n)
+{
+    put_key(p, key);
+    buf_puts(p->out, n ? "\n" : " {}\n");
+    p->indent += 2;
+}
+
+static void put_pair(struct printer *p, const char *key, const char *value)
+{
+    put_key(p, key);
+    buf_putc(p->out, ' ');
+    if (value)
+        print_value_text(p->out, value);
+    else
+        buf_puts(p->out, "null");
+    buf_putc(p->out, '\n');
+}
+
+void print_environment(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_env *env = *(struct spec_env *const *)schema_const_field(row, base);
+    size_t n = count_of(row, base);
+
+    open_map(p, row->key, n);
+    for (size_t i = 0; i < n; i++)
+        put_pair(p, env[i].name, env[i].value);
+    p->indent -= 2;
+}
+
+void print_labels(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_label *labels = *(struct spec_label *const *)schema_const_field(row, base);
+    size_t n = count_of(row, base);
+
+    open_map(p, row->key, n);
+    for (size_t i = 0; i < n; i++)
+        put_pair(p, labels[i].name, labels[i].value);
+    p->indent -= 2;
+}
+
+void print_depends_on(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_dep *deps = *(struct spec_dep *const *)schema_const_field(row, base);
+    size_t n = count_of(row, base);
+
+    open_map(p, row->key, n);
+    for (size_t i = 0; i < n; i++) {
+        open_map(p, deps[i].service, 1);
+        print_rows(p, row->sub, &deps[i]);
+        p->indent -= 2;
+    }
+    p->indent -= 2;
+}
+
+void print_stop_signal(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_stop_step *steps = *(struct spec_stop_step *const *)schema_const_field(row, base);
+    size_t n = count_of(row, base);
+    char text[32];
+
+    if (n == 1 && steps[0].wait_ms < 0) {
+        put_line(p, row->key, signal_text(steps[0].signal, text, sizeof text));
+        return;
+    }
+    put_key(p, row->key);
+    buf_putc(p->out, '\n');
+    p->indent += 4;
+    for (size_t i = 0; i < n; i++) {
+        p->dash = true;
+        print_rows(p, row->sub, &steps[i]);
+    }
+    p->indent -= 4;
+}
+
+void print_section(struct printer *p, const struct schema_row *row, const void *base)
+{
+    open_map(p, row->key, 1);
+    print_rows(p, row->sub, schema_const_field(row, base));
+    p->indent -= 2;
+}
+
+void print_rows(struct printer *p, enum schema_section section, const void *base)
+{
+    const struct schema_row *row = NULL;
+
+    while ((row = schema_next(section, row)))
+        schema_kind(row->kind)->print(p, row, base);
+}
+
+bool config_print(const struct spec_set *set, struct buf *out)
+{
+    struct printer p = {.out = out};
+
+    print_rows(&p, SCHEMA_TOP, set);
+    open_map(&p, "services", set->n_services);
+    for (size_t i = 0; i < set->n_services; i++) {
+        open_map(&p, set->services[i].name, 1);
+        print_rows(&p, SCHEMA_SERVICE, &set->services[i]);
+        p.indent -= 2;
+    }
+    return !out->failed;
+}

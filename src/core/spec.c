@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The configuration as plain data: names, defaults, comparison, end. What keys there are and what they
+ * default to is in options.def; only defaults that are no single scalar are set here.
+ */
+#include "core/spec.h"
+
+#include "core/schema.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+static struct spec_stop_step default_stop[] = {{.signal = 15, .wait_ms = -1}};
+
+const struct spec *spec_find(const struct spec_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->n_services; i++)
+        if (strcmp(set->services[i].name, name) == 0)
+            return &set->services[i];
+    return NULL;
+}
+
+bool spec_exits_has(const struct spec_exits *exits, int wstatus)
+{
+    if (WIFEXITED(wstatus)) {
+        unsigned code = (unsigned)WEXITSTATUS(wstatus);
+        return exits->codes[code / 64] >> (code % 64) & 1;
+    }
+    if (WIFSIGNALED(wstatus)) {
+        unsigned sig = (unsigned)WTERMSIG(wstatus);
+        return exits->signals[sig / 64] >> (sig % 64) & 1;
+    }
+    return false;
+}
+
+void spec_exits_add_code(struct spec_exits *exits, int code)
+{
+    if (BUG_IF(code < 0 || code > 255))
+        return;
+    exits->codes[code / 64] |= UINT64_C(1) << (code % 64);
+}
+
+void spec_exits_add_signal(struct spec_exits *exits, int sig)
+{
+    if (BUG_IF(sig < 1 || sig > 127))
+        return;
+    exits->signals[sig / 64] |= UINT64_C(1) << (sig % 64);
+}
+
+const char *spec_type_name(enum spec_type v)
+{
+    return schema_word(schema_type_words, (int)v);
+}
+
+const char *spec_restart_policy_name(enum spec_restart_policy v)
+{
+    return schema_word(schema_restart_words, (int)v);
+}
+
+const char *spec_kill_mode_name(enum spec_kill_mode v)
+{
+    return schema_word(schema_kill_mode_words, (int)v);
+}
+
+const char *spec_orphans_name(enum spec_orphans v)
+{
+    return schema_word(schema_orphans_words, (int)v);
+}
+
+const char *spec_end_action_name(enum spec_end_action v)
+{
+    return schema_word(schema_end_action_words, (int)v);
+}
+
+const char *spec_log_driver_name(enum spec_log_driver v)
+{
+    return schema_word(schema_log_driver_words, (int)v);
+}
+
+const char *spec_condition_name(enum spec_condition v)
+{
+    return schema_word(schema_condition_words, (int)v);
+}
+
+const char *spec_exit_when_name(enum spec_exit_when v)
+{
+    return schema_word(schema_exit_when_words, (int)v);
+}
+
+void spec_defaults(struct spec *s)
+{
+    static char *no_words[] = {NULL};
+
+    *s = (struct spec){.name = "", .enabled = true, .umask = -1};
+    schema_defaults(SCHEMA_SERVICE, s);
+    s->command = no_words;
+    spec_exits_add_code(&s->success_exit_codes, 0);
+    s->stop_signal = default_stop;
+    s->n_stop_signal = ARRAY_LEN(default_stop);
+}
+
+void spec_supervisor_defaults(struct spec_supervisor *s)
+{
+    *s = (struct spec_supervisor){0};
+    schema_defaults(SCHEMA_SUPERVISOR, s);
+}
+
+bool spec_equal(const struct spec *a, const struct spec *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->enabled == b->enabled && schema_equal(SCHEMA_SERVICE, a, b);
+}
+
+bool spec_set_equal(const struct spec_set *a, const struct spec_set *b)
+{
+    if (a->n_services != b->n_services || !schema_equal(SCHEMA_TOP, a, b))
+        return false;
+    for (size_t i = 0; i < a->n_services; i++)
+        if (!spec_equal(&a->services[i], &b->services[i]))
+            return false;
+    return true;
+}
+
+void spec_set_free(struct spec_set *set)
+{
+    if (!set)
+        return;
+    arena_done(&set->arena);
+    mem_free(set);
+}
