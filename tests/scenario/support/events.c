@@ -7,6 +7,7 @@
 #include "scenario/support/procs.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -306,8 +307,13 @@ int scenario_wait_exit(struct scenario *s)
     return WIFSIGNALED(s->status) ? 128 + WTERMSIG(s->status) : WEXITSTATUS(s->status);
 }
 
-void scenario_sync(struct scenario *s)
+uint64_t scenario_sync(struct scenario *s)
 {
+    uint64_t reaped = 0;
     scenario_signal(s, SIGUSR1);
-    (void)scenario_wait(s, "status", NULL);
+    const struct scenario_event *e = scenario_wait_text(s, "status", NULL, "children reaped");
+    const char *number = strstr(e->msg, "services, ");
+    scenario_check(s, number && sscanf(number, "services, %" SCNu64 " children reaped", &reaped) == 1);
+    scenario_check(s, strstr(e->msg, " 0 messages lost"));
+    return reaped;
 }

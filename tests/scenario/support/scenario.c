@@ -129,7 +129,7 @@ static void build_command(struct scenario *s, const char *file, const char **arg
         argv[n++] = "--log-format";
         argv[n++] = "json";
         argv[n++] = "--log-level";
-        argv[n++] = "debug";
+        argv[n++] = o->quiet ? "info" : "debug";
     }
     for (size_t i = 0; o->args && o->args[i]; i++) {
         assert_true(n < WORDS_MAX - 1);
@@ -264,7 +264,7 @@ static void check_no_zombies(struct scenario *s)
     static struct procs children;
     for (int round = 0; round < 4; round++) {
         size_t zombies = 0;
-        scenario_sync(s);
+        (void)scenario_sync(s);
         procs_children(s->pid, &children);
         for (size_t i = 0; i < children.n; i++) {
             zombies += procs_state(children.pids[i]) == 'Z';

@@ -56,6 +56,7 @@ struct scenario_options {
     bool leaves_children; /**< what is left when it has ended is the test's own business */
     bool plain_log;       /**< lines that are not JSON are fine */
     bool no_config;       /**< without -c FILE and --log-format json */
+    bool quiet;           /**< at level info, for what would make 100,000 lines */
 };
 
 struct scenario;
@@ -136,8 +137,9 @@ const char *scenario_wait_raw(struct scenario *s, const char *text);
 /** How many lines of SERVICE's output there are so far. */
 size_t scenario_lines(struct scenario *s, const char *service);
 
-/** Waits until fosterd has gone through its loop and dealt with all that happened before this call. */
-void scenario_sync(struct scenario *s);
+/** Waits until fosterd has gone through its loop and dealt with all that happened before this call. How many children
+ * it has reaped so far. */
+uint64_t scenario_sync(struct scenario *s);
 
 /** fosterd's process, as the test sees it. */
 pid_t scenario_pid(const struct scenario *s);

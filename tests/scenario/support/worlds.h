@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Odd places in which fosterd has to work, made by what runs between fork and exec of it (struct
+ * scenario_options.prepare): a process that fails there ends with 113 and a line that names the step.
+ */
+#ifndef FOSTER_TESTS_WORLDS_H
+#define FOSTER_TESTS_WORLDS_H
+
+#include "scenario/support/scenario.h"
+
+/** True when the program was built with AddressSanitizer, and fosterd with it. */
+bool world_has_asan(void);
+
+/** CLONE_ flags for a new pid and mount namespace; with a user namespace where we are not root. 0: not allowed here. */
+int world_pid_namespace(void);
+
+/** For a new pid namespace: a /proc of its own. */
+void world_own_proc(void *data);
+
+/** For a new mount namespace: nothing at /proc. */
+void world_no_proc(void *data);
+
+/** For a new mount namespace: every file system read-only. */
+void world_read_only(void *data);
+
+/** For a new mount namespace: an empty /run (with /run/sshd), no jobs for cron. */
+void world_own_run(void *data);
+
+/** Becomes the user whose id DATA points to, without any privilege. */
+void world_user(void *data);
+
+#endif
