@@ -13,7 +13,7 @@
 #include "daemon/launch.h"
 #include "sys/files.h"
 
-#include <stdio.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 enum { DEATHS_LEFT_MAX = 256 };
@@ -66,6 +66,14 @@ static void deaths_post_main(struct engine *g, const struct reaper_note *note, c
     engine_post(g, &ev);
 }
 
+/* Orphans that end well, or by a signal that ends processes every day, are too many to tell of each. */
+static bool deaths_is_news(bool killed, int code)
+{
+    if (!killed)
+        return code != 0;
+    return code != SIGTERM && code != SIGKILL && code != SIGHUP && code != SIGINT && code != SIGPIPE;
+}
+
 static void deaths_say_orphan(const struct reaper_note *note, const struct deaths_entry *d)
 {
     bool killed = WIFSIGNALED(note->wstatus);
@@ -78,12 +86,13 @@ static void deaths_say_orphan(const struct reaper_note *note, const struct death
         .code = code,
         .code_kind = killed ? 's' : 'e',
     };
+    enum log_level level = deaths_is_news(killed, code) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
     const char *signal_name = killed ? parse_signal_name(code) : NULL;
     if (killed)
-        log_write(LOG_LEVEL_DEBUG, &about, "reaped orphan %d, killed by %s", (int)note->pid,
+        log_write(level, &about, "reaped orphan %d, killed by %s", (int)note->pid,
                   signal_name != NULL ? signal_name : "a signal");
     else
-        log_write(LOG_LEVEL_DEBUG, &about, "reaped orphan %d, exited with code %d", (int)note->pid, code);
+        log_write(level, &about, "reaped orphan %d, exited with code %d", (int)note->pid, code);
 }
 
 static void deaths_post_member(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
