@@ -34,8 +34,9 @@ struct diag_pos tree_text_pos(const struct tree_text *t, size_t offset) NONNULL(
 /** The text from the character number INDEX (counted from 0) on; *RET_LEN bytes are left there. */
 const char *tree_text_at(const struct tree_text *t, size_t index, size_t *ret_len) NONNULL();
 
-/** Words the error that PARSER stopped with. */
-void tree_syntax_error(const struct tree_text *t, const struct yaml_parser_s *parser, struct diag_list *d) NONNULL();
+/** Words the error that PARSER stopped with; INNER is the place of the innermost open collection. */
+void tree_syntax_error(const struct tree_text *t, const struct yaml_parser_s *parser, struct diag_pos inner,
+                       struct diag_list *d) NONNULL(1, 2, 4);
 
 /** What copies may still cost. The whole load shares one, so that many small copies are a bomb too. */
 struct tree_budget {

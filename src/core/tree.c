@@ -16,6 +16,8 @@
 #include <string.h>
 #include <yaml.h>
 
+enum { PAIRS_MIN = 64 };
+
 static const char merge_key[] = "<<";
 
 /* A name for a node. A name may be given again; the last one counts. */
@@ -302,18 +304,19 @@ static int by_key(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-static void refuse_duplicates(struct loader *l, const struct tree_node *map)
+/* Of the N pairs of one mapping. */
+static void refuse_duplicates(struct loader *l, const struct tree_pair *pairs, size_t n, struct diag_pos pos)
 {
-    const struct tree_pair **sorted = mem_array(map->n, sizeof *sorted);
+    const struct tree_pair **sorted = mem_array(n, sizeof *sorted);
 
     if (!sorted) {
-        out_of_memory(l, map->pos);
+        out_of_memory(l, pos);
         return;
     }
-    for (size_t i = 0; i < map->n; i++)
-        sorted[i] = &map->pairs[i];
-    qsort(sorted, map->n, sizeof *sorted, by_key);
-    for (size_t i = 1, first = 0; i < map->n; i++) {
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &pairs[i];
+    qsort(sorted, n, sizeof *sorted, by_key);
+    for (size_t i = 1, first = 0; i < n; i++) {
         if (strcmp(sorted[i]->key, sorted[first]->key) == 0)
             diag_error(l->d, sorted[i]->key_pos, "the key \"%s\" is already on line %u; keep one of them",
                        sorted[i]->key, sorted[first]->key_pos.line);
@@ -321,6 +324,18 @@ static void refuse_duplicates(struct loader *l, const struct tree_node *map)
             first = i;
     }
     mem_free(sorted);
+}
+
+/* A syntax error leaves collections open; what they hold so far is told as well. */
+static void refuse_open_duplicates(struct loader *l)
+{
+    for (size_t end = l->n_pairs; l->depth > 0; l->depth--) {
+        const struct frame *f = &l->frames[l->depth - 1];
+
+        if (f->node->kind == TREE_MAPPING)
+            refuse_duplicates(l, l->pairs + f->first, end - f->first, f->node->pos);
+        end = f->first;
+    }
 }
 
 static bool is_layer(struct loader *l, const struct tree_node *node, struct diag_pos pos)
@@ -393,7 +408,7 @@ static void on_end(struct loader *l)
         return;
     }
     if (node->kind == TREE_MAPPING)
-        refuse_duplicates(l, node);
+        refuse_duplicates(l, node->pairs, node->n, node->pos);
     if (f->merge && !l->stop)
         merge_into(l, node, f->merge);
     if (f->anchor)
@@ -445,6 +460,11 @@ static void on_event(struct loader *l, const yaml_event_t *event)
     }
 }
 
+static struct diag_pos inner_pos(const struct loader *l)
+{
+    return l->depth > 0 ? l->frames[l->depth - 1].node->pos : (struct diag_pos){.file = l->file};
+}
+
 static void read_events(struct loader *l, const struct tree_text *t)
 {
     yaml_parser_t parser;
@@ -460,7 +480,8 @@ static void read_events(struct loader *l, const struct tree_text *t)
         yaml_event_t event;
 
         if (!yaml_parser_parse(&parser, &event)) {
-            tree_syntax_error(t, &parser, l->d);
+            tree_syntax_error(t, &parser, inner_pos(l), l->d);
+            refuse_open_duplicates(l);
             l->stop = true;
             break;
         }
@@ -479,25 +500,42 @@ static struct tree_node *finish(struct loader *l)
     return l->root;
 }
 
+static struct loader *new_loader(struct arena *a, struct diag_list *d, const char *file)
+{
+    struct loader *l = mem_alloc(sizeof *l);
+
+    if (!l)
+        return NULL;
+    l->a = a;
+    l->d = d;
+    l->file = arena_strdup(a, file);
+    l->budget = (struct tree_budget){.n_nodes = TREE_NODES_MAX, .n_bytes = TREE_BYTES_MAX};
+    l->refused = (struct tree_node){.kind = TREE_SCALAR, .text = ""};
+    /* Room from the start, so that the place of "no pairs" is never computed from NULL. */
+    if (!l->file || !mem_grow(&l->pairs, &l->cap_pairs, PAIRS_MIN, sizeof *l->pairs)) {
+        mem_free(l);
+        return NULL;
+    }
+    return l;
+}
+
 struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *file, const char *text, size_t len)
 {
-    struct tree_text t = {.file = arena_strdup(a, file), .bytes = text, .len = len};
-    struct loader *l = mem_alloc(sizeof *l);
+    struct loader *l = new_loader(a, d, file);
     struct tree_node *root = NULL;
     size_t n_errors = d->n_errors;
+    struct tree_text t;
 
-    if (!t.file || !l) {
+    if (!l) {
         diag_error(d, (struct diag_pos){.file = file}, "no memory to read the file; give the daemon more");
-    } else if (tree_text_check(&t, d)) {
-        l->a = a;
-        l->d = d;
-        l->file = t.file;
-        l->budget = (struct tree_budget){.n_nodes = TREE_NODES_MAX, .n_bytes = TREE_BYTES_MAX};
-        l->refused = (struct tree_node){.kind = TREE_SCALAR, .text = ""};
+        return NULL;
+    }
+    t = (struct tree_text){.file = l->file, .bytes = text, .len = len};
+    if (tree_text_check(&t, d)) {
         read_events(l, &t);
         root = finish(l);
-        mem_free(l->pairs);
     }
+    mem_free(l->pairs);
     mem_free(l);
     return d->n_errors == n_errors ? root : NULL;
 }

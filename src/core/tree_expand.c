@@ -88,10 +88,10 @@ static bool read_operator(struct expander *x, const char **at, struct variable *
         return false;
     } else if (*s != '}' || v->or_empty) {
         bool valid;
-        int n = (int)utf8_step(s, strlen(s), &valid);
+        int n = (int)utf8_step(*at, strlen(*at), &valid);
 
         diag_error(x->d, x->pos, "\"${%s\" goes on with \"%.*s\"; write ${%s}, ${%s:-default}, or $$ for a \"$\"",
-                   v->name, n, s, v->name, v->name);
+                   v->name, n, *at, v->name, v->name);
         return false;
     }
     *at = s;

@@ -116,7 +116,18 @@ static bool is_overlong_key(const yaml_parser_t *p, const char *at, size_t len)
     return len > 0 && at[0] == ':' && p->problem_mark.column >= LOOKAHEAD;
 }
 
-static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, struct diag_list *d)
+/* The end of the file is where an open bracket is found, not where the mistake is. */
+static bool is_open_bracket(const yaml_parser_t *p, size_t len)
+{
+    return len == 0 && (has_words(p->problem, "node content") || has_words(p->problem, "expected ',' or"));
+}
+
+static bool is_missing_key(const yaml_parser_t *p, const char *at, size_t len)
+{
+    return len > 0 && at[0] == ':' && (has_words(p->problem, "node content") || has_words(p->problem, "expected key"));
+}
+
+static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, struct diag_pos inner, struct diag_list *d)
 {
     const struct wording *w = find_wording(p);
     size_t len;
@@ -127,8 +138,10 @@ static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, str
         diag_error(d, pos, "the key before this \":\" is too long; a key has at most %d bytes", TREE_KEY_MAX);
     else if (has_words(p->problem, "cannot start any token"))
         bad_start(t, p->problem_mark, at, len, d);
-    else if (len == 0 && has_words(p->problem, "node content"))
-        diag_error(d, pos, "the file ends inside of brackets; close them with \"]\" or \"}\"");
+    else if (is_open_bracket(p, len))
+        diag_error(d, inner, "this bracket is never closed; add \"]\" or \"}\"");
+    else if (is_missing_key(p, at, len))
+        diag_error(d, pos, "a key is missing here; write \"key: value\"");
     else if (!w)
         diag_error(d, pos, "this is no YAML: %s%s%s; correct the line, or quote the value",
                    p->context ? p->context : "", p->context ? ", " : "", p->problem ? p->problem : "unknown error");
@@ -138,14 +151,15 @@ static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, str
         diag_error(d, pos, "%s", w->text);
 }
 
-void tree_syntax_error(const struct tree_text *t, const struct yaml_parser_s *p, struct diag_list *d)
+void tree_syntax_error(const struct tree_text *t, const struct yaml_parser_s *p, struct diag_pos inner,
+                       struct diag_list *d)
 {
     struct diag_pos whole = {.file = t->file};
 
     switch (p->error) {
     case YAML_SCANNER_ERROR:
     case YAML_PARSER_ERROR:
-        scanner_error(t, p, d);
+        scanner_error(t, p, inner, d);
         break;
     case YAML_READER_ERROR:
         diag_error(d, tree_text_pos(t, p->problem_offset),
