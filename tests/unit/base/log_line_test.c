@@ -105,7 +105,7 @@ static void time_is_local(void **state)
     struct log_line line;
 
     (void)state;
-    setenv("TZ", "XXX-2", 1);
+    setenv("TZ", "TST-2", 1);
     tzset();
     assert_string_equal(text_of(&line, LOG_LEVEL_INFO, &about, "x", false, &now), "14:34:56 fosterd: x");
     /* JSON says UTC wherever it is written. */
@@ -219,11 +219,12 @@ static void escapes_that_do_not_fit_are_cut_whole(void **state)
 /* Whatever comes in, the line is one line of valid UTF-8 without control bytes, and JSON keeps its form. */
 static void random_bytes(void **state)
 {
+    static char text[LOG_LINE_TEXT_MAX];
     uint64_t rand = test_seed();
 
     (void)state;
     for (int round = 0; round < 2000; round++) {
-        char text[LOG_LINE_TEXT_MAX], service[300];
+        char service[300];
         const struct log_about about = {.service = round % 3 ? service : NULL, .pid = round % 2};
         size_t len = test_rand_below(&rand, round % 4 ? 100 : sizeof(text)), i;
         struct log_line line;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -298,12 +299,11 @@ static void failing_descriptors_drop(void **state)
 
 static void regular_file_gets_lines(void **state)
 {
-    char path[] = "log_test.XXXXXX", text[256] = "";
-    int fd = mkostemp(path, O_CLOEXEC | O_APPEND);
+    char text[256] = "";
+    int fd = memfd_create("log", MFD_CLOEXEC);
 
     (void)state;
     assert_true(fd >= 0);
-    unlink(path);
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fd);
     log_info("one");
     log_info("two");
@@ -314,13 +314,12 @@ static void regular_file_gets_lines(void **state)
 
 static void line_written_in_part_is_ended_first(void **state)
 {
-    char path[] = "log_test.XXXXXX", text[256] = "";
-    int fd = mkostemp(path, O_CLOEXEC | O_APPEND);
+    char text[256] = "";
+    int fd = memfd_create("log", MFD_CLOEXEC);
     struct rlimit old, small;
 
     (void)state;
     assert_true(fd >= 0);
-    unlink(path);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     small = (struct rlimit){.rlim_cur = 20, .rlim_max = old.rlim_max};
@@ -335,17 +334,26 @@ static void line_written_in_part_is_ended_first(void **state)
     close(fd);
 }
 
-static void terminal_shows_the_time(void **state)
+/* Opens a pseudo-terminal: *TERMINAL is its reader's end, the result the end that is written to. */
+static int open_terminal(int *terminal)
 {
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), fd, end = 0, hour = -1;
-    const char *name;
+    int fd = -1;
 
-    (void)state;
-    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 || !(name = ptsname(terminal)) ||
-        (fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
+    *terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*terminal >= 0 && grantpt(*terminal) == 0 && unlockpt(*terminal) == 0)
+        fd = open(ptsname(*terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
         print_message("no pseudo-terminals here\n");
         skip();
     }
+    return fd;
+}
+
+static void terminal_shows_the_time(void **state)
+{
+    int terminal, fd = open_terminal(&terminal), end = 0, hour = -1;
+
+    (void)state;
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fd);
     log_info("seen");
     drain(terminal);
@@ -363,16 +371,10 @@ static void terminal_shows_the_time(void **state)
 
 static void terminal_that_nobody_reads_drops(void **state)
 {
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), fd;
+    int terminal, fd = open_terminal(&terminal);
     uint64_t before = log_dropped();
-    const char *name;
 
     (void)state;
-    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 || !(name = ptsname(terminal)) ||
-        (fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
-        print_message("no pseudo-terminals here\n");
-        skip();
-    }
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fd);
     for (int i = 0; i < 10000 && log_dropped() == before; i++)
         log_info("x");
