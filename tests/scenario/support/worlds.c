@@ -22,6 +22,10 @@
 
 enum { EX_WORLD = 113 };
 
+/* Who we are outside, which a process in a new user namespace cannot ask any more. */
+static uid_t outer_uid;
+static gid_t outer_gid;
+
 static void must_work(bool ok, const char *step)
 {
     if (!ok) {
@@ -47,6 +51,8 @@ bool world_has_asan(void)
 
 int world_pid_namespace(void)
 {
+    outer_uid = getuid();
+    outer_gid = getgid();
     int flags = CLONE_NEWPID | CLONE_NEWNS | (getuid() ? CLONE_NEWUSER : 0);
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)flags | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid == 0) {
@@ -64,17 +70,18 @@ static void write_file(const char *path, const char *text)
     (void)close(fd);
 }
 
-/** In a new user namespace we are nobody until somebody says who. */
+/** In a new user namespace we are nobody until somebody says who; we become its root. */
 static void map_user(void)
 {
-    struct stat st;
     char map[64];
-    if (getuid() != 65534 || stat("/proc/self/uid_map", &st)) {
+    if (outer_uid == 0) {
         return;
     }
-    (void)snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)st.st_uid);
     write_file("/proc/self/setgroups", "deny");
+    (void)snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)outer_uid);
     write_file("/proc/self/uid_map", map);
+    (void)snprintf(map, sizeof(map), "0 %u 1\n", (unsigned)outer_gid);
+    write_file("/proc/self/gid_map", map);
 }
 
 static void own_mounts(void)
