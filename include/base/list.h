@@ -46,7 +46,7 @@ static inline void list_remove(struct list *link)
 }
 
 /** Loops over the links of HEAD; the loop body may remove the current one. */
-#define LIST_EACH(it, head) \
+#define LIST_EACH(it, head)                                                                                            \
     for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
 
 #endif

@@ -51,8 +51,8 @@ uint64_t log_dropped(void);
 void log_write(enum log_level level, const struct log_about *about, const char *fmt, ...) PRINTF_LIKE(3, 4) NONNULL(3);
 
 /** As log_write(), with a va_list. */
-void log_vwrite(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
-    PRINTF_LIKE(3, 0) NONNULL(3);
+void log_vwrite(enum log_level level, const struct log_about *about, const char *fmt, va_list ap) PRINTF_LIKE(3, 0)
+    NONNULL(3);
 
 #define log_err(...)   log_write(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warn(...)  log_write(LOG_LEVEL_WARN, NULL, __VA_ARGS__)
