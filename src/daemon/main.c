@@ -11,7 +11,7 @@
 #include "daemon/cli.h"
 #include "daemon/engine.h"
 #include "daemon/exitcode.h"
-#include "daemon/loader.h"
+#include "daemon/openfile.h"
 #include "daemon/signals.h"
 #include "sys/files.h"
 #include "sys/sys.h"
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
     case CLI_PRINT_CONFIG:
         break;
     }
-    struct spec_set *set = loader_load(&c);
+    struct spec_set *set = openfile_load(&c);
     if (set == NULL)
         return EXITCODE_CONFIG;
     int code = EXITCODE_OK;

@@ -3,7 +3,7 @@
  *
  * Between the pure configuration core and the file system.
  */
-#include "daemon/loader.h"
+#include "daemon/openfile.h"
 
 #include "base/buf.h"
 #include "core/config.h"
@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LOADER_REPORT_MAX = 1 << 20 };
+enum { OPENFILE_REPORT_MAX = 1 << 20 };
 
-static const char *const loader_places[] = {"foster.yaml", "/etc/foster/foster.yaml"};
+static const char *const openfile_places[] = {"foster.yaml", "/etc/foster/foster.yaml"};
 
-static bool loader_read(const char *path, size_t max, struct buf *out, bool *ret_missing, char *why, size_t why_size,
-                        void *data)
+static bool openfile_read(const char *path, size_t max, struct buf *out, bool *ret_missing, char *why, size_t why_size,
+                          void *data)
 {
     (void)data;
     struct err e = {0};
@@ -30,39 +30,39 @@ static bool loader_read(const char *path, size_t max, struct buf *out, bool *ret
     return false;
 }
 
-static bool loader_glob(struct arena *a, const char *pattern, char ***ret, size_t *ret_n, void *data)
+static bool openfile_glob(struct arena *a, const char *pattern, char ***ret, size_t *ret_n, void *data)
 {
     (void)data;
     struct err e = {0};
     return files_glob(a, pattern, ret, ret_n, &e);
 }
 
-static const char *loader_getenv(const char *name, void *data)
+static const char *openfile_getenv(const char *name, void *data)
 {
     (void)data;
     return getenv(name);
 }
 
 /* The file to read; NULL with a message when none was named and none is there. */
-static const char *loader_file(const struct cli *c)
+static const char *openfile_file(const struct cli *c)
 {
     if (c->file != NULL)
         return c->file;
-    for (size_t i = 0; i < ARRAY_LEN(loader_places); i++)
-        if (access(loader_places[i], F_OK) == 0)
-            return loader_places[i];
-    fprintf(stderr, "fosterd: neither ./%s nor %s is there; name a configuration file with -c FILE\n", loader_places[0],
-            loader_places[1]);
+    for (size_t i = 0; i < ARRAY_LEN(openfile_places); i++)
+        if (access(openfile_places[i], F_OK) == 0)
+            return openfile_places[i];
+    fprintf(stderr, "fosterd: neither ./%s nor %s is there; name a configuration file with -c FILE\n",
+            openfile_places[0], openfile_places[1]);
     return NULL;
 }
 
-struct spec_set *loader_load(const struct cli *c)
+struct spec_set *openfile_load(const struct cli *c)
 {
     static struct diag_list diags;
-    const char *file = loader_file(c);
+    const char *file = openfile_file(c);
     if (file == NULL)
         return NULL;
-    const struct config_source source = {.read = loader_read, .glob = loader_glob, .getenv = loader_getenv};
+    const struct config_source source = {.read = openfile_read, .glob = openfile_glob, .getenv = openfile_getenv};
     const struct config_options options = {
         .profiles = c->profiles,
         .n_profiles = c->n_profiles,
@@ -71,7 +71,7 @@ struct spec_set *loader_load(const struct cli *c)
     };
     struct spec_set *set = config_load(file, &source, &options, &diags);
     struct buf text;
-    buf_init(&text, LOADER_REPORT_MAX);
+    buf_init(&text, OPENFILE_REPORT_MAX);
     diag_sort(&diags);
     diag_print(&diags, &text);
     fputs(buf_str(&text), stderr);

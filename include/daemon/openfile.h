@@ -3,8 +3,8 @@
  *
  * The configuration from real files: finds the file, lets the core read it, shows the problems.
  */
-#ifndef FOSTER_DAEMON_LOADER_H
-#define FOSTER_DAEMON_LOADER_H
+#ifndef FOSTER_DAEMON_OPENFILE_H
+#define FOSTER_DAEMON_OPENFILE_H
 
 #include "base/compiler.h"
 #include "core/spec.h"
@@ -12,6 +12,6 @@
 
 /** Loads the file that C names, or the first default one that exists, and writes all problems to standard error. NULL
  * when there was an error; free with spec_set_free(). */
-struct spec_set *loader_load(const struct cli *c) MUST_CHECK NONNULL();
+struct spec_set *openfile_load(const struct cli *c) MUST_CHECK NONNULL();
 
 #endif
