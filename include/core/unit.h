@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The run-time record of one unit: what is wanted of it, how far its present run is, what its stop has
+ * come to, and its history. Questions about it are answered here; decisions are taken in life.c.
+ */
+#ifndef FOSTER_CORE_UNIT_H
+#define FOSTER_CORE_UNIT_H
+
+#include "base/compiler.h"
+#include "base/list.h"
+#include "core/backoff.h"
+#include "core/policy.h"
+#include "core/super.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** How far a run has come. */
+enum unit_phase {
+    UNIT_NO_RUN, /**< no run is open */
+    UNIT_ASKED,  /**< SPAWN has been asked for; nothing has come of it yet */
+    UNIT_BORN,   /**< there is a process */
+    UNIT_EXECED, /**< its program runs */
+    UNIT_ENDED,  /**< its main process has ended; the run is open while left-overs are cleared */
+    UNIT_PHASE_N
+};
+
+/** What other units, and the end of everything, want to know of one; kept as bits, counted by service. */
+enum unit_fact {
+    UNIT_MET,                            /**< + condition: that condition holds */
+    UNIT_OPEN = UNIT_MET + SPEC_COND_N,  /**< + condition: it does not hold but is still to be waited for */
+    UNIT_LOST = UNIT_OPEN + SPEC_COND_N, /**< failed for good */
+    UNIT_UP,                             /**< something of it runs that a stop would wait for */
+    UNIT_BUSY,                           /**< something of it runs, or is to run */
+    UNIT_KEPT,                           /**< wanted, and a stop would have something to do */
+    UNIT_IDLE,                           /**< a dependent that needs it would have to start it */
+    UNIT_UNSETTLED,                      /**< wanted, but neither ready nor over yet */
+    UNIT_FACT_N
+};
+
+/** One unit. */
+struct unit {
+    const char *name;        /**< owned by super's arena */
+    const struct spec *spec; /**< borrowed */
+    unsigned index;
+    unsigned service;            /**< number of its service */
+    unsigned instance;           /**< counted from 1 */
+    const enum unit_state state; /**< written by unit_set_state() alone */
+    bool want_up;
+    bool stop_due;          /**< is to stop as soon as its dependents are down */
+    bool again;             /**< is to come up again after the stop */
+    unsigned facts;         /**< set of bits 1 << enum unit_fact, as last counted */
+    struct list in_waiting; /**< link among the units of its service that wait for dependencies */
+    struct list in_due;     /**< link among the units of its service with stop_due */
+
+    enum unit_phase phase;
+    uint64_t run;     /**< present or last run */
+    pid_t main_pid;   /**< 0: none that we know of */
+    int64_t exec_ms;  /**< when the present run's program was started */
+    int64_t since_ms; /**< when the state was entered */
+    int64_t timer_ms; /**< when its timer is due, -1: it has none */
+    bool strays;      /**< processes of closed runs may live, and count as running */
+
+    struct policy_end end;     /**< how the present run ended, while left-overs are cleared */
+    size_t stop_step;          /**< index of the last stop signal sent */
+    int64_t stop_deadline_ms;  /**< end of the grace period */
+    bool stop_killed;          /**< SIGKILL has been sent, or is due as soon as there is a process */
+    enum unit_state stop_back; /**< final state to go back to after clearing; UNIT_STATE_N: none */
+
+    bool ever_execed;    /**< has run since it was wanted up */
+    bool start_settled;  /**< has reached ready, done or failed since it was wanted up */
+    uint64_t n_attempts; /**< restarts since the last reset */
+    struct backoff backoff;
+    struct backoff spawn_backoff; /**< for starts that failed for a reason that may pass */
+    uint64_t n_starts;
+    uint64_t n_restarts;
+    int last_wstatus;
+    bool has_last_wstatus;
+    int final_code;     /**< exit status that its final state stands for */
+    uint64_t final_seq; /**< order of entering a final state */
+    bool no_memory;     /**< an event could not be carried out for want of memory */
+};
+
+/** Makes the zeroed U the record of instance INSTANCE of SPEC in state STATE (STOPPED or SKIPPED). */
+void unit_init(struct unit *u, const struct spec *spec, unsigned instance, enum unit_state state) NONNULL();
+
+/** Writes the state: nobody else does. */
+void unit_set_state(struct unit *u, enum unit_state to) NONNULL();
+
+/** Takes the outside event E of U's open run to the books: phase, main process, times, last status. */
+void unit_note(struct unit *u, const struct event *e, int64_t now_ms) NONNULL();
+
+/** Clears counters and delays: somebody has asked for a start. */
+void unit_forget_failures(struct unit *u) NONNULL();
+
+/** Whether a process that is its main one is alive, as far as we know. */
+bool unit_has_main(const struct unit *u) MUST_CHECK NONNULL();
+
+/** Whether its left-over processes are ended before anything else happens. */
+bool unit_clears_orphans(const struct unit *u) MUST_CHECK NONNULL();
+
+/** Whether a stop of U waits for its left-over processes, and signals them. */
+bool unit_stops_members(const struct unit *u) MUST_CHECK NONNULL();
+
+/** Whether U is in a state in which something runs or is being started or stopped. */
+bool unit_is_active(const struct unit *u) MUST_CHECK NONNULL();
+
+/** The facts of U as it is now. */
+unsigned unit_facts(const struct unit *u) MUST_CHECK NONNULL();
+
+#endif

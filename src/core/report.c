@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The words in which the supervisor tells what happened: one line a death.
+ */
+#include "core/super_impl.h"
+
+#include "base/parse.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+static struct effects_slot *add_report(struct super *s, const struct unit *u, enum log_level level, const char *event,
+                                       const char *text)
+{
+    struct effects_slot *e = effects_add(&s->effects, EFFECT_REPORT, u ? u->index : (unsigned)SUPER_NO_UNIT);
+
+    e->level = level;
+    e->event = event;
+    e->text = mem_strdup(text);
+    if (u) {
+        e->run = u->run;
+        e->pid = u->main_pid;
+    }
+    return e;
+}
+
+void report(struct super *s, const struct unit *u, enum log_level level, const char *event, const char *fmt, ...)
+{
+    char text[EFFECT_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    add_report(s, u, level, event, text);
+}
+
+void report_exit(struct super *s, const struct unit *u, const struct event *e, const char *tail)
+{
+    char status[REPORT_STATUS_MAX], uptime[REPORT_DURATION_MAX], text[EFFECT_TEXT_MAX];
+    bool well = policy_is_success(u->spec, &u->end) || u->end.cause == POLICY_TIMED_OUT;
+    struct effects_slot *slot;
+
+    snprintf(text, sizeof text, "%s after %s%s%s", report_status(e->wstatus, status),
+             report_duration(s->now_ms - u->exec_ms, uptime), *tail ? "; " : "", tail);
+    slot = add_report(s, u, well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "exited", text);
+    slot->pid = e->pid;
+    if (WIFEXITED(e->wstatus)) {
+        slot->code_kind = 'e';
+        slot->code = WEXITSTATUS(e->wstatus);
+    } else if (WIFSIGNALED(e->wstatus)) {
+        slot->code_kind = 's';
+        slot->code = WTERMSIG(e->wstatus);
+    }
+}
+
+char *report_status(int wstatus, char *buf)
+{
+    const char *name;
+
+    if (WIFEXITED(wstatus)) {
+        snprintf(buf, REPORT_STATUS_MAX, "exited with code %d", WEXITSTATUS(wstatus));
+    } else if (WIFSIGNALED(wstatus)) {
+        const char *core = WCOREDUMP(wstatus) ? " (core dumped)" : "";
+        name = parse_signal_name(WTERMSIG(wstatus));
+        if (name)
+            snprintf(buf, REPORT_STATUS_MAX, "killed by %s%s", name, core);
+        else
+            snprintf(buf, REPORT_STATUS_MAX, "killed by signal %d%s", WTERMSIG(wstatus), core);
+    } else {
+        snprintf(buf, REPORT_STATUS_MAX, "ended with wait status 0x%x", (unsigned)wstatus);
+    }
+    return buf;
+}
+
+char *report_duration(int64_t ms, char *buf)
+{
+    long long s = ms / 1000;
+
+    if (ms < 1000)
+        snprintf(buf, REPORT_DURATION_MAX, "%lld ms", (long long)ms);
+    else if (s < 120 && ms % 1000 < 100)
+        snprintf(buf, REPORT_DURATION_MAX, "%lld s", s);
+    else if (s < 120)
+        snprintf(buf, REPORT_DURATION_MAX, "%lld.%lld s", s, (long long)(ms % 1000 / 100));
+    else if (s < 2 * 3600)
+        snprintf(buf, REPORT_DURATION_MAX, "%lld min %lld s", s / 60, s % 60);
+    else if (s < 2 * 86400)
+        snprintf(buf, REPORT_DURATION_MAX, "%lld h %lld min", s / 3600, s / 60 % 60);
+    else
+        snprintf(buf, REPORT_DURATION_MAX, "%lld days %lld h", s / 86400, s / 3600 % 24);
+    return buf;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The run-time record of one unit: keeping its books, and answering questions about it.
+ */
+#include "core/unit.h"
+
+#include <string.h>
+
+void unit_init(struct unit *u, const struct spec *spec, unsigned instance, enum unit_state state)
+{
+    u->spec = spec;
+    u->instance = instance;
+    u->timer_ms = -1;
+    u->stop_back = UNIT_STATE_N;
+    list_init(&u->in_waiting);
+    list_init(&u->in_due);
+    unit_set_state(u, state);
+}
+
+void unit_set_state(struct unit *u, enum unit_state to)
+{
+    /* The member is constant so that no other line can write it; the object it lives in is not. */
+    memcpy((void *)&u->state, &to, sizeof to);
+}
+
+void unit_note(struct unit *u, const struct event *e, int64_t now_ms)
+{
+    switch ((int)e->kind) {
+    case EVENT_SPAWNED:
+        u->phase = UNIT_BORN;
+        u->main_pid = e->pid;
+        break;
+    case EVENT_EXEC_OK:
+        u->phase = UNIT_EXECED;
+        u->exec_ms = now_ms;
+        u->ever_execed = true;
+        backoff_reset(&u->spawn_backoff);
+        break;
+    case EVENT_SPAWN_FAILED:
+        u->phase = UNIT_ENDED;
+        u->end = (struct policy_end){.cause = POLICY_NO_EXEC, .errnum = e->errnum};
+        break;
+    case EVENT_EXEC_FAILED:
+        u->end = (struct policy_end){.cause = POLICY_NO_EXEC, .errnum = e->errnum};
+        break;
+    case EVENT_MAIN_EXITED:
+        if (u->phase == UNIT_EXECED) {
+            u->last_wstatus = e->wstatus;
+            u->has_last_wstatus = true;
+        }
+        u->phase = UNIT_ENDED;
+        u->main_pid = 0;
+        break;
+    default:
+        break;
+    }
+}
+
+void unit_forget_failures(struct unit *u)
+{
+    u->n_attempts = 0;
+    u->n_restarts = 0;
+    backoff_reset(&u->backoff);
+    backoff_reset(&u->spawn_backoff);
+    u->ever_execed = false;
+    u->start_settled = false;
+}
+
+bool unit_has_main(const struct unit *u)
+{
+    return u->phase == UNIT_BORN || u->phase == UNIT_EXECED;
+}
+
+bool unit_clears_orphans(const struct unit *u)
+{
+    return u->spec->orphans == SPEC_ORPHANS_KILL && u->spec->kill_mode != SPEC_KILL_MAIN;
+}
+
+bool unit_stops_members(const struct unit *u)
+{
+    return u->spec->orphans != SPEC_ORPHANS_IGNORE && u->spec->kill_mode != SPEC_KILL_MAIN;
+}
+
+bool unit_is_active(const struct unit *u)
+{
+    switch (u->state) {
+    case UNIT_STARTING:
+    case UNIT_RUNNING:
+    case UNIT_READY:
+    case UNIT_STOPPING:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether condition C of a dependency on U holds. */
+static bool is_met(const struct unit *u, enum spec_condition c)
+{
+    switch (c) {
+    case SPEC_COND_STARTED:
+        return u->state == UNIT_RUNNING || u->state == UNIT_READY || u->state == UNIT_DONE ||
+               (u->want_up && u->ever_execed && u->state != UNIT_FAILED);
+    case SPEC_COND_READY:
+        return u->state == UNIT_READY || u->state == UNIT_DONE;
+    case SPEC_COND_COMPLETED_OK:
+        return u->state == UNIT_DONE;
+    case SPEC_COND_COMPLETED:
+        return u->state == UNIT_DONE || u->state == UNIT_FAILED;
+    case SPEC_COND_N:
+        break;
+    }
+    return false;
+}
+
+static bool is_idle(const struct unit *u)
+{
+    switch (u->state) {
+    case UNIT_STOPPED:
+    case UNIT_SKIPPED:
+    case UNIT_FAILED:
+        return true;
+    case UNIT_DONE:
+        return false;
+    default:
+        return !u->want_up;
+    }
+}
+
+unsigned unit_facts(const struct unit *u)
+{
+    bool unsettled = u->want_up && !u->start_settled;
+    bool to_run = u->state == UNIT_WAITING || u->state == UNIT_BACKOFF;
+    bool up = unit_is_active(u) || (u->strays && unit_stops_members(u));
+    unsigned facts = 0;
+
+    for (unsigned c = 0; c < SPEC_COND_N; c++) {
+        bool met = is_met(u, (enum spec_condition)c);
+        facts |= (unsigned)met << (UNIT_MET + c) | (unsigned)(!met && unsettled) << (UNIT_OPEN + c);
+    }
+    facts |= (unsigned)(u->state == UNIT_FAILED) << UNIT_LOST;
+    facts |= (unsigned)up << UNIT_UP;
+    facts |= (unsigned)(u->want_up && (up || to_run)) << UNIT_KEPT;
+    facts |= (unsigned)(unit_is_active(u) || to_run || u->strays) << UNIT_BUSY;
+    facts |= (unsigned)is_idle(u) << UNIT_IDLE;
+    facts |= (unsigned)unsettled << UNIT_UNSETTLED;
+    return facts;
+}
