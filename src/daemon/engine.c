@@ -430,14 +430,16 @@ static void engine_done(struct engine *g)
 
 int engine_run(const struct engine_params *params, struct err *e)
 {
-    static struct engine engine;
+    /* Too large for the stack, so not assigned; one a process. */
+    static struct engine engine = {
+        .reaper.signal_fd = -1,
+        .signals.fd = -1,
+        .sdnotify.fd = -1,
+        .state.fd = -1,
+        .state.lock_fd = -1,
+        .exit_code = EXITCODE_OS,
+    };
     struct engine *g = &engine;
-    *g = (struct engine){.reaper.signal_fd = -1,
-                         .signals.fd = -1,
-                         .sdnotify.fd = -1,
-                         .state.fd = -1,
-                         .state.lock_fd = -1,
-                         .exit_code = EXITCODE_OS};
     if (engine_init(g, params, e)) {
         struct log_about about = {.event = "up", .pid = sys_getpid()};
         log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,
