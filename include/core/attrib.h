@@ -51,7 +51,7 @@ struct attrib_run {
     bool closed;         /**< super has left it; it lives on only for its members */
     struct list members; /**< of struct attrib_proc.in_run: our unreaped children in this run */
     unsigned n_members;
-    struct list link;    /**< in struct attrib.runs */
+    struct list link; /**< in struct attrib.runs */
 };
 
 /** One child of ours that has not been waited for: while it is here, its pid cannot be anybody else's. */
@@ -60,21 +60,23 @@ struct attrib_proc {
     struct attrib_run *run; /**< NULL: unclaimed */
     enum attrib_role role;
     enum attrib_evidence evidence;
-    int64_t since_ms;    /**< when we learned of it */
-    struct list in_run;  /**< link in run->members, or in struct attrib.unclaimed */
+    int64_t since_ms;   /**< when we learned of it */
+    struct list in_run; /**< link in run->members, or in struct attrib.unclaimed */
 };
 
 /** The tables. Initialise with attrib_init(), free with attrib_done(). */
 struct attrib {
-    uint64_t own_limit;  /**< our RLIMIT_LOCKS hard limit; UINT64_MAX = infinity */
-    uint64_t stride;     /**< distance between two tags; 0: no tags possible */
-    uint64_t base;       /**< tag = base - id * stride */
-    char nonce[17];      /**< hexadecimal; tells our markers from those of other supervisors */
+    uint64_t own_limit; /**< our RLIMIT_LOCKS hard limit; UINT64_MAX = infinity */
+    uint64_t stride;    /**< distance between two tags; 0: no tags possible */
+    uint64_t base;      /**< tag = base - id * stride */
+    char nonce[17];     /**< hexadecimal; tells our markers from those of other supervisors */
     uint32_t next_id;
-    struct pidmap procs; /**< pid -> struct attrib_proc, owned */
-    struct list runs;    /**< owned */
-    struct attrib_run **by_id; /**< owned; hash by tag id */
-    size_t by_id_cap;
+    struct pidmap procs;        /**< pid -> struct attrib_proc, owned */
+    struct attrib_proc *spare;  /**< owned; what the next attrib_add() uses, see attrib_reserve() */
+    struct list runs;           /**< owned */
+    struct attrib_run **by_id;  /**< owned; hash by tag id */
+    struct attrib_run **by_run; /**< owned; hash by run number */
+    size_t runs_cap;            /**< slots of each, a power of two, or 0 */
     size_t n_runs;
     struct list unclaimed;
     uint64_t n_unclaimed_total; /**< unclaimed processes seen since the start */
