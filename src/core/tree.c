@@ -291,8 +291,9 @@ static void on_start(struct loader *l, enum tree_kind kind, const yaml_char_t *a
     if (!node)
         return;
     refuse_tag(l, tag, pos);
-    l->frames[l->depth++] =
+    l->frames[l->depth] =
         (struct frame){.node = node, .first = l->n_pairs, .anchor = add_anchor(l, anchor, node, true)};
+    l->depth++;
 }
 
 static int by_key(const void *left, const void *right)

@@ -399,13 +399,14 @@ static void survives_damage(void **state)
     (void)state;
     for (int round = 0; round < 5000; round++) {
         struct bench b;
-        char text[256] = "";
         size_t n = test_rand_below(&seed, 20);
         struct tree_node *node;
+        const char *text;
 
         bench_init(&b);
         for (size_t i = 0; i < n; i++)
-            strcat(text, pieces[test_rand_below(&seed, ARRAY_LEN(pieces))]);
+            buf_puts(&b.text, pieces[test_rand_below(&seed, ARRAY_LEN(pieces))]);
+        text = buf_str(&b.text);
         node = scalar(&b, text);
         tree_expand(&b.arena, &b.problems, node, lookup, NULL);
         if (!strchr(text, '$'))

@@ -197,7 +197,7 @@ static void survives_refused_memory(void **state)
 static void add_random(struct buf *out, uint64_t *seed, unsigned depth, int side)
 {
     buf_putc(out, '{');
-    for (char key = 'a'; key < 'f'; key++) {
+    for (int key = 'a'; key < 'f'; key++) {
         uint64_t what = test_rand_below(seed, 4);
 
         if (what == 0)
