@@ -46,7 +46,9 @@ struct diag_list {
     size_t n_lost;   /**< problems beyond DIAG_MAX, or without memory for their text */
 };
 
-/** Adds an error at POS. The file name is copied. */
+/** Adds an error at POS. The file name is copied. Control characters and invalid UTF-8 become '?', a long
+ *  text is cut. What is in the list already, at the same place with the same text, is counted only. In a
+ *  full list an error takes the place of a warning. */
 void diag_error(struct diag_list *d, struct diag_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4) NONNULL(1, 3);
 
 /** Adds a warning at POS. */
