@@ -273,7 +273,7 @@ static int open_nothing(void)
 bool files_open_stdio(struct err *e)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (sys_fcntl(fd, F_GETFD, 0) != -1)
+        if (sys_fcntl(fd, F_GETFD, 0) != -1 || errno != EBADF)
             continue;
         /* All lower ones are open by now, so the lowest that is free is this one. */
         int opened = open_nothing();

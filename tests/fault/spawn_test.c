@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Starting a process while everything that it calls, on both sides of the fork, fails in turn: either the program runs
+ * with nothing but what it should have, or it is said exactly what went wrong, and nothing is left behind.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "sys/spawn.h"
+
+#include "fault/support/fault.h"
+#include "unit/sys/kit.h"
+
+enum { ALL = 1000 };
+
+static char self[PATH_MAX];
+
+/* ------------------------------------------------------------------ the program that is started */
+
+/* The number of descriptors beyond the standard ones that came along. */
+static int count_strays(void)
+{
+    int n = 0;
+    for (int fd = 3; fd < 2000; fd++)
+        n += fcntl(fd, F_GETFD) != -1;
+    return n;
+}
+
+/* ------------------------------------------------------------------ what must come of a refused call */
+
+enum outcome { RUNS, DOES_NOT_START, STEP_FAILS };
+
+struct expectation {
+    enum outcome outcome;
+    enum spawn_step step;
+    int errnum;
+    const char *before_errno; /* of the error's text */
+};
+
+static bool is_refusal(int errnum)
+{
+    return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL;
+}
+
+/* Two paths are tried, of which the second one is the program. */
+static struct expectation expect_of_exec(const struct fault_rule *rule)
+{
+    int e = rule->errnum;
+    if (e != ENOENT && e != ENOTDIR && e != EACCES)
+        return (struct expectation){STEP_FAILS, SPAWN_STEP_EXEC, e, NULL};
+    if (rule->nth == 1)
+        return (struct expectation){.outcome = RUNS};
+    return (struct expectation){STEP_FAILS, SPAWN_STEP_EXEC, e == EACCES ? EACCES : ENOENT, NULL};
+}
+
+static struct expectation expect_in_child(const struct fault_rule *rule)
+{
+    struct expectation x = {.outcome = STEP_FAILS, .errnum = rule->errnum};
+    switch (rule->call) {
+    case FAULT_sys_setsid:
+        x.step = SPAWN_STEP_SESSION;
+        break;
+    case FAULT_sys_prlimit_set:
+        x.step = rule->nth == 1 ? SPAWN_STEP_TAG : SPAWN_STEP_LIMITS;
+        break;
+    case FAULT_sys_open: /* the third one is the list of descriptors, of which there is another way to know */
+        x.outcome = rule->nth <= 2 ? STEP_FAILS : RUNS;
+        x.step = SPAWN_STEP_STDIO;
+        break;
+    case FAULT_sys_fcntl:
+    case FAULT_sys_dup3:
+        x.step = SPAWN_STEP_STDIO;
+        break;
+    case FAULT_sys_prlimit_get:
+        x.step = SPAWN_STEP_CLOSE;
+        break;
+    case FAULT_sys_chdir:
+    case FAULT_sys_getcwd:
+        x.step = SPAWN_STEP_WORKING_DIR;
+        break;
+    case FAULT_sys_signal_default:
+    case FAULT_sys_sigprocmask:
+        x.step = SPAWN_STEP_SIGNALS;
+        break;
+    case FAULT_sys_execve:
+        return expect_of_exec(rule);
+    default: /* for everything else there is another way */
+        x.outcome = RUNS;
+    }
+    return x;
+}
+
+static struct expectation expect(const struct fault_rule *rule)
+{
+    struct expectation x = {.outcome = RUNS};
+    if (rule == NULL)
+        return x;
+    if (rule->side == FAULT_CHILD)
+        return expect_in_child(rule);
+    x = (struct expectation){.outcome = DOES_NOT_START, .errnum = rule->errnum};
+    switch (rule->call) {
+    case FAULT_mem_alloc:
+    case FAULT_mem_array:
+        x.before_errno = "looking for the program";
+        return x;
+    case FAULT_sys_pipe:
+        x.before_errno = "pipe";
+        return x;
+    case FAULT_sys_sigprocmask:
+        x.before_errno = "blocking signals";
+        return x;
+    case FAULT_sys_fork:
+    case FAULT_sys_clone3:
+        x.before_errno = "fork";
+        if (rule->call == FAULT_sys_clone3 && is_refusal(rule->errnum))
+            x.outcome = RUNS;
+        return x;
+    default:
+        x.outcome = RUNS;
+        return x;
+    }
+}
+
+/* ------------------------------------------------------------------ the operation */
+
+struct operation {
+    char *const *argv;
+    bool low_stdio; /* descriptors that have to be moved out of each other's way */
+};
+
+static enum spawn_verdict verdict_of(int status_fd, struct spawn_failure *failure)
+{
+    enum spawn_verdict verdict;
+    struct pollfd p = {.fd = status_fd, .events = POLLIN};
+    do {
+        poll(&p, 1, -1);
+        verdict = spawn_status(status_fd, failure);
+    } while (verdict == SPAWN_PENDING);
+    return verdict;
+}
+
+static void assert_same_mask(const sigset_t *before)
+{
+    sigset_t now;
+    assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &now), 0);
+    for (int sig = 1; sig < _NSIG; sig++)
+        assert_int_equal(sigismember(&now, sig), sigismember(before, sig));
+}
+
+static void assert_not_started(const struct expectation *x, const struct err *e)
+{
+    char want[128];
+    snprintf(want, sizeof want, "%s: %s", x->before_errno, err_errno_text(x->errnum));
+    assert_string_equal(e->text, want);
+    assert_int_equal(e->errnum, x->errnum);
+    assert_int_equal(e->kind, x->errnum == ENOMEM ? ERR_NOMEM : ERR_SYS);
+}
+
+static void assert_started(const struct expectation *x, const struct spawn_child *child)
+{
+    struct spawn_failure failure = {.step = SPAWN_STEP_N};
+    enum spawn_verdict verdict = verdict_of(child->status_fd, &failure);
+    int code = kit_wait(child->pid);
+
+    close(child->status_fd);
+    if (child->pidfd != -1)
+        close(child->pidfd);
+    if (x->outcome == RUNS) {
+        assert_int_equal(verdict, SPAWN_EXECED);
+        assert_int_equal(code, 0);
+        return;
+    }
+    assert_int_equal(verdict, SPAWN_FAILED);
+    assert_int_equal(failure.step, x->step);
+    assert_int_equal(failure.errnum, x->errnum);
+    assert_int_equal(code, x->step == SPAWN_STEP_EXEC && x->errnum == ENOENT ? 127 : 126);
+}
+
+static void start(void *arg, const struct fault_rule *rule)
+{
+    const struct operation *op = arg;
+    static char path[PATH_MAX + 32];
+    const struct rlimit nofile = {.rlim_cur = 64, .rlim_max = 64};
+    struct spawn_child child = {.pid = -1, .pidfd = -7, .status_fd = -7};
+    struct err e = {0};
+    sigset_t before;
+
+    snprintf(path, sizeof path, "PATH=/nonexistent:%.*s", (int)(strrchr(self, '/') - self), self);
+    char *envp[] = {path, (char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
+    struct spawn_request req = {
+        .argv = op->argv,
+        .envp = envp,
+        .working_dir = "/",
+        .umask = 022,
+        .nofile = &nofile,
+        .tag = UINT64_C(1) << 59,
+        .stdio = {-1, -1, STDERR_FILENO},
+    };
+    if (op->low_stdio)
+        req.stdio[0] = STDERR_FILENO;
+
+    struct expectation x = expect(rule);
+    assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &before), 0);
+    bool ok = spawn_start(&req, &child, &e);
+    assert_same_mask(&before);
+    assert_int_equal(ok, x.outcome != DOES_NOT_START);
+    if (ok) {
+        assert_started(&x, &child);
+    } else {
+        assert_not_started(&x, &e);
+        assert_int_equal(child.pid, -1);
+        assert_int_equal(child.pidfd, -7);
+        assert_int_equal(child.status_fd, -7);
+    }
+}
+
+/* ------------------------------------------------------------------ the tests */
+
+static const struct fault_rule no_clone3 = {FAULT_PARENT, FAULT_sys_clone3, 1, true, ENOSYS};
+static const struct fault_rule no_close_range = {FAULT_CHILD, FAULT_sys_close_range, 1, true, EPERM};
+static const struct fault_rule no_getdents = {FAULT_CHILD, FAULT_sys_getdents, 1, true, ENOSYS};
+
+/* Descriptors that would be inherited. */
+static int open_strays(void **state)
+{
+    int *strays = calloc(20, sizeof *strays);
+    assert_non_null(strays);
+    for (int i = 0; i < 20; i++)
+        strays[i] = dup(STDERR_FILENO);
+    *state = strays;
+    return 0;
+}
+
+static int close_strays(void **state)
+{
+    const int *strays = *state;
+    for (int i = 0; i < 20; i++)
+        close(strays[i]);
+    free(*state);
+    return fault_teardown(state);
+}
+
+static char **program(void)
+{
+    static char *argv[3];
+    argv[0] = strrchr(self, '/') + 1;
+    argv[1] = (char *)"count-strays";
+    return argv;
+}
+
+static void every_call_refused(void **state UNUSED)
+{
+    fault_each(NULL, 0, ALL, start, &(struct operation){.argv = program()});
+}
+
+static void every_call_refused_when_moving_stdio(void **state UNUSED)
+{
+    fault_each(NULL, 0, 3, start, &(struct operation){.argv = program(), .low_stdio = true});
+}
+
+static void every_call_refused_with_fork(void **state UNUSED)
+{
+    fault_each(&no_clone3, 1, 3, start, &(struct operation){.argv = program()});
+}
+
+static void every_call_refused_without_close_range(void **state UNUSED)
+{
+    fault_each(&no_close_range, 1, 3, start, &(struct operation){.argv = program()});
+}
+
+static void every_call_refused_when_closing_blindly(void **state UNUSED)
+{
+    const struct fault_rule base[] = {no_close_range, no_getdents};
+    fault_each(base, ARRAY_LEN(base), 3, start, &(struct operation){.argv = program()});
+}
+
+static void kernel_is_asked_once(void **state UNUSED)
+{
+    static const struct {
+        int clone3, pidfd;          /* errnos */
+        unsigned n_clone3, n_pidfd; /* calls in three starts */
+    } cases[] = {
+        {ENOSYS, 0, 1, 3},     {EPERM, 0, 1, 3},       {EINVAL, 0, 1, 3},
+        {ENOSYS, EPERM, 1, 1}, {ENOSYS, ENOSYS, 1, 1}, {ENOSYS, EMFILE, 1, 3},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct fault_rule rules[] = {
+            {FAULT_PARENT, FAULT_sys_clone3, 1, true, cases[i].clone3},
+            {FAULT_PARENT, FAULT_sys_pidfd_open, 1, true, cases[i].pidfd},
+        };
+        fault_begin(rules, cases[i].pidfd != 0 ? 2 : 1);
+        for (int k = 0; k < 3; k++)
+            start(&(struct operation){.argv = program()}, NULL);
+        assert_int_equal(fault_count(FAULT_PARENT, FAULT_sys_clone3), cases[i].n_clone3);
+        assert_int_equal(fault_count(FAULT_PARENT, FAULT_sys_fork), 3);
+        assert_int_equal(fault_count(FAULT_PARENT, FAULT_sys_pidfd_open), cases[i].n_pidfd);
+        fault_end();
+    }
+}
+
+static void failure_that_cannot_be_told_shows_in_the_exit(void **state UNUSED)
+{
+    char *argv[] = {(char *)"/nonexistent/program", NULL};
+    char *envp[] = {NULL};
+    const struct fault_rule rule = {FAULT_CHILD, FAULT_sys_write, 1, false, EIO};
+    struct spawn_request req = {.argv = argv, .envp = envp, .umask = -1, .stdio = {-1, -1, -1}};
+    struct spawn_child child;
+    struct spawn_failure failure;
+    struct err e = {0};
+
+    fault_begin(&rule, 1);
+    assert_true(spawn_start(&req, &child, &e));
+    assert_int_equal(verdict_of(child.status_fd, &failure), SPAWN_EXECED);
+    assert_int_equal(kit_wait(child.pid), 127);
+    assert_int_equal(fault_refused(), 1);
+    fault_end();
+    close(child.status_fd);
+    close(child.pidfd);
+}
+
+/* The list that the linker reads and the table that stands in for it must name the same. */
+static void every_wrapped_symbol_has_its_row(void **state UNUSED)
+{
+    char line[128];
+    size_t n = 0;
+    FILE *list = fopen(SOURCE_DIR "/tests/fault/wraps.txt", "re");
+    assert_non_null(list);
+    while (fgets(line, sizeof line, list) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || strcmp(line, "sys_kernel") == 0)
+            continue;
+        assert_true(n < FAULT_N);
+        assert_string_equal(line, fault_name((enum fault_call)n++));
+    }
+    fclose(list);
+    assert_int_equal(n, FAULT_N);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return count_strays();
+    if (realpath(argv[0], self) == NULL)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_wrapped_symbol_has_its_row),
+        cmocka_unit_test_setup_teardown(every_call_refused, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_when_moving_stdio, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_with_fork, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_without_close_range, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_when_closing_blindly, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(kernel_is_asked_once, open_strays, close_strays),
+        cmocka_unit_test(failure_that_cannot_be_told_shows_in_the_exit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
