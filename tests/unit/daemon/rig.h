@@ -10,6 +10,7 @@
 #ifndef FOSTER_TESTS_DAEMON_RIG_H
 #define FOSTER_TESTS_DAEMON_RIG_H
 
+#include "base/log.h"
 #include "daemon/loop.h"
 
 #include <dirent.h>
