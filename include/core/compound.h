@@ -23,6 +23,7 @@ struct compound_extends {
 
 enum { COMPOUND_STEPS_MAX = 16 };
 
+/** Kinds; see kinds.def. */
 bool compound_command(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool compound_names(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool compound_keep(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);

@@ -9,6 +9,7 @@
 
 #include "core/schema.h"
 
+/** Kinds; see kinds.def. */
 bool equal_bool(const struct schema_row *row, const void *a, const void *b);
 bool equal_int(const struct schema_row *row, const void *a, const void *b);
 bool equal_decimal(const struct schema_row *row, const void *a, const void *b);

@@ -8,11 +8,11 @@
 
 #include "core/loader.h"
 
-/** Lays the --set options over the main file's ROOT and returns the result. A service that stands in
- *  an included file is found by override_services(). NULL when there was an error (said). */
+/** Lays the --set options over the main file's ROOT and returns the result; those for services wait for
+ *  override_services(). NULL when there was an error (said). */
 struct tree_node *override_root(struct loader *l, struct tree_node *root) MUST_CHECK NONNULL();
 
-/** Lays the --set options for services of included files over those. False when there was an error. */
-bool override_services(struct loader *l) MUST_CHECK NONNULL();
+/** Lays the --set options for services over those, in whichever file they are. */
+void override_services(struct loader *l) NONNULL();
 
 #endif

@@ -140,28 +140,28 @@ bool compound_keep(struct value_ctx *c, const struct schema_row *row, const stru
 /* Names with values: a map, or a list of NAME=VALUE. */
 
 struct assignment {
-    const char *name;
+    const char *name;  /* NULL: it was wrong, which has been said */
     const char *value; /* NULL: none was given */
     struct diag_pos pos;
 };
 
-static bool assignment_of_pair(struct value_ctx *c, const struct tree_pair *pair, struct assignment *ret)
+static void assignment_of_pair(struct value_ctx *c, const struct tree_pair *pair, struct assignment *ret)
 {
     char what[TREE_KEY_MAX + 3];
 
     (void)snprintf(what, sizeof what, "`%s`", pair->key);
     ret->pos = pair->key_pos;
-    ret->value = NULL;
+    if (pair->value->kind != TREE_SCALAR || !pair->value->null) {
+        ret->value = value_text(c, pair->value, what);
+        if (!ret->value)
+            return;
+    }
     ret->name = arena_strdup(c->source.arena, pair->key);
     if (!ret->name)
-        return value_nomem(c, pair->key_pos);
-    if (pair->value->kind == TREE_SCALAR && pair->value->null)
-        return true;
-    ret->value = value_text(c, pair->value, what);
-    return ret->value != NULL;
+        value_nomem(c, pair->key_pos);
 }
 
-static bool assignment_of_item(struct value_ctx *c, const char *key, const struct tree_node *item,
+static void assignment_of_item(struct value_ctx *c, const char *key, const struct tree_node *item,
                                struct assignment *ret)
 {
     char what[64];
@@ -171,43 +171,46 @@ static bool assignment_of_item(struct value_ctx *c, const char *key, const struc
     ret->pos = item->pos;
     text = value_text(c, item, what);
     if (!text)
-        return false;
+        return;
     size_t len = strcspn(text, "=");
     ret->value = text[len] ? text + len + 1 : NULL;
     ret->name = arena_strndup(c->source.arena, text, len);
-    return ret->name || value_nomem(c, item->pos);
+    if (!ret->name)
+        value_nomem(c, item->pos);
 }
 
-/* Fills RET with the assignments of NODE; false when there was an error or NODE is neither form. */
-static bool assignments(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node,
-                        struct assignment **ret)
+/* Fills RET with the node->n assignments of NODE; NULL when NODE is neither form or without memory. */
+static struct assignment *assignments(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node)
 {
     struct assignment *list;
-    bool ok = true;
 
-    if (node->kind == TREE_SCALAR)
-        return takes_else(c, row, node);
-    list = arena_array(c->source.arena, node->n + 1, sizeof *list);
+    if (node->kind == TREE_SCALAR) {
+        takes_else(c, row, node);
+        return NULL;
+    }
+    list = arena_array(c->source.arena, node->n, sizeof *list);
     if (!list)
-        return value_nomem(c, node->pos);
-    for (size_t i = 0; i < node->n; i++)
-        ok &= node->kind == TREE_MAPPING ? assignment_of_pair(c, &node->pairs[i], &list[i])
-                                         : assignment_of_item(c, row->key, node->items[i], &list[i]);
-    *ret = list;
-    return ok;
+        value_nomem(c, node->pos);
+    for (size_t i = 0; list && i < node->n; i++) {
+        if (node->kind == TREE_MAPPING)
+            assignment_of_pair(c, &node->pairs[i], &list[i]);
+        else
+            assignment_of_item(c, row->key, node->items[i], &list[i]);
+    }
+    return list;
 }
 
 bool compound_environment(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
 {
-    struct assignment *list;
-    bool ok = true;
+    const struct assignment *list = assignments(c, row, node);
+    bool ok = list != NULL;
 
     (void)base; /* the field is set when the env files have been read as well */
-    if (!assignments(c, row, node, &list))
-        return false;
-    for (size_t i = 0; i < node->n; i++) {
-        const char *why = envfile_bad_name(list[i].name);
-        if (why)
+    for (size_t i = 0; list && i < node->n; i++) {
+        const char *why = list[i].name ? envfile_bad_name(list[i].name) : NULL;
+        if (!list[i].name)
+            ok = false;
+        else if (why)
             ok = value_error(c, list[i].pos, "`%s` %s", value_quote(list[i].name).text, why);
         else if (!envfile_add(&c->env, list[i].name, list[i].value, ENVFILE_RANK_KEY))
             ok = value_nomem(c, list[i].pos);
@@ -222,30 +225,41 @@ static int label_order(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-bool compound_labels(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
+/* Checks and converts LIST; false when one was wrong. */
+static bool make_labels(struct value_ctx *c, const struct assignment *list, size_t n, struct spec_label *labels)
 {
-    struct assignment *list;
-    struct spec_label *labels;
     bool ok = true;
 
-    if (!assignments(c, row, node, &list))
+    for (size_t i = 0; i < n; i++) {
+        const struct assignment *it = &list[i];
+        if (!it->name)
+            ok = false;
+        else if (!it->name[0] || strlen(it->name) >= TREE_KEY_MAX)
+            ok = value_error(c, it->pos, "a label's name is empty or too long; write 1 to %d characters",
+                             TREE_KEY_MAX - 1);
+        labels[i] = (struct spec_label){it->name ? it->name : "", it->value ? it->value : ""};
+    }
+    return ok;
+}
+
+bool compound_labels(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
+{
+    const struct assignment *list = assignments(c, row, node);
+    struct spec_label *labels = arena_array(c->source.arena, node->n, sizeof *labels);
+
+    if (!list)
         return false;
-    labels = arena_array(c->source.arena, node->n + 1, sizeof *labels);
     if (!labels)
         return value_nomem(c, node->pos);
-    for (size_t i = 0; i < node->n; i++) {
-        if (!list[i].name[0] || strlen(list[i].name) >= TREE_KEY_MAX)
-            ok = value_error(c, list[i].pos, "a label's name is empty or too long; write 1 to %d characters",
-                             TREE_KEY_MAX - 1);
-        labels[i] = (struct spec_label){list[i].name, list[i].value ? list[i].value : ""};
-    }
+    if (!make_labels(c, list, node->n, labels))
+        return false;
     qsort(labels, node->n, sizeof *labels, label_order);
     for (size_t i = 1; i < node->n; i++)
         if (strcmp(labels[i - 1].name, labels[i].name) == 0)
-            ok = value_error(c, node->pos, "label `%s` is given twice; remove one", value_quote(labels[i].name).text);
+            return value_error(c, node->pos, "label `%s` is given twice; remove one", value_quote(labels[i].name).text);
     *(struct spec_label **)schema_field(row, base) = labels;
     *count_field(row, base) = node->n;
-    return ok;
+    return true;
 }
 
 /* env_file */

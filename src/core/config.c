@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char include_takes[] = "a path or glob, or a list of them";
-
 static bool join_run(struct loader *l, struct loader_service *s)
 {
     const struct loader_service *other;
@@ -134,10 +132,9 @@ bool config_include(struct value_ctx *c, const struct schema_row *row, const str
     struct loader *l = loader_of(c);
     bool ok = true;
 
-    (void)row;
     (void)base;
     if (node->kind == TREE_MAPPING)
-        return value_is(c, node, TREE_SCALAR, "`include`", include_takes);
+        ok = value_is(c, node, TREE_SEQUENCE, "`include`", schema_kind(row->kind)->takes);
     if (node->kind == TREE_SCALAR)
         ok = include_one(l, node);
     for (size_t i = 0; node->kind == TREE_SEQUENCE && i < node->n; i++)
@@ -261,8 +258,9 @@ static void load_all(struct loader *l, const char *file)
     size_t before = d->n_errors;
 
     (void)load_file(l, (struct diag_pos){0}, file);
-    if (!override_services(l) || (l->files && !l->files->root && !l->files->next))
+    if (l->files && !l->files->root && !l->files->next)
         return;
+    override_services(l);
     if (l->n_run == 0 && d->n_errors == before)
         diag_error(d, (struct diag_pos){file, 1, 1}, "there are no services; add `services` with at least one");
     make_services(l);

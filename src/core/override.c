@@ -114,20 +114,11 @@ static bool split(struct loader *l, const char *set, struct diag_pos *ret_pos, c
     return *ret_value != NULL;
 }
 
-/* Whether PATH names a service that is not in the file of ROOT. */
-static bool is_elsewhere(const struct tree_node *root, const char *path)
+/* Whether PATH leads into a service: those are found by name once all files are read, wherever they
+ * stand, and keep their place in the order of services. */
+static bool is_service_path(const char *path)
 {
-    const struct tree_node *services = tree_get(root, "services");
-    const char *name = path + sizeof services_prefix - 1;
-    size_t len;
-
-    if (strncmp(path, services_prefix, sizeof services_prefix - 1) != 0)
-        return false;
-    len = component(services, name);
-    for (size_t i = 0; services && services->kind == TREE_MAPPING && i < services->n; i++)
-        if (strlen(services->pairs[i].key) == len && strncmp(services->pairs[i].key, name, len) == 0)
-            return false;
-    return true;
+    return strncmp(path, services_prefix, sizeof services_prefix - 1) == 0;
 }
 
 struct tree_node *override_root(struct loader *l, struct tree_node *root)
@@ -143,7 +134,7 @@ struct tree_node *override_root(struct loader *l, struct tree_node *root)
             ok = false;
             continue;
         }
-        if (is_elsewhere(root, path))
+        if (is_service_path(path))
             continue;
         laid = lay(l, pos, root, path, value);
         ok &= laid != NULL;
@@ -152,7 +143,7 @@ struct tree_node *override_root(struct loader *l, struct tree_node *root)
     return ok ? root : NULL;
 }
 
-/* The service of an included file whose name is the longest that PATH begins with; *RET_REST is behind it. */
+/* The service whose name is the longest that PATH begins with; *RET_REST is behind it. */
 static struct loader_service *named_by(const struct loader *l, const char *path, const char **ret_rest)
 {
     struct loader_service *best = NULL;
@@ -169,7 +160,7 @@ static struct loader_service *named_by(const struct loader *l, const char *path,
     return best;
 }
 
-static bool override_service(struct loader *l, struct diag_pos pos, const char *path, struct tree_node *value)
+static void override_service(struct loader *l, struct diag_pos pos, const char *path, struct tree_node *value)
 {
     struct schema_guess g = {0};
     const char *rest;
@@ -180,30 +171,28 @@ static bool override_service(struct loader *l, struct diag_pos pos, const char *
     if (s) {
         value = *rest && s->node->kind == TREE_MAPPING ? lay(l, pos, s->node, rest, value) : value;
         s->node = value ? value : s->node;
-        return value != NULL;
+        return;
     }
     name = arena_strndup(&l->scratch, path, len);
-    if (!name)
-        return value_nomem(&l->value, pos);
+    if (!name) {
+        value_nomem(&l->value, pos);
+        return;
+    }
     for (size_t i = 0; i < l->n_run; i++)
         schema_guess(&g, name, l->run[i]->name);
     if (g.name)
-        return value_error(&l->value, pos, "there is no service `%s`; did you mean `%s`?", name, g.name);
-    return value_error(&l->value, pos, "there is no service `%s`; name one of the file", name);
+        value_error(&l->value, pos, "there is no service `%s`; did you mean `%s`?", name, g.name);
+    else
+        value_error(&l->value, pos, "there is no service `%s`; name one of the file", name);
 }
 
-bool override_services(struct loader *l)
+void override_services(struct loader *l)
 {
-    const struct tree_node *root = NULL;
     struct diag_pos pos;
     struct tree_node *value;
     const char *path;
-    bool ok = true;
 
-    for (const struct loader_file *f = l->files; f; f = f->next)
-        root = f->root; /* the oldest is the main file */
-    for (size_t i = 0; root && i < l->opt->n_sets; i++)
-        if (split(l, l->opt->sets[i], &pos, &path, &value) && is_elsewhere(root, path))
-            ok &= override_service(l, pos, path + sizeof services_prefix - 1, value);
-    return ok;
+    for (size_t i = 0; i < l->opt->n_sets; i++)
+        if (split(l, l->opt->sets[i], &pos, &path, &value) && is_service_path(path))
+            override_service(l, pos, path + sizeof services_prefix - 1, value);
 }

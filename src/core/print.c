@@ -12,9 +12,19 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Scalars. */
+
+/* Whether TEXT is WORD (in lower case) in any case. */
+static bool is_word(const char *text, const char *word)
+{
+    for (; *text && *word; text++, word++) {
+        char c = *text >= 'A' && *text <= 'Z' ? (char)(*text - 'A' + 'a') : *text;
+        if (c != *word)
+            return false;
+    }
+    return *text == *word;
+}
 
 static bool is_plain(const char *text)
 {
@@ -25,7 +35,7 @@ static bool is_plain(const char *text)
     if (!text[0] || !strchr(letters, text[0]) || text[strspn(text, all)])
         return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strcasecmp(text, words[i]) == 0)
+        if (is_word(text, words[i]))
             return false;
     return true;
 }

@@ -342,11 +342,11 @@ static bool unknown_key(struct value_ctx *c, enum schema_section section, const 
     enum schema_section home = home_of(section, pair->key);
     struct value_quote key = value_quote(pair->key);
 
-    if (near)
-        return value_error(c, pair->key_pos, "unknown key `%s` in %s; did you mean `%s`?", key.text, what, near);
     if (home != SCHEMA_SECTION_N)
         return value_error(c, pair->key_pos, "unknown key `%s` in %s; it is a key of %s", key.text, what,
                            schema_section_name(home));
+    if (near)
+        return value_error(c, pair->key_pos, "unknown key `%s` in %s; did you mean `%s`?", key.text, what, near);
     return value_error(c, pair->key_pos, "unknown key `%s` in %s; correct or remove it (keys are in foster.yaml(5))",
                        key.text, what);
 }
