@@ -230,6 +230,10 @@ static void engine_carry_out(struct engine *g)
     if (g->carrying)
         return;
     g->carrying = true;
+    if (!g->said_stopping && super_is_shutting_down(g->super)) {
+        g->said_stopping = true;
+        status_stopping(g);
+    }
     struct effect f;
     int n_spawns = 0;
     while (n_spawns < ENGINE_SPAWNS_A_TURN && super_next_effect(g->super, &f)) {
@@ -239,10 +243,6 @@ static void engine_carry_out(struct engine *g)
     g->carrying = false;
     if (n_spawns == ENGINE_SPAWNS_A_TURN)
         ev_timer_start(g->loop, &g->more);
-    if (!g->said_stopping && super_is_shutting_down(g->super)) {
-        g->said_stopping = true;
-        status_stopping(g);
-    }
     if (g->state_changed) {
         g->state_changed = false;
         status_changed(g);
