@@ -336,7 +336,7 @@ static void stdio_is_shuffled_without_loss(void **state UNUSED)
 
 static void on_signal(int sig UNUSED)
 {
-    REQUIRE(!"a handler of the parent ran in the child");
+    _exit(99); /* a handler of the parent in the child */
 }
 
 static void signal_between_fork_and_exec_kills(void **state UNUSED)
