@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The table of runs on disk: what is written, what a later fosterd makes of it, and that neither a damaged file
+ * nor a disk that refuses costs more than a warning.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "daemon/state.h"
+
+#include "unit/daemon/rig.h"
+
+#include <inttypes.h>
+
+enum { TEXT_MAX = 4096, HEADER_MAX = 160, OWN_ID = 54321 };
+
+/* A limit as that of a supervisor below another: no process outside this test bears tags of it. */
+#define OWN_LIMIT ((UINT64_C(1) << 60) - (uint64_t)OWN_ID * (UINT64_C(1) << 40))
+#define STRIDE    (UINT64_C(1) << 20)
+
+static struct state state = {.lock_fd = -1, .fd = -1};
+static struct attrib attrib;
+static bool has_attrib;
+
+static const char *const unit_names[] = {"web", "db", "job.2"};
+
+static const char *name_of(unsigned unit, void *data)
+{
+    (*(int *)data)++;
+    return unit_names[unit];
+}
+
+static void open_attrib(uint32_t first_id)
+{
+    attrib_init(&attrib, OWN_LIMIT, 1, first_id);
+    has_attrib = true;
+}
+
+static void close_attrib(void)
+{
+    if (has_attrib)
+        attrib_done(&attrib);
+    has_attrib = false;
+}
+
+/* A run of UNIT with one member, PID. */
+static struct attrib_run *run_open(unsigned unit, uint64_t run, pid_t pid)
+{
+    struct attrib_run *r = attrib_run_open(&attrib, unit, run);
+    assert_non_null(r);
+    if (pid > 0)
+        assert_non_null(attrib_add(&attrib, pid, r, ATTRIB_MAIN, ATTRIB_BORN, 0));
+    return r;
+}
+
+static int begin(void **s)
+{
+    int r = rig_begin(s);
+    rig_dir();
+    rig_catch_log(LOG_LEVEL_INFO);
+    return r;
+}
+
+static int end(void **s)
+{
+    state_close(&state, false);
+    close_attrib();
+    return rig_end(s);
+}
+
+static void must_open(uint64_t own_limit)
+{
+    struct err e = {0};
+    if (!state_open(&state, rig.dir, own_limit, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(e.kind, ERR_NONE);
+}
+
+static void rewrite(void)
+{
+    int n_named = 0;
+    state_rewrite(&state, &attrib, name_of, &n_named);
+}
+
+/* The first line as it is on this boot. */
+static void header(char *buf, size_t size, uint64_t own_limit)
+{
+    char boot[64] = "";
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    assert_non_null(f);
+    assert_non_null(fgets(boot, sizeof boot, f));
+    fclose(f);
+    boot[strcspn(boot, "\n")] = '\0';
+    snprintf(buf, size, "foster-runs 1 %s %" PRIu64 "\n", boot, own_limit);
+}
+
+/* Writes the file as an earlier fosterd on this boot left it. */
+static void leave_file(const char *lines)
+{
+    static char text[TEXT_MAX];
+    header(text, sizeof text, OWN_LIMIT);
+    strncat(text, lines, sizeof text - 1 - strlen(text));
+    rig_write_file("runs", text);
+}
+
+static void assert_file(const char *lines)
+{
+    static char text[TEXT_MAX], expected[TEXT_MAX];
+    header(expected, sizeof expected, OWN_LIMIT);
+    strncat(expected, lines, sizeof expected - 1 - strlen(expected));
+    assert_true(rig_read_file("runs", text, sizeof text) >= 0);
+    assert_string_equal(text, expected);
+    assert_int_equal(state.size, strlen(expected));
+}
+
+static void assert_logged(const char *word, size_t n)
+{
+    if (rig_count(rig_log(), word) != n)
+        fail_msg("the log has not %zu times [%s]: [%s]", n, word, rig_log());
+}
+
+static void a_table_is_written_and_read_back(void **s)
+{
+    (void)s;
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 1);
+    open_attrib(state.first_id);
+    rewrite();
+    assert_file("");
+    struct attrib_run *web = run_open(0, 1, 0);
+    struct attrib_run *job = run_open(2, 2, 0);
+    state_opened(&state, web, 4001, "web");
+    state_opened(&state, job, 4002, "job.2");
+    assert_file("+ 1 1 4001 web\n+ 2 2 4002 job.2\n");
+    state_closed(&state, web->tag_id);
+    assert_file("+ 1 1 4001 web\n+ 2 2 4002 job.2\n- 1\n");
+    state_close(&state, false);
+
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 3);
+    close_attrib();
+    open_attrib(state.first_id);
+    rewrite();
+    struct attrib_run *next = run_open(1, 1, 0);
+    state_opened(&state, next, 4003, "db");
+    assert_file("+ 3 1 4003 db\n");
+    assert_logged("\n", 0);
+}
+
+static void an_orderly_end_leaves_no_file(void **s)
+{
+    char text[TEXT_MAX];
+    (void)s;
+    must_open(OWN_LIMIT);
+    open_attrib(1);
+    rewrite();
+    state_close(&state, true);
+    assert_int_equal(rig_read_file("runs", text, sizeof text), -1);
+    assert_int_equal(state.fd, -1);
+    assert_int_equal(state.lock_fd, -1);
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 1);
+    assert_logged("\n", 0);
+}
+
+static void the_directory_is_made_for_us_alone(void **s)
+{
+    struct err e = {0};
+    char path[RIG_PATH_MAX], lock[RIG_PATH_MAX], runs[RIG_PATH_MAX];
+    struct stat st;
+    (void)s;
+    rig_path("new", path);
+    assert_true(state_open(&state, path, OWN_LIMIT, &e));
+    open_attrib(1);
+    rewrite();
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(stat(rig_path("new/lock", lock), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(stat(rig_path("new/runs", runs), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(fcntl(state.lock_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(fcntl(state.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+static void without_a_directory_every_call_does_nothing(void **s)
+{
+    (void)s;
+    struct state none = {.lock_fd = -1, .fd = -1};
+    int n_named = 0;
+    open_attrib(1);
+    struct attrib_run *r = run_open(0, 1, getpid());
+    state_rewrite(&none, &attrib, name_of, &n_named);
+    state_opened(&none, r, 4001, "web");
+    state_closed(&none, 1);
+    state_close(&none, true);
+    assert_int_equal(n_named, 0);
+    assert_int_equal(none.size, 0);
+    assert_logged("\n", 0);
+}
+
+static void what_is_not_ours_to_read_is_passed_over(void **s)
+{
+    char good[HEADER_MAX], other_limit[HEADER_MAX];
+    (void)s;
+    header(good, sizeof good, OWN_LIMIT);
+    header(other_limit, sizeof other_limit, OWN_LIMIT - STRIDE);
+    const struct {
+        const char *first_line;
+        uint32_t first_id;
+    } cases[] = {
+        {good, 8},
+        {other_limit, 1},
+        {"foster-runs 1 00000000-0000-0000-0000-000000000000 1\n", 1},
+        {"foster-runs 2 x 1\n", 1},
+        {"foster-runs 1", 1},
+        {"\n", 1},
+        {"", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[2 * HEADER_MAX];
+        snprintf(text, sizeof text, "%s+ 7 1 4001 web\n", cases[i].first_line);
+        rig_write_file("runs", text);
+        must_open(OWN_LIMIT);
+        if (state.first_id != cases[i].first_id)
+            fail_msg("case %zu: ids begin at %" PRIu32, i, state.first_id);
+        state_close(&state, false);
+    }
+    assert_logged("\n", 0);
+}
+
+static void lines_that_we_did_not_write_do_no_harm(void **s)
+{
+    static const struct {
+        const char *lines;
+        uint32_t first_id;
+    } cases[] = {
+        {"", 1},
+        {"+ 5 1 4001 web\n", 6},
+        {"+ 5 1 4001 web", 6},
+        {"+ 5 1 4001 web\n- 5\n", 6},
+        {"+ 2 1 4001 web\n+ 1 2 4002 web\n", 3},
+        {"- 5\n", 6},
+        {"+ 1048575 1 4001 web\n", 1}, /* the last id: we begin anew */
+        {"+ 1048576 1 4001 web\n", 1},
+        {"+ 0 1 4001 web\n", 1},
+        {"- 0\n", 1},
+        {"+ -1 1 4001 web\n", 1},
+        {"+ 4294967295 1 4001 web\n", 1},
+        {"+ 5\n+ 6 1\n+ 7 1 4001\n+ 8 1 4001 \n", 1},
+        {"+ five 1 4001 web\n", 1},
+        {"* 5 1 4001 web\n", 1},
+        {"nonsense\n\n\n+\n-\n \n%s%n\n+ 3 1 4001 web\n", 4},
+        {"+ 3 1 4001 web with blanks\n", 4},
+        {"- 3\n- 3\n- 3\n+ 3 1 4001 web\n+ 3 1 4001 web\n", 4},
+        {"\xff\xfe\x01\n+ 3 1 4001 \xff\xfe\n", 4},
+    };
+    (void)s;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        leave_file(cases[i].lines);
+        must_open(OWN_LIMIT);
+        if (state.first_id != cases[i].first_id)
+            fail_msg("case %zu: ids begin at %" PRIu32 ", not %" PRIu32, i, state.first_id, cases[i].first_id);
+        state_close(&state, false);
+    }
+}
+
+static void names_may_be_of_any_length(void **s)
+{
+    char line[1200];
+    (void)s;
+    for (size_t len = 78; len < 1000; len = len < 82 ? len + 1 : len * 2) {
+        int at = snprintf(line, sizeof line, "+ 5 1 4001 ");
+        memset(line + at, 'n', len);
+        snprintf(line + at + (int)len, 20, "\n+ 6 1 4001 web\n");
+        leave_file(line);
+        must_open(OWN_LIMIT);
+        assert_int_equal(state.first_id, 7);
+        state_close(&state, false);
+    }
+}
+
+/* What a process that lost its fosterd is told. */
+struct left {
+    struct rig_gate gate;
+    rlim_t tag;
+    int ready; /* a byte is written here once it bears the tag */
+};
+
+static int wear_tag_and_wait(void *data)
+{
+    const struct left *left = data;
+    struct rig_gate gate = left->gate;
+    struct rlimit lim = {.rlim_cur = left->tag, .rlim_max = left->tag};
+    if (setrlimit(RLIMIT_LOCKS, &lim) != 0 || write(left->ready, "r", 1) != 1)
+        return 1;
+    rig_gate_wait(&gate);
+    return 0;
+}
+
+/* Starts a process that bears the tag of run ID. */
+static pid_t leave_process(struct rig_gate *gate, uint32_t id)
+{
+    struct left left = {.gate = *gate, .tag = OWN_LIMIT - id * STRIDE};
+    int ready[2];
+    char c;
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    left.ready = ready[1];
+    pid_t pid = rig_fork(wear_tag_and_wait, &left);
+    close(ready[1]);
+    ssize_t n = read(ready[0], &c, 1);
+    close(ready[0]);
+    if (n != 1) {
+        rig_reap(pid);
+        rig_gate_open(gate);
+        skip();
+    }
+    return pid;
+}
+
+static void left_over_processes_are_reported(void **s)
+{
+    static const struct {
+        const char *lines;
+        size_t n_reported;
+    } cases[] = {
+        {"+ 777 3 4001 web\n", 1},        {"+ 776 2 4001 db\n+ 777 3 4002 web\n- 776\n", 1},
+        {"+ 777 3 4001 web\n- 777\n", 0}, {"+ 776 3 4001 web\n", 0},
+        {"+ 778 3 4001 web\n", 0},        {"", 0},
+    };
+    struct rig_gate gate;
+    char report[128];
+    (void)s;
+    rig_gate_close(&gate);
+    pid_t pid = leave_process(&gate, 777);
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, rig.log_fd[1]);
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        leave_file(cases[i].lines);
+        must_open(OWN_LIMIT);
+        n += cases[i].n_reported;
+        assert_logged("\"left-over\"", n);
+        state_close(&state, false);
+    }
+    assert_logged("\n", n);
+    assert_logged("\"service\":\"web\"", n);
+    snprintf(report, sizeof report, "\"pid\":%d", (int)pid);
+    assert_logged(report, n);
+    snprintf(report, sizeof report, "kill %d", (int)pid);
+    assert_logged(report, n);
+    rig_gate_open(&gate);
+    rig_reap(pid);
+}
+
+static void the_dead_are_not_left_over(void **s)
+{
+    struct rig_gate gate;
+    (void)s;
+    rig_gate_close(&gate);
+    pid_t pid = leave_process(&gate, 777);
+    rig_gate_open(&gate);
+    rig_await_zombie(pid);
+    leave_file("+ 777 3 4001 web\n");
+    must_open(OWN_LIMIT);
+    rig_reap(pid);
+    assert_logged("\n", 0);
+}
+
+static int hold(void *data)
+{
+    struct err e = {0};
+    int *fds = data;
+    struct state mine;
+    char c;
+    if (!state_open(&mine, rig.dir, OWN_LIMIT, &e) || write(fds[1], "l", 1) != 1)
+        return 1;
+    close(fds[3]);
+    while (read(fds[2], &c, 1) < 0 && errno == EINTR)
+        continue;
+    return 0;
+}
+
+static void a_directory_in_use_is_refused_until_its_user_ends(void **s)
+{
+    struct err e = {0};
+    int fds[4];
+    char c;
+    (void)s;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(fds + 2, O_CLOEXEC), 0);
+    pid_t pid = rig_fork(hold, fds);
+    assert_int_equal(read(fds[0], &c, 1), 1);
+    bool ok = state_open(&state, rig.dir, OWN_LIMIT, &e);
+    int lock_fd = state.lock_fd;
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    assert_int_equal(rig_reap(pid), 0);
+    assert_false(ok);
+    assert_int_equal(lock_fd, -1);
+    assert_int_equal(e.kind, ERR_BUSY);
+    assert_non_null(strstr(e.text, rig.dir));
+    assert_non_null(strstr(e.text, "another fosterd"));
+    must_open(OWN_LIMIT);
+}
+
+static void a_file_over_its_maximum_is_written_anew(void **s)
+{
+    (void)s;
+    must_open(OWN_LIMIT);
+    open_attrib(1);
+    rewrite();
+    struct attrib_run *live = run_open(0, 1, 4001);
+    state_opened(&state, live, 4001, "web");
+    struct attrib_run *gone = run_open(1, 2, 0);
+    for (int n = 0; state.size <= STATE_FILE_MAX; n++) {
+        assert_true(n < STATE_FILE_MAX);
+        state_opened(&state, gone, 4002, "db");
+        state_closed(&state, gone->tag_id);
+    }
+    /* What is too long for one fosterd is still read by the next. */
+    state_close(&state, false);
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 3);
+    rewrite();
+    assert_file("+ 1 1 4001 web\n");
+    state_closed(&state, live->tag_id);
+    assert_file("+ 1 1 4001 web\n- 1\n");
+    assert_logged("\n", 0);
+}
+
+static void a_file_beyond_all_measure_is_not_read(void **s)
+{
+    char path[RIG_PATH_MAX];
+    (void)s;
+    leave_file("+ 7 1 4001 web\n");
+    assert_int_equal(truncate(rig_path("runs", path), 2 * STATE_FILE_MAX + 1), 0);
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 1);
+    assert_logged("not recognised", 1);
+    assert_logged("\n", 1);
+}
+
+static void a_file_of_somebody_else_is_not_trusted(void **s)
+{
+    char path[RIG_PATH_MAX];
+    (void)s;
+    if (geteuid() != 0)
+        skip();
+    leave_file("+ 7 1 4001 web\n");
+    assert_int_equal(chown(rig_path("runs", path), 1, 1), 0);
+    must_open(OWN_LIMIT);
+    assert_int_equal(state.first_id, 1);
+    assert_logged("root must not trust", 1);
+}
+
+/* Prepares the directory NAME for one case of the test below. */
+static void make_bad_dir(const char *name)
+{
+    char path[RIG_PATH_MAX], inner[RIG_PATH_MAX];
+    rig_path(name, path);
+    if (strcmp(name, "file") == 0) {
+        rig_write_file(name, "");
+    } else if (strcmp(name, "link") == 0) {
+        assert_int_equal(symlink(".", path), 0);
+    } else if (strchr(name, '/') == NULL) {
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(inner, sizeof inner, "%s/%s", name, "lock");
+        if (strcmp(name, "open") == 0)
+            assert_int_equal(chmod(path, 0777), 0);
+        else if (strcmp(name, "lock-dir") == 0)
+            assert_int_equal(mkdir(rig_path(inner, path), 0700), 0);
+        else if (strcmp(name, "lock-link") == 0)
+            assert_int_equal(symlink("elsewhere", rig_path(inner, path)), 0);
+        else
+            assert_int_equal(chown(path, 1, 1), 0);
+    }
+}
+
+static void a_directory_that_cannot_be_used_is_refused(void **s)
+{
+    static const struct {
+        const char *name;
+        const char *says;
+    } cases[] = {
+        {"file", "Not a directory"},     {"link", "state_dir"},     {"no/parent", "No such file or directory"},
+        {"open", "writable for others"}, {"lock-dir", "directory"}, {"lock-link", "lock"},
+        {"foreign", "owned by uid 1"},
+    };
+    (void)s;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err e = {0};
+        char path[RIG_PATH_MAX];
+        if (strcmp(cases[i].name, "foreign") == 0 && geteuid() != 0)
+            continue;
+        make_bad_dir(cases[i].name);
+        if (state_open(&state, rig_path(cases[i].name, path), OWN_LIMIT, &e))
+            fail_msg("%s is taken", cases[i].name);
+        if (strstr(e.text, cases[i].says) == NULL || strstr(e.text, path) == NULL)
+            fail_msg("%s: [%s] lacks [%s]", cases[i].name, e.text, cases[i].says);
+        assert_int_equal(state.lock_fd, -1);
+        assert_int_equal(state.fd, -1);
+    }
+    assert_logged("\n", 0);
+}
+
+static void a_name_that_is_too_long_is_refused(void **s)
+{
+    static char path[8192];
+    struct err e = {0};
+    (void)s;
+    memset(path, 'x', sizeof path - 1);
+    assert_false(state_open(&state, path, OWN_LIMIT, &e));
+    assert_non_null(strstr(e.text, "state_dir"));
+    assert_int_equal(state.lock_fd, -1);
+}
+
+/* State is worth less than services: failures are told once, and end when the cause does. */
+static void a_file_that_cannot_be_written_warns_once_a_spell(void **s)
+{
+    char path[RIG_PATH_MAX];
+    (void)s;
+    must_open(OWN_LIMIT);
+    open_attrib(1);
+    assert_int_equal(mkdir(rig_path("runs", path), 0700), 0);
+    rewrite();
+    rewrite();
+    assert_int_equal(state.fd, -1);
+    assert_logged("going on without it", 1);
+    struct attrib_run *r = run_open(0, 1, 4001);
+    state_opened(&state, r, 4001, "web");
+    state_closed(&state, 1);
+    assert_logged("\n", 1);
+    assert_int_equal(rmdir(path), 0);
+    rewrite();
+    assert_file("+ 1 1 4001 web\n");
+    state_closed(&state, 1);
+    assert_file("+ 1 1 4001 web\n- 1\n");
+}
+
+static void limit_file_size(rlim_t n)
+{
+    struct rlimit lim;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &lim), 0);
+    lim.rlim_cur = n < lim.rlim_max ? n : lim.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
+}
+
+static void a_full_disk_warns_once_a_spell(void **s)
+{
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    (void)s;
+    must_open(OWN_LIMIT);
+    open_attrib(1);
+    rewrite();
+    struct attrib_run *r = run_open(0, 1, 4001);
+    for (size_t spell = 1; spell <= 2; spell++) {
+        limit_file_size(0);
+        state_opened(&state, r, 4001, "web");
+        state_closed(&state, 1);
+        limit_file_size(RLIM_INFINITY);
+        assert_logged("File too large", spell);
+        assert_logged("\n", spell);
+        state_closed(&state, 1);
+    }
+    signal(SIGXFSZ, before);
+    assert_file("- 1\n- 1\n");
+}
+
+static void only_runs_with_members_are_kept(void **s)
+{
+    int n_named = 0;
+    (void)s;
+    must_open(OWN_LIMIT);
+    open_attrib(100);
+    run_open(0, 1, 4001);
+    run_open(1, 2, 0);
+    struct attrib_run *adopted = run_open(2, 3, 0);
+    assert_non_null(attrib_add(&attrib, 4003, adopted, ATTRIB_MEMBER, ATTRIB_TAG, 0));
+    state_rewrite(&state, &attrib, name_of, &n_named);
+    assert_int_equal(n_named, 2);
+    assert_file("+ 100 1 4001 web\n+ 102 3 0 job.2\n");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_table_is_written_and_read_back),
+        TEST(an_orderly_end_leaves_no_file),
+        TEST(the_directory_is_made_for_us_alone),
+        TEST(without_a_directory_every_call_does_nothing),
+        TEST(what_is_not_ours_to_read_is_passed_over),
+        TEST(lines_that_we_did_not_write_do_no_harm),
+        TEST(names_may_be_of_any_length),
+        TEST(left_over_processes_are_reported),
+        TEST(the_dead_are_not_left_over),
+        TEST(a_directory_in_use_is_refused_until_its_user_ends),
+        TEST(a_file_over_its_maximum_is_written_anew),
+        TEST(a_file_beyond_all_measure_is_not_read),
+        TEST(a_file_of_somebody_else_is_not_trusted),
+        TEST(a_directory_that_cannot_be_used_is_refused),
+        TEST(a_name_that_is_too_long_is_refused),
+        TEST(a_file_that_cannot_be_written_warns_once_a_spell),
+        TEST(a_full_disk_warns_once_a_spell),
+        TEST(only_runs_with_members_are_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
