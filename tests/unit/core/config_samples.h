@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * For every key of the table a value that is not its default, as a whole file. A test checks that no
+ * key is forgotten.
+ */
+#ifndef FOSTER_TESTS_UNIT_CORE_CONFIG_SAMPLES_H
+#define FOSTER_TESTS_UNIT_CORE_CONFIG_SAMPLES_H
+
+#include "core/schema.h"
+
+/** One key with another value than its default. */
+struct config_sample {
+    enum schema_section section;
+    const char *key;
+    const char *text; /**< a file like config_sample_plain but for that value */
+};
+
+#define CONFIG_SAMPLE_DB  "  db:\n    command: db\n"
+#define CONFIG_SAMPLE_WEB "services:\n" CONFIG_SAMPLE_DB "  web:\n    command: run\n"
+#define SERVICE_SAMPLE(key, value)                                                                                     \
+    {                                                                                                                  \
+        SCHEMA_SERVICE, key, CONFIG_SAMPLE_WEB "    " key ": " value "\n"                                              \
+    }
+#define RESTART_SAMPLE(key, value)                                                                                     \
+    {                                                                                                                  \
+        SCHEMA_RESTART, key, CONFIG_SAMPLE_WEB "    restart: { " key ": " value " }\n"                                 \
+    }
+#define STEP_SAMPLE(key, value)                                                                                        \
+    {                                                                                                                  \
+        SCHEMA_STOP_STEP, key, CONFIG_SAMPLE_WEB "    stop_signal: [" value "]\n"                                      \
+    }
+#define SUPERVISOR_SAMPLE(key, value)                                                                                  \
+    {                                                                                                                  \
+        SCHEMA_SUPERVISOR, key, CONFIG_SAMPLE_WEB "supervisor: { " key ": " value " }\n"                               \
+    }
+
+/** The file that the samples differ from. */
+static const char config_sample_plain[] = CONFIG_SAMPLE_WEB;
+
+static const struct config_sample config_samples[] = {
+    {SCHEMA_TOP, "name", "name: shop\n" CONFIG_SAMPLE_WEB},
+    {SCHEMA_TOP, "services", CONFIG_SAMPLE_WEB "  third: { command: t }\n"},
+    {SCHEMA_TOP, "defaults", "defaults: { umask: 077 }\n" CONFIG_SAMPLE_WEB},
+    {SCHEMA_TOP, "supervisor", CONFIG_SAMPLE_WEB "supervisor: { exit_when: essential }\n"},
+    SERVICE_SAMPLE("entrypoint", "[sh, -c]"),
+    SERVICE_SAMPLE("type", "oneshot"),
+    SERVICE_SAMPLE("environment", "{ A: 1, B: null, C: '' }"),
+    SERVICE_SAMPLE("clear_env", "[PATH]"),
+    SERVICE_SAMPLE("working_dir", "/srv/x y"),
+    SERVICE_SAMPLE("umask", "027"),
+    SERVICE_SAMPLE("depends_on", "[db]"),
+    SERVICE_SAMPLE("start_timeout", "0"),
+    SERVICE_SAMPLE("restart", "no"),
+    SERVICE_SAMPLE("success_exit_codes", "[0, 2, SIGTERM]"),
+    SERVICE_SAMPLE("no_restart_exit_codes", "[78]"),
+    SERVICE_SAMPLE("essential", "true"),
+    SERVICE_SAMPLE("on_success", "shutdown"),
+    SERVICE_SAMPLE("on_failure", "shutdown"),
+    SERVICE_SAMPLE("stop_signal", "[{ signal: USR1, wait: 1s }, TERM]"),
+    SERVICE_SAMPLE("stop_grace_period", "1m30s"),
+    SERVICE_SAMPLE("kill_mode", "main"),
+    SERVICE_SAMPLE("orphans", "ignore"),
+    SERVICE_SAMPLE("pid_file", "/run/web.pid"),
+    SERVICE_SAMPLE("scale", "0"),
+    SERVICE_SAMPLE("profiles", "[debug]"),
+    SERVICE_SAMPLE("autostart", "false"),
+    SERVICE_SAMPLE("labels", "{ '<<': '*x', a: $$b }"),
+    SERVICE_SAMPLE("logging", "{ driver: inherit }"),
+    {SCHEMA_SERVICE, "command", "services:\n" CONFIG_SAMPLE_DB "  web:\n    command: run -v ''\n"},
+    {SCHEMA_SERVICE, "extends", "services:\n" CONFIG_SAMPLE_DB "  web:\n    extends: db\n"},
+    RESTART_SAMPLE("policy", "always"),
+    RESTART_SAMPLE("delay", "1500ms"),
+    RESTART_SAMPLE("factor", "1.7"),
+    RESTART_SAMPLE("max_delay", "1h"),
+    RESTART_SAMPLE("jitter", "0.123456789012345678"),
+    RESTART_SAMPLE("max_attempts", "1000000"),
+    RESTART_SAMPLE("reset_after", "30d"),
+    STEP_SAMPLE("signal", "INT"),
+    STEP_SAMPLE("wait", "{ signal: TERM, wait: 3s }"),
+    {SCHEMA_DEP, "condition", CONFIG_SAMPLE_WEB "    depends_on: { db: { condition: service_completed } }\n"},
+    {SCHEMA_DEP, "required", CONFIG_SAMPLE_WEB "    depends_on: { db: { required: false } }\n"},
+    {SCHEMA_LOGGING, "driver", CONFIG_SAMPLE_WEB "    logging: { driver: none }\n"},
+    SUPERVISOR_SAMPLE("exit_when", "never"),
+    SUPERVISOR_SAMPLE("stop_timeout", "25s"),
+    SUPERVISOR_SAMPLE("log_level", "error"),
+    SUPERVISOR_SAMPLE("log_format", "json"),
+    SUPERVISOR_SAMPLE("subreaper", "false"),
+    SUPERVISOR_SAMPLE("state_dir", "/var/lib/foster"),
+};
+
+/** Keys without a sample: they name other files, or mean nothing. */
+static const struct config_sample config_unsampled[] = {
+    {SCHEMA_TOP, "include", NULL},   {SCHEMA_TOP, "version", NULL},       {SCHEMA_SERVICE, "env_file", NULL},
+    {SCHEMA_ENV_FILE, "path", NULL}, {SCHEMA_ENV_FILE, "required", NULL}, {SCHEMA_EXTENDS, "service", NULL},
+    {SCHEMA_EXTENDS, "file", NULL},
+};
+
+#endif
