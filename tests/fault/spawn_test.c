@@ -186,7 +186,7 @@ static void start(void *arg, const struct fault_rule *rule)
 {
     const struct operation *op = arg;
     static char path[PATH_MAX + 32];
-    const struct rlimit nofile = {.rlim_cur = 64, .rlim_max = 64};
+    struct rlimit nofile;
     struct spawn_child child = {.pid = -1, .pidfd = -7, .status_fd = -7};
     struct err e = {0};
     sigset_t before;
@@ -206,6 +206,8 @@ static void start(void *arg, const struct fault_rule *rule)
         req.stdio[0] = STDERR_FILENO;
 
     struct expectation x = expect(rule);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &nofile), 0);
+    nofile.rlim_cur = 64;
     assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &before), 0);
     bool ok = spawn_start(&req, &child, &e);
     assert_same_mask(&before);

@@ -138,7 +138,7 @@ struct sys_kernel *__wrap_sys_kernel(void)
 static void fault_run(const struct fault_rule *base, size_t n_base, const struct fault_rule *rule,
                       fault_operation *operation, void *arg)
 {
-    struct fault_rule rules[RULES_MAX];
+    struct fault_rule rules[RULES_MAX] = {0};
     size_t n = 0, n_fds = kit_count_fds();
 
     assert_true(n_base < RULES_MAX);

@@ -143,6 +143,13 @@ static inline bool kit_isolated(void (*fn)(void *), void *arg)
     return kit_wait(pid) == 0;
 }
 
+/** Whether valgrind runs us, which has limits and signals of its own. */
+static inline bool kit_under_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 /** Says aloud that something was not tested here. */
 static inline void kit_skip(const char *what, const char *why)
 {

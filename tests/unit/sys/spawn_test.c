@@ -168,9 +168,11 @@ static void child_gets_what_was_asked(void **state UNUSED)
     char *argv[] = {self, (char *)"report", (char *)"two words", NULL};
     char *envp[] = {(char *)"A=1", (char *)"B=x y", NULL};
     const uint64_t tag = (UINT64_C(1) << 60) - (UINT64_C(7) << 40);
-    const struct rlimit nofile = {.rlim_cur = 64, .rlim_max = 128};
+    struct rlimit nofile;
     size_t n_fds = kit_count_fds();
 
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &nofile), 0);
+    nofile.rlim_cur = 64;
     kit_make_dir(dir);
     char *real = realpath(dir, NULL);
     assert_non_null(real);
@@ -780,6 +782,10 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return fixture(argc, argv);
+    if (kit_under_valgrind()) {
+        kit_skip("spawn", "valgrind does not survive an execve that fails, and has limits of its own");
+        return 77;
+    }
     if (realpath(argv[0], self) == NULL)
         return 1;
     const struct CMUnitTest tests[] = {
