@@ -12,10 +12,8 @@
 
 #include <cmocka.h>
 
-#include "sys/spawn.h"
-
 #include "fault/support/fault.h"
-#include "unit/sys/kit.h"
+#include "unit/sys/spawn_kit.h"
 
 enum { ALL = 1000 };
 
@@ -134,17 +132,6 @@ struct operation {
     bool low_stdio; /* descriptors that have to be moved out of each other's way */
 };
 
-static enum spawn_verdict verdict_of(int status_fd, struct spawn_failure *failure)
-{
-    enum spawn_verdict verdict;
-    struct pollfd p = {.fd = status_fd, .events = POLLIN};
-    do {
-        poll(&p, 1, -1);
-        verdict = spawn_status(status_fd, failure);
-    } while (verdict == SPAWN_PENDING);
-    return verdict;
-}
-
 static void assert_same_mask(const sigset_t *before)
 {
     sigset_t now;
@@ -165,12 +152,10 @@ static void assert_not_started(const struct expectation *x, const struct err *e)
 static void assert_started(const struct expectation *x, const struct spawn_child *child)
 {
     struct spawn_failure failure = {.step = SPAWN_STEP_N};
-    enum spawn_verdict verdict = verdict_of(child->status_fd, &failure);
+    enum spawn_verdict verdict = spawn_kit_verdict(child, &failure);
     int code = kit_wait(child->pid);
 
-    close(child->status_fd);
-    if (child->pidfd != -1)
-        close(child->pidfd);
+    spawn_kit_close(child);
     if (x->outcome == RUNS) {
         assert_int_equal(verdict, SPAWN_EXECED);
         assert_int_equal(code, 0);
@@ -318,12 +303,11 @@ static void failure_that_cannot_be_told_shows_in_the_exit(void **state UNUSED)
 
     fault_begin(&rule, 1);
     assert_true(spawn_start(&req, &child, &e));
-    assert_int_equal(verdict_of(child.status_fd, &failure), SPAWN_EXECED);
+    assert_int_equal(spawn_kit_verdict(&child, &failure), SPAWN_EXECED);
     assert_int_equal(kit_wait(child.pid), 127);
     assert_int_equal(fault_refused(), 1);
     fault_end();
-    close(child.status_fd);
-    close(child.pidfd);
+    spawn_kit_close(&child);
 }
 
 /* The list that the linker reads and the table that stands in for it must name the same. */
