@@ -14,25 +14,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A service with a bad name joins all the same, so that what depends on it is not said to be wrong. */
 static bool join_run(struct loader *l, struct loader_service *s)
 {
-    const struct loader_service *other;
+    const struct loader_service *other = loader_find(l, NULL, s->name);
+    bool ok = true;
 
     if (!value_is_name(s->name))
-        return value_error(
-            &l->value, s->pos,
-            "`%s` is not a name for a service; write at most %d letters, digits, _ . @ -, first a letter "
-            "or digit",
-            value_quote(s->name).text, SPEC_NAME_MAX);
+        ok = value_error(&l->value, s->pos,
+                         "`%s` is not a name for a service; write at most %d letters, digits, _ . @ -, first a letter "
+                         "or digit",
+                         value_quote(s->name).text, SPEC_NAME_MAX);
     /* Two in one file have been refused as duplicate keys. */
-    other = loader_find(l, NULL, s->name);
     if (other)
         return value_error(&l->value, s->pos, "service `%s` is also defined at %s:%u:%u; remove or rename one", s->name,
                            other->pos.file ? other->pos.file : "?", other->pos.line, other->pos.column);
     if (!mem_grow(&l->run, &l->cap_run, l->n_run + 1, sizeof(struct loader_service *)))
         return value_nomem(&l->value, s->pos);
     l->run[l->n_run++] = s;
-    return true;
+    return ok;
 }
 
 bool config_services(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
@@ -45,7 +45,6 @@ bool config_services(struct value_ctx *c, const struct schema_row *row, const st
         return false;
     for (struct loader_service *s = l->file->services; s; s = s->next)
         ok &= join_run(l, s);
-    l->incomplete |= !ok;
     return ok;
 }
 

@@ -147,8 +147,8 @@ void print_decimal(struct printer *p, const struct schema_row *row, const void *
     double value = *(const double *)schema_const_field(row, base), back = 0;
     char text[64];
 
-    /* The fewest digits that read back as the same number. */
-    for (int digits = 0; digits < 40; digits++) {
+    /* The fewest digits that read back as the same number; parse_decimal() looks at no more than 22. */
+    for (int digits = 0; digits <= 22; digits++) {
         (void)snprintf(text, sizeof text, "%.*f", digits, value);
         if (parse_decimal(text, &back) && !(back < value) && !(back > value))
             break;
@@ -191,24 +191,29 @@ void print_signal(struct printer *p, const struct schema_row *row, const void *b
     put_line(p, row->key, signal_text(*(const int *)schema_const_field(row, base), text, sizeof text));
 }
 
+/* The line of KEY with the string TEXT. */
+static void put_string(struct printer *p, const char *key, const char *text)
+{
+    put_key(p, key);
+    buf_putc(p->out, ' ');
+    print_value_text(p->out, text);
+    buf_putc(p->out, '\n');
+}
+
 void print_choice(struct printer *p, const struct schema_row *row, const void *base)
 {
     const char *word = schema_word(row->words, *(const int *)schema_const_field(row, base));
 
     if (!BUG_IF(!word))
-        put_line(p, row->key, word);
+        put_string(p, row->key, word);
 }
 
 void print_string(struct printer *p, const struct schema_row *row, const void *base)
 {
     const char *text = *(const char *const *)schema_const_field(row, base);
 
-    if (!text)
-        return;
-    put_key(p, row->key);
-    buf_putc(p->out, ' ');
-    print_value_text(p->out, text);
-    buf_putc(p->out, '\n');
+    if (text)
+        put_string(p, row->key, text);
 }
 
 /* Lists. */
@@ -291,13 +296,10 @@ static void open_map(struct printer *p, const char *key, size_t n)
 
 static void put_pair(struct printer *p, const char *key, const char *value)
 {
-    put_key(p, key);
-    buf_putc(p->out, ' ');
     if (value)
-        print_value_text(p->out, value);
+        put_string(p, key, value);
     else
-        buf_puts(p->out, "null");
-    buf_putc(p->out, '\n');
+        put_line(p, key, "null");
 }
 
 void print_environment(struct printer *p, const struct schema_row *row, const void *base)
