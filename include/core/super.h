@@ -12,10 +12,11 @@
  * that speaks of a run which is no longer the unit's present one is dropped, so a late report of an
  * earlier life can do no harm. Outside reports are gossip, our own tables are law.
  *
- * What the executor of effects promises: it answers every SPAWN with exactly one SPAWN_FAILED, or with
- * SPAWNED and then exactly one of EXEC_OK and EXEC_FAILED, and (after SPAWNED) exactly one MAIN_EXITED, which
- * comes after EXEC_OK or EXEC_FAILED; it posts MEMBERS_GONE whenever the last member of a unit has been
- * reaped while no main process lives.
+ * What the executor of effects promises: it carries them out in order. It answers every SPAWN with exactly
+ * one SPAWN_FAILED, or with SPAWNED and then exactly one of EXEC_OK and EXEC_FAILED, and (after SPAWNED) exactly one
+ * MAIN_EXITED, which comes after EXEC_OK or EXEC_FAILED, and one more for each SET_MAIN. It posts MEMBERS_GONE
+ * whenever the last process of a unit has been reaped, a main process included, behind the event of that
+ * process. Members that a unit with orphans `ignore` has left behind in closed runs do not count for that.
  */
 #ifndef FOSTER_CORE_SUPER_H
 #define FOSTER_CORE_SUPER_H
@@ -50,20 +51,20 @@ enum unit_state {
 
 /** What happened. */
 enum event_kind {
-    EVENT_START,        /**< unit: somebody wants it up (its required dependencies too) */
-    EVENT_STOP,         /**< unit: somebody wants it down (its dependents first) */
-    EVENT_RESTART,      /**< unit: stop if it runs, then start */
-    EVENT_SPAWNED,      /**< run, pid: the process exists */
-    EVENT_SPAWN_FAILED, /**< run, errnum, text: no process came into being (fork, pipe …) */
-    EVENT_EXEC_OK,      /**< run: its program runs */
-    EVENT_EXEC_FAILED,  /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
-    EVENT_MAIN_EXITED,  /**< run, pid, wstatus, left, n_left, pid_file_pid */
-    EVENT_MAIN_STOPPED, /**< run, pid, wstatus: stopped by a signal */
+    EVENT_START,          /**< unit: somebody wants it up (its required dependencies too) */
+    EVENT_STOP,           /**< unit: somebody wants it down (its dependents first) */
+    EVENT_RESTART,        /**< unit: stop if it runs, then start */
+    EVENT_SPAWNED,        /**< run, pid: the process exists */
+    EVENT_SPAWN_FAILED,   /**< run, errnum, text: no process came into being (fork, pipe …) */
+    EVENT_EXEC_OK,        /**< run: its program runs */
+    EVENT_EXEC_FAILED,    /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
+    EVENT_MAIN_EXITED,    /**< run, pid, wstatus, left, n_left (members of this run), pid_file_pid */
+    EVENT_MAIN_STOPPED,   /**< run, pid, wstatus: stopped by a signal */
     EVENT_MAIN_CONTINUED, /**< run, pid */
     EVENT_MEMBER_EXITED,  /**< run, pid, wstatus: an adopted member was reaped; never the service's end */
     EVENT_MEMBERS_GONE,   /**< unit: nothing of it is left alive, in any of its runs (main included) */
     EVENT_TIMER,          /**< unit: the time of its ARM_TIMER has come; SUPER_NO_UNIT: that of the whole */
-    EVENT_SHUTDOWN,       /**< everything is to end in order; exit_code */
+    EVENT_SHUTDOWN,       /**< everything is to end in order; exit_code; once begun, later ones change nothing */
     EVENT_KILL_NOW,       /**< everything is to be killed at once; implies SHUTDOWN */
     EVENT_N
 };
@@ -91,9 +92,11 @@ enum effect_kind {
     EFFECT_SPAWN,        /**< unit, run: start its program */
     EFFECT_SIGNAL,       /**< unit, signal, scope: send it, and SIGCONT behind it; nobody there is fine */
     EFFECT_KILL,         /**< unit, scope: SIGKILL until nothing is left (executor looks again by itself) */
-    EFFECT_SET_MAIN,     /**< run, pid: this member is the main process from now on */
+    EFFECT_SET_MAIN,     /**< run, pid: this member is the main process from now on; if it has just been reaped
+                              as a member, its MEMBER_EXITED will do */
     EFFECT_CLOSE_RUN,    /**< run: super has left this run */
-    EFFECT_ARM_TIMER,    /**< unit, at_ms: post EVENT_TIMER then; replaces the unit's earlier timer */
+    EFFECT_ARM_TIMER,    /**< unit, at_ms: post EVENT_TIMER then; replaces the unit's earlier timer; one that fires
+                              too early is armed again */
     EFFECT_CANCEL_TIMER, /**< unit */
     EFFECT_REPORT,       /**< level, unit, event, pid, run, code, text: tell people; see struct log_about */
     EFFECT_STATE,        /**< unit, from, to: the state has changed */
@@ -121,7 +124,8 @@ struct effect {
     enum effect_scope scope;
     int64_t at_ms;
     enum log_level level;
-    const char *event; /**< static: "started", "ready", "exited", "followed", "backoff", "failed" … */
+    const char *event; /**< static: "started", "ready", "exited", "followed", "backoff", "failed", "done", "stopping",
+                              "stopped", "killed", "refused", "suspended", "resumed", "shutdown", "bug" */
     char code_kind;    /**< as in struct log_about */
     int code;
     enum unit_state from;
@@ -166,10 +170,10 @@ struct unit_view {
     int64_t since_ms;   /**< when the state was entered */
     int64_t started_ms; /**< when the present run's program was started, 0: none */
     uint64_t n_starts;
-    uint64_t n_restarts;  /**< restarts by policy since the start that somebody asked for */
-    int last_wstatus;     /**< of the last main process that ended */
+    uint64_t n_restarts; /**< restarts by policy since the start that somebody asked for */
+    int last_wstatus;    /**< of the last main process that ended */
     bool has_last_wstatus;
-    bool start_settled;   /**< has reached ready, done or failed at least once since it was wanted */
+    bool start_settled; /**< has reached ready, done or failed at least once since it was wanted */
 };
 
 /** How many units there are. */
