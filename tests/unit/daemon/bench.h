@@ -49,6 +49,7 @@ static inline int bench_begin(void **state)
         };
         bench_units[i].out.read_fd = bench_units[i].out.write_fd = -1;
     }
+    output_init(&bench.output, rig.loop);
     rig_catch_log(LOG_LEVEL_INFO);
     return 0;
 }
@@ -78,8 +79,7 @@ static inline int bench_end(void **state)
         sys_close_fd(&u->status_fd);
         output_close(&u->out);
     }
-    if (bench.output.loop != NULL)
-        output_done(&bench.output);
+    output_done(&bench.output);
     attrib_done(&bench.attrib);
     pidlist_done(&bench.children);
     pidlist_done(&bench.found);

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * From a spec to a real process: its words, environment, output, tag and place, and what is told when it cannot
+ * be started.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "daemon/launch.h"
+
+#include "unit/daemon/bench.h"
+
+enum { TOLD_MAX = 16, TEXT_MAX = 512, HEARD_MAX = 1 << 16, ARGS_MAX = 8 };
+
+static struct {
+    struct event events[TOLD_MAX];
+    char texts[TOLD_MAX][TEXT_MAX];
+    size_t n;
+    size_t wanted;
+} told;
+
+static int listen_fd; /* the other end of standard output, -1: that is untouched */
+
+/* What the engine is told. */
+void engine_post(struct engine *g, const struct event *ev)
+{
+    if (g != &bench || told.n == TOLD_MAX)
+        return;
+    told.events[told.n] = *ev;
+    snprintf(told.texts[told.n], TEXT_MAX, "%s", ev->text != NULL ? ev->text : "");
+    told.n++;
+}
+
+static int begin(void **state)
+{
+    told.n = 0;
+    listen_fd = -1;
+    return bench_begin(state);
+}
+
+static int end(void **state)
+{
+    if (listen_fd >= 0)
+        close(listen_fd);
+    return bench_end(state);
+}
+
+static char *word_of(const char *literal)
+{
+    return (char *)(uintptr_t)literal;
+}
+
+/* Puts WORDS into STORE, as the words of a spec. Returns how many there are. */
+static size_t copy_words(const char *const *words, char **store)
+{
+    size_t n = 0;
+    for (; words[n] != NULL; n++) {
+        assert_true(n < ARGS_MAX);
+        store[n] = word_of(words[n]);
+    }
+    store[n] = NULL;
+    return n;
+}
+
+static void set_command(unsigned i, const char *const *words)
+{
+    static char *commands[BENCH_UNITS][ARGS_MAX + 1];
+    bench_specs[i].n_command = copy_words(words, commands[i]);
+    bench_specs[i].command = commands[i];
+}
+
+#define COMMAND(unit, ...) set_command(unit, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Makes our standard output a pipe that heard() reads. */
+static void catch_output(void)
+{
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    listen_fd = fds[0];
+    rig_replace(STDOUT_FILENO, fds[1]);
+}
+
+/* What was written to our standard output since the last call. */
+static const char *heard(void)
+{
+    static char text[HEARD_MAX];
+    ssize_t n = read(listen_fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static bool is_told(void *data)
+{
+    (void)data;
+    return told.n >= told.wanted;
+}
+
+static const struct event *await_event(enum event_kind kind, unsigned unit, uint64_t run)
+{
+    told.wanted = told.n + 1;
+    rig_run_until(is_told, NULL);
+    const struct event *ev = &told.events[told.n - 1];
+    assert_int_equal(ev->kind, kind);
+    assert_int_equal(ev->unit, unit);
+    assert_int_equal(ev->run, run);
+    return ev;
+}
+
+/* Starts run RUN of unit I, which must go well up to the exec. Returns its process. */
+static pid_t launch(unsigned i, uint64_t run)
+{
+    size_t before = told.n;
+    launch_unit(&bench_units[i], run);
+    assert_int_equal(told.n, before + 1);
+    const struct event *ev = &told.events[before];
+    if (ev->kind != EVENT_SPAWNED)
+        fail_msg("not started: %s", told.texts[before]);
+    assert_int_equal(ev->unit, i);
+    assert_int_equal(ev->run, run);
+    assert_int_equal(ev->pid, bench_units[i].main_pid);
+    return bench_units[i].main_pid;
+}
+
+/* As the engine does when a run is over. */
+static int finish(unsigned i)
+{
+    struct engine_unit *u = &bench_units[i];
+    int status = bench_reap(u->main_pid);
+    launch_settle(u);
+    u->main_pid = 0;
+    attrib_run_close(&bench.attrib, u->run);
+    u->run = NULL;
+    return status;
+}
+
+static const char *link_of(pid_t pid, const char *what)
+{
+    static char target[RIG_PATH_MAX];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    target[n > 0 ? n : 0] = '\0';
+    return target;
+}
+
+static void a_started_process_is_in_the_tables(void **state)
+{
+    (void)state;
+    struct engine_unit *u = &bench_units[1];
+    COMMAND(1, "sleep", "1000");
+    pid_t pid = launch(1, 42);
+    assert_true(u->status_fd >= 0);
+    const struct attrib_proc *p = attrib_find(&bench.attrib, pid);
+    assert_non_null(p);
+    assert_ptr_equal(p->run, u->run);
+    assert_int_equal(p->role, ATTRIB_MAIN);
+    assert_int_equal(p->evidence, ATTRIB_BORN);
+    assert_int_equal(u->run->run, 42);
+    assert_int_equal(u->run->unit, 1);
+    await_event(EVENT_EXEC_OK, 1, 42);
+    assert_int_equal(u->status_fd, -1);
+    uint64_t tag;
+    assert_true(procfs_tag(pid, &tag));
+    assert_int_equal(tag, attrib_run_tag(&bench.attrib, u->run));
+    assert_int_equal(getsid(pid), pid);
+    assert_int_equal(rig_turns(3), 0);
+    kill(pid, SIGTERM);
+    /* Every signal is at its default and none is blocked, though we block some. */
+    assert_int_equal(finish(1), SIGTERM);
+    assert_int_equal(told.n, 2);
+}
+
+static void it_runs_where_and_with_what_it_was_told(void **state)
+{
+    char expected[RIG_PATH_MAX];
+    struct rlimit lim;
+    (void)state;
+    bench_specs[0].working_dir = rig_dir();
+    assert_non_null(realpath(rig.dir, expected));
+    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench.nofile = (struct rlimit){.rlim_cur = 77, .rlim_max = 99};
+    COMMAND(0, "sleep", "1000");
+    pid_t pid = launch(0, 1);
+    await_event(EVENT_EXEC_OK, 0, 1);
+    assert_string_equal(link_of(pid, "cwd"), expected);
+    for (int fd = 0; fd < 3; fd++) {
+        char name[16];
+        snprintf(name, sizeof name, "fd/%d", fd);
+        assert_string_equal(link_of(pid, name), "/dev/null");
+    }
+    for (int fd = 3; fd < 64; fd++) {
+        char name[16];
+        snprintf(name, sizeof name, "fd/%d", fd);
+        assert_string_equal(link_of(pid, name), "");
+    }
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, NULL, &lim), 0);
+    assert_int_equal(lim.rlim_cur, 77);
+    assert_int_equal(lim.rlim_max, 99);
+    kill(pid, SIGKILL);
+    finish(0);
+}
+
+static void entrypoint_and_command_are_one(void **state)
+{
+    (void)state;
+    catch_output();
+    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    char *entrypoint[ARGS_MAX + 1];
+    bench_specs[0].n_entrypoint = copy_words((const char *const[]){"printf", "[%s]", NULL}, entrypoint);
+    bench_specs[0].entrypoint = entrypoint;
+    COMMAND(0, "a b", "", "$HOME");
+    launch(0, 1);
+    assert_int_equal(finish(0), 0);
+    assert_string_equal(heard(), "[a b][][$HOME]");
+}
+
+static void the_umask_is_set(void **state)
+{
+    static const struct {
+        int umask;
+        const char *heard;
+    } cases[] = {{-1, "0027\n"}, {0, "0000\n"}, {077, "0077\n"}};
+    mode_t before = umask(027);
+    (void)state;
+    catch_output();
+    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    COMMAND(0, "sh", "-c", "umask");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bench_specs[0].umask = cases[i].umask;
+        launch(0, i + 1);
+        assert_int_equal(finish(0), 0);
+        assert_string_equal(heard(), cases[i].heard);
+    }
+    umask(before);
+}
+
+static void output_comes_as_lines_of_the_unit(void **state)
+{
+    (void)state;
+    catch_output();
+    output_done(&bench.output);
+    output_init(&bench.output, rig.loop);
+    bench.output.name_width = 4;
+    COMMAND(0, "sh", "-c", "echo out; echo err >&2; printf end");
+    for (uint64_t run = 1; run <= 2; run++) {
+        /* The second run writes to the same pipe. */
+        int write_fd = bench_units[0].out.write_fd;
+        launch(0, run);
+        assert_int_equal(finish(0), 0);
+        assert_true(run == 1 || bench_units[0].out.write_fd == write_fd);
+        output_drain(&bench_units[0].out, true);
+        assert_string_equal(heard(), "web  | out\nweb  | err\nweb  | end\n");
+    }
+}
+
+static void inherited_output_is_ours(void **state)
+{
+    (void)state;
+    catch_output();
+    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    COMMAND(0, "echo", "plain");
+    launch(0, 1);
+    assert_int_equal(finish(0), 0);
+    assert_string_equal(heard(), "plain\n");
+    assert_int_equal(bench_units[0].out.read_fd, -1);
+}
+
+/* The line "NAME=…" of the environment that was heard, up to its end; "" when it is not there. */
+static const char *variable(const char *text, const char *name)
+{
+    static char line[TEXT_MAX];
+    size_t len = strlen(name);
+    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + (strchr(at, '\n') != NULL)) {
+        if (strncmp(at, name, len) == 0 && at[len] == '=') {
+            snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+            return line;
+        }
+    }
+    return "";
+}
+
+static const char *const not_handed_on[] = {
+    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LIBEV_FLAGS",
+};
+
+/* Runs env and returns what it says. */
+static const char *environment(unsigned i, uint64_t run)
+{
+    COMMAND(i, "/usr/bin/env");
+    bench_specs[i].log_driver = SPEC_LOG_INHERIT;
+    launch(i, run);
+    assert_int_equal(finish(i), 0);
+    return heard();
+}
+
+static void the_environment_is_ours_but_for_what_is_meant_for_us(void **state)
+{
+    (void)state;
+    catch_output();
+    for (size_t i = 0; i < ARRAY_LEN(not_handed_on); i++)
+        assert_int_equal(setenv(not_handed_on[i], "x", 1), 0);
+    assert_int_equal(setenv("FOSTER_TEST_PASSED", "on", 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS_OF_MINE", "kept", 1), 0);
+    assert_int_equal(setenv("FOSTER_RUN", "00:1", 1), 0);
+    assert_int_equal(setenv("FOSTER_SERVICE", "outer", 1), 0);
+    bench.inherited_marker = "00:1";
+    bench_units[1].instance = 3;
+    const char *text = environment(1, 1);
+    for (size_t i = 0; i < ARRAY_LEN(not_handed_on); i++) {
+        assert_string_equal(variable(text, not_handed_on[i]), "");
+        unsetenv(not_handed_on[i]);
+    }
+    assert_string_equal(variable(text, "FOSTER_TEST_PASSED"), "FOSTER_TEST_PASSED=on");
+    assert_string_equal(variable(text, "LISTEN_FDS_OF_MINE"), "LISTEN_FDS_OF_MINE=kept");
+    assert_string_equal(variable(text, "FOSTER_SERVICE"), "FOSTER_SERVICE=db");
+    assert_string_equal(variable(text, "FOSTER_INSTANCE"), "FOSTER_INSTANCE=3");
+    assert_string_equal(variable(text, "FOSTER_RUN"), "FOSTER_RUN=00:1/0000000000f057e5:7000");
+    assert_int_equal(rig_count(text, "FOSTER_RUN="), 1);
+    assert_int_equal(rig_count(text, "FOSTER_SERVICE="), 1);
+    unsetenv("FOSTER_TEST_PASSED");
+    unsetenv("LISTEN_FDS_OF_MINE");
+    unsetenv("FOSTER_RUN");
+    unsetenv("FOSTER_SERVICE");
+}
+
+static void variables_of_the_service_win(void **state)
+{
+    static struct spec_env vars[] = {
+        {"FOSTER_TEST_A", "mine"}, {"FOSTER_TEST_B", NULL},    {"FOSTER_TEST_C", NULL},
+        {"FOSTER_TEST_D", ""},     {"FOSTER_TEST_E", "a=b c"}, {"FOSTER_SERVICE", "another"},
+    };
+    (void)state;
+    catch_output();
+    assert_int_equal(setenv("FOSTER_TEST_A", "ours", 1), 0);
+    assert_int_equal(setenv("FOSTER_TEST_B", "passed", 1), 0);
+    unsetenv("FOSTER_TEST_C");
+    bench_specs[0].environment = vars;
+    bench_specs[0].n_environment = ARRAY_LEN(vars);
+    const char *text = environment(0, 1);
+    unsetenv("FOSTER_TEST_A");
+    unsetenv("FOSTER_TEST_B");
+    assert_int_equal(rig_count(text, "FOSTER_TEST_A="), 1);
+    assert_string_equal(variable(text, "FOSTER_TEST_A"), "FOSTER_TEST_A=mine");
+    assert_string_equal(variable(text, "FOSTER_TEST_B"), "FOSTER_TEST_B=passed");
+    assert_string_equal(variable(text, "FOSTER_TEST_C"), "");
+    assert_string_equal(variable(text, "FOSTER_TEST_D"), "FOSTER_TEST_D=");
+    assert_string_equal(variable(text, "FOSTER_TEST_E"), "FOSTER_TEST_E=a=b c");
+    /* By these its processes are found again. */
+    assert_string_equal(variable(text, "FOSTER_SERVICE"), "FOSTER_SERVICE=web");
+}
+
+static void a_cleared_environment_holds_what_is_named(void **state)
+{
+    static struct spec_env vars[] = {{"FOSTER_TEST_A", "mine"}, {"FOSTER_TEST_B", NULL}};
+    static const char *const kept[] = {"FOSTER_TEST_C", "FOSTER_TEST_NONE", "NOTIFY_SOCKET", NULL};
+    char *keep[ARRAY_LEN(kept)];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        keep[i] = word_of(kept[i]);
+    catch_output();
+    assert_int_equal(setenv("FOSTER_TEST_B", "passed", 1), 0);
+    assert_int_equal(setenv("FOSTER_TEST_C", "kept", 1), 0);
+    assert_int_equal(setenv("FOSTER_TEST_CC", "not kept", 1), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", "x", 1), 0);
+    bench_specs[0].environment = vars;
+    bench_specs[0].n_environment = ARRAY_LEN(vars);
+    bench_specs[0].clear_env = true;
+    assert_string_equal(environment(0, 1), "FOSTER_TEST_A=mine\n"
+                                           "FOSTER_TEST_B=passed\n"
+                                           "FOSTER_RUN=0000000000f057e5:7000\n"
+                                           "FOSTER_SERVICE=web\n"
+                                           "FOSTER_INSTANCE=1\n");
+    bench_specs[0].clear_env_keep = keep;
+    const char *text = environment(0, 2);
+    unsetenv("FOSTER_TEST_B");
+    unsetenv("FOSTER_TEST_C");
+    unsetenv("FOSTER_TEST_CC");
+    unsetenv("NOTIFY_SOCKET");
+    assert_int_equal(rig_count(text, "\n"), 6);
+    assert_string_equal(variable(text, "FOSTER_TEST_C"), "FOSTER_TEST_C=kept");
+    assert_string_equal(variable(text, "NOTIFY_SOCKET"), "");
+}
+
+static void what_fails_in_the_child_is_told_with_its_reason(void **state)
+{
+    static const struct {
+        const char *command;
+        const char *working_dir;
+        int errnum;
+        const char *says;
+    } cases[] = {
+        {"/nonexistent/program", NULL, ENOENT, "/nonexistent/program"},
+        {"no-such-program-anywhere", NULL, ENOENT, "no-such-program-anywhere"},
+        {"/", NULL, EACCES, "/"},
+        {"sleep", "/nonexistent/place", ENOENT, "/nonexistent/place"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bench_specs[0].log_driver = SPEC_LOG_NONE;
+        bench_specs[0].working_dir = cases[i].working_dir;
+        COMMAND(0, cases[i].command);
+        launch(0, i + 1);
+        const struct event *ev = await_event(EVENT_EXEC_FAILED, 0, i + 1);
+        assert_int_equal(ev->errnum, cases[i].errnum);
+        if (strstr(told.texts[told.n - 1], cases[i].says) == NULL)
+            fail_msg("[%s] lacks [%s]", told.texts[told.n - 1], cases[i].says);
+        assert_int_equal(bench_units[0].status_fd, -1);
+        int status = finish(0);
+        assert_true(WIFEXITED(status));
+        assert_in_range(WEXITSTATUS(status), 126, 127);
+    }
+}
+
+/* No process comes into being where a descriptor is missing, at whatever place. */
+static void what_fails_before_the_child_is_told_once(void **state)
+{
+    int n = rig_fds();
+    (void)state;
+    COMMAND(0, "sleep", "1000");
+    int highest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    close(highest);
+    for (rlim_t more = 0; more < 3; more++) {
+        size_t before = told.n;
+        rlim_t limit = rig_limit_fds((rlim_t)highest + more);
+        launch_unit(&bench_units[0], more + 1);
+        rig_limit_fds(limit);
+        assert_int_equal(told.n, before + 1);
+        assert_int_equal(told.events[before].kind, EVENT_SPAWN_FAILED);
+        assert_int_equal(told.events[before].run, more + 1);
+        assert_int_equal(told.events[before].errnum, EMFILE);
+        assert_true(strlen(told.texts[before]) > 0);
+        assert_int_equal(bench_units[0].main_pid, 0);
+        assert_int_equal(bench_units[0].status_fd, -1);
+        assert_int_equal(bench.attrib.procs.n, 0);
+        if (bench_units[0].run != NULL)
+            attrib_run_close(&bench.attrib, bench_units[0].run);
+        bench_units[0].run = NULL;
+        output_close(&bench_units[0].out);
+        assert_int_equal(rig_fds(), n);
+    }
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* The death may be told before the loop has read the pipe. */
+static void settling_may_come_before_the_loop(void **state)
+{
+    (void)state;
+    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    COMMAND(0, "/nonexistent/program");
+    launch(0, 1);
+    rig_await_zombie(bench_units[0].main_pid);
+    size_t before = told.n;
+    launch_settle(&bench_units[0]);
+    assert_int_equal(told.n, before + 1);
+    assert_int_equal(told.events[before].kind, EVENT_EXEC_FAILED);
+    launch_settle(&bench_units[0]);
+    assert_int_equal(rig_turns(3), 0);
+    assert_int_equal(told.n, before + 1);
+    finish(0);
+}
+
+static void a_run_that_is_over_is_told_nothing_of(void **state)
+{
+    (void)state;
+    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    COMMAND(0, "true");
+    launch(0, 1);
+    bench_reap(bench_units[0].main_pid);
+    attrib_run_close(&bench.attrib, bench_units[0].run);
+    bench_units[0].run = NULL;
+    rig_turns(3);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(bench_units[0].status_fd, -1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_started_process_is_in_the_tables),
+        TEST(it_runs_where_and_with_what_it_was_told),
+        TEST(entrypoint_and_command_are_one),
+        TEST(the_umask_is_set),
+        TEST(output_comes_as_lines_of_the_unit),
+        TEST(inherited_output_is_ours),
+        TEST(the_environment_is_ours_but_for_what_is_meant_for_us),
+        TEST(variables_of_the_service_win),
+        TEST(a_cleared_environment_holds_what_is_named),
+        TEST(what_fails_in_the_child_is_told_with_its_reason),
+        TEST(what_fails_before_the_child_is_told_once),
+        TEST(settling_may_come_before_the_loop),
+        TEST(a_run_that_is_over_is_told_nothing_of),
+    };
+
+    return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
+}
