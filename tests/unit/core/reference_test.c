@@ -75,8 +75,8 @@ static void shows_limits_and_words(void **state)
         "|  *kill\\_mode*\n:  mixed, tree, main\n:  mixed\n",
         "|  *type*\n:  auto, simple, forking, oneshot\n:  auto\n",
         "|  *signal*\n:  a signal\n:  required\n",
-        "# SUPERVISOR KEYS\n\nKeys of supervisor.\n\n[[ *Key*\n:- *Value*\n:- *Default*\n:- *Meaning*\n|  "
-        "*exit\\_when*",
+        "# SUPERVISOR KEYS\n\nKeys of supervisor.\n\n[[ *Key*\n",
+        "|  *exit\\_when*\n:  idle, essential, never\n",
     };
     struct buf out;
 
