@@ -68,13 +68,14 @@ static void a03_an_orphan_that_exits_2_is_not_its_service(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_gate(s, "gate");
-    scenario_spawn(s, NULL,
-                   "services:\n"
-                   "  web:\n"
-                   "    type: simple\n"
-                   "    command: '@ACTOR@ orphans 1 [ setsid print %p await @DIR@/gate exit 2 ] print main wait'\n"
-                   "    essential: true\n");
-    pid_t orphan = printed_pid(scenario_wait_line(s, "web", ""));
+    scenario_spawn(
+        s, NULL,
+        "services:\n"
+        "  web:\n"
+        "    type: simple\n"
+        "    command: '@ACTOR@ orphans 1 [ setsid print orphan,%p await @DIR@/gate exit 2 ] print main wait'\n"
+        "    essential: true\n");
+    pid_t orphan = printed_pid(scenario_wait_line(s, "web", "orphan,"));
     (void)scenario_wait_line(s, "web", "main");
     scenario_open_gate(s, "gate");
     const struct scenario_event *e = scenario_wait_pid(s, "orphan-reaped", "web", orphan);
@@ -113,18 +114,20 @@ static struct scenario *start_leaving(const char *orphans, pid_t *ret_orphan)
     char yaml[512];
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
-    (void)snprintf(
-        yaml, sizeof(yaml),
-        "services:\n"
-        "  web:\n"
-        "    type: simple\n"
-        "    command: '@ACTOR@ once @DIR@/first [ orphans 1 [ setsid say @DIR@/ear %%p wait ] exit 1 ] wait'\n"
-        "    restart: { policy: on-failure, delay: 1ms }\n"
-        "    orphans: %s\n",
-        orphans);
+    scenario_gate(s, "gate");
+    (void)snprintf(yaml, sizeof(yaml),
+                   "services:\n"
+                   "  web:\n"
+                   "    type: simple\n"
+                   "    command: '@ACTOR@ once @DIR@/first [ orphans 1 [ setsid say @DIR@/ear %%p wait ] await "
+                   "@DIR@/gate exit 1 ] wait'\n"
+                   "    restart: { policy: on-failure, delay: 10ms }\n"
+                   "    orphans: %s\n",
+                   orphans);
     struct scenario_options o = {.leaves_children = true};
     scenario_spawn(s, &o, yaml);
     *ret_orphan = printed_pid(scenario_heard(s, "ear"));
+    scenario_open_gate(s, "gate");
     (void)scenario_wait(s, "started", "web");
     return s;
 }

@@ -21,7 +21,7 @@ static void b01_a_daemon_is_followed_and_restarted(void **state)
     struct scenario *s = scenario_start("services:\n"
                                         "  web:\n"
                                         "    command: '@ACTOR@ daemonize-once pidfile @DIR@/pid wait'\n"
-                                        "    restart: { policy: on-failure, delay: 1ms }\n");
+                                        "    restart: { policy: on-failure, delay: 10ms }\n");
     pid_t launcher = scenario_wait(s, "started", "web")->pid;
     pid_t first = scenario_wait(s, "followed", "web")->pid;
     (void)scenario_wait(s, "ready", "web");
@@ -180,15 +180,17 @@ static void b08_a_simple_service_is_never_followed(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
+    scenario_gate(s, "gate");
     scenario_spawn(s, NULL,
                    "services:\n"
                    "  web:\n"
                    "    type: simple\n"
-                   "    command: '@ACTOR@ orphans 1 [ setsid say @DIR@/ear %p wait ]'\n"
+                   "    command: '@ACTOR@ orphans 1 [ setsid say @DIR@/ear %p wait ] await @DIR@/gate'\n"
                    "supervisor: { exit_when: never }\n");
     pid_t orphan = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
+    scenario_open_gate(s, "gate");
     scenario_check(s, scenario_wait(s, "exited", "web")->exit_code == 0);
-    (void)scenario_wait(s, "done", "web");
+    (void)scenario_wait_state(s, "web", "done");
     scenario_check(s, !procs_is_alive(orphan));
     scenario_check(s, scenario_count(s, "followed", NULL) == 0);
     scenario_stop(s);
@@ -214,7 +216,7 @@ static void b10_an_auto_service_that_leaves_nothing_is_done(void **state)
     struct scenario *s = scenario_new();
     scenario_spawn(s, NULL, "services:\n  job: { command: '@ACTOR@ fork 5 [ exit 1 ] reap exit 0' }\n");
     scenario_check(s, scenario_wait(s, "exited", "job")->exit_code == 0);
-    (void)scenario_wait(s, "done", "job");
+    (void)scenario_wait_state(s, "job", "done");
     scenario_end(s, 0);
     scenario_check(s, scenario_count(s, "followed", NULL) == 0);
 }
@@ -224,7 +226,7 @@ static void b11_what_an_exit_leaves_dead_is_not_followed(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_spawn(s, NULL, "services:\n  job: { command: '@ACTOR@ zombies 20 exit 0' }\n");
-    (void)scenario_wait(s, "done", "job");
+    (void)scenario_wait_state(s, "job", "done");
     scenario_end(s, 0);
     scenario_check(s, scenario_count(s, "followed", NULL) == 0);
     scenario_check(s, scenario_count(s, "started", "job") == 1);

@@ -117,7 +117,7 @@ static void c05_who_ignores_the_signal_is_killed_at_the_end_of_the_grace(void **
     const struct scenario_event *end = scenario_wait(s, "exited", "web");
     assert_string_equal(end->signal, "SIGKILL");
     scenario_check(s, stopping < killed && killed < end->seq);
-    scenario_check(s, scenario_wait(s, "stopped", "web")->seq > end->seq);
+    scenario_check(s, scenario_wait_state(s, "web", "stopped")->seq > end->seq);
     scenario_end(s, 0);
 }
 
@@ -230,7 +230,7 @@ static void c12_dependents_stop_before_what_they_need(void **state)
     size_t before = scenario_wait(s, "shutdown", NULL)->seq;
     for (size_t i = 0; i < 4; i++) {
         size_t stopping = scenario_wait(s, "stopping", order[i])->seq;
-        size_t stopped = scenario_wait(s, "stopped", order[i])->seq;
+        size_t stopped = scenario_wait_state(s, order[i], "stopped")->seq;
         scenario_check(s, i == 0 || stopping > before);
         scenario_check(s, stopped > stopping);
         before = stopped;
@@ -256,8 +256,9 @@ static void c13_the_budget_of_the_whole_wins_over_the_services(void **state)
     (void)scenario_wait_line(s, "c", "up");
     scenario_signal(s, SIGTERM);
     scenario_end(s, 0);
-    scenario_check(s, scenario_wait(s, "exited", "c")->seq < scenario_wait(s, "exited", "b")->seq);
-    (void)scenario_wait(s, "exited", "a");
+    assert_string_equal(scenario_wait(s, "exited", "a")->signal, "SIGKILL");
+    assert_string_equal(scenario_wait(s, "exited", "b")->signal, "SIGKILL");
+    assert_string_equal(scenario_wait(s, "exited", "c")->signal, "SIGKILL");
 }
 
 static void c14_a_stop_while_a_hundred_services_start(void **state)
@@ -273,7 +274,6 @@ static void c14_a_stop_while_a_hundred_services_start(void **state)
     scenario_check(s, scenario_count(s, "started", "after") == 0);
     for (size_t i = shutdown; scenario_event_at(s, i); i++) {
         /* An exec that was under way may still be confirmed; nothing is decided any more. */
-        scenario_check(s, strcmp(scenario_event_at(s, i)->event, "backoff") != 0);
         scenario_check(s, strcmp(scenario_event_at(s, i)->event, "ready") != 0);
     }
 }
@@ -285,7 +285,7 @@ static void c15_a_stop_during_backoff_does_not_wait_for_it(void **state)
                                         "  web:\n"
                                         "    command: '@ACTOR@ exit 1'\n"
                                         "    restart: { policy: always, delay: 1h, max_delay: 2h }\n");
-    (void)scenario_wait(s, "backoff", "web");
+    (void)scenario_wait_state(s, "web", "backoff");
     scenario_stop(s);
     scenario_check(s, scenario_count(s, "started", "web") == 1);
 }
@@ -298,7 +298,7 @@ static void c16_int_is_as_term(void **state)
     scenario_signal(s, SIGINT);
     assert_string_equal(scenario_wait(s, "exited", "web")->signal, "SIGTERM");
     scenario_end(s, 0);
-    scenario_check(s, scenario_count(s, "failed", NULL) == 0 && scenario_count(s, "backoff", NULL) == 0);
+    scenario_check(s, scenario_count(s, "failed", NULL) == 0 && scenario_count_state(s, NULL, "backoff") == 0);
 }
 
 static void c17_no_other_signal_ends_the_daemon(void **state)

@@ -15,7 +15,7 @@
 /** One service `web`, what becomes of it, and the exit code of fosterd. */
 struct ending {
     const char *yaml;  /**< the keys of the service */
-    const char *event; /**< its last one: "done" or "failed" */
+    const char *state; /**< its last one: "done" or "failed" */
     size_t starts;
     int code;
 };
@@ -29,10 +29,10 @@ static void check_endings(const struct ending *cases, size_t n)
         scenario_spawn(s, NULL, yaml);
         int code = scenario_wait_exit(s);
         size_t starts = scenario_count(s, "started", "web");
-        size_t ends = scenario_count(s, cases[i].event, "web");
+        size_t ends = scenario_count_state(s, "web", cases[i].state);
         if (code != cases[i].code || starts != cases[i].starts || ends != 1) {
             scenario_fail(s, "case %zu: exit %d instead of %d, %zu starts instead of %zu, %zu times %s\n%s", i, code,
-                          cases[i].code, starts, cases[i].starts, ends, cases[i].event, cases[i].yaml);
+                          cases[i].code, starts, cases[i].starts, ends, cases[i].state, cases[i].yaml);
         }
         scenario_end(s, code);
         (void)scenario_teardown(NULL);
@@ -49,11 +49,12 @@ static void d01_policies(void **state)
         {"    command: '@ACTOR@ exit 0'\n    restart: on-failure\n", "done", 1, 0},
         {"    command: '@ACTOR@ exit 3'\n    restart: no\n", "failed", 1, 3},
         {"    command: '@ACTOR@ exit 0'\n    restart: 'no'\n", "done", 1, 0},
-        {"    command: '@ACTOR@ once @DIR@/x [ exit 3 ]'\n    restart: { delay: 1ms }\n", "done", 2, 0},
-        {"    command: '@ACTOR@ once @DIR@/x [ kill SEGV ]'\n    restart: { delay: 1ms }\n", "done", 2, 0},
-        {"    command: '@ACTOR@ exit 3'\n    restart: { policy: on-failure, delay: 1ms, max_attempts: 3 }\n", "failed",
+        {"    command: '@ACTOR@ once @DIR@/x [ exit 3 ]'\n    restart: { delay: 10ms }\n", "done", 2, 0},
+        {"    command: '@ACTOR@ once @DIR@/x [ kill SEGV ]'\n    restart: { delay: 10ms }\n", "done", 2, 0},
+        {"    command: '@ACTOR@ exit 3'\n    restart: { policy: on-failure, delay: 10ms, max_attempts: 3 }\n", "failed",
          4, 3},
-        {"    command: '@ACTOR@ exit 0'\n    restart: { policy: always, delay: 1ms, max_attempts: 2 }\n", "done", 3, 0},
+        {"    command: '@ACTOR@ exit 0'\n    restart: { policy: always, delay: 10ms, max_attempts: 2 }\n", "failed", 3,
+         1},
         {"    type: oneshot\n    command: '@ACTOR@ exit 0'\n", "done", 1, 0},
     };
     CHECK_ENDINGS(cases);
@@ -73,7 +74,7 @@ static void d02_exit_codes_with_a_meaning(void **state)
 }
 
 /** A service that ends everything, beside one that would run for ever. */
-static void check_end_of_all(const char *keys, int code, const char *event)
+static void check_end_of_all(const char *keys, int code, const char *state)
 {
     char yaml[1024];
     struct scenario *s = scenario_new();
@@ -86,9 +87,9 @@ static void check_end_of_all(const char *keys, int code, const char *event)
                    "%s",
                    keys);
     scenario_spawn(s, NULL, yaml);
-    (void)scenario_wait(s, event, "web");
+    (void)scenario_wait_state(s, "web", state);
     (void)scenario_wait(s, "shutdown", NULL);
-    (void)scenario_wait(s, "stopped", "other");
+    (void)scenario_wait_state(s, "other", "stopped");
     (void)scenario_wait(s, "exit", NULL);
     scenario_end(s, code);
     (void)scenario_teardown(NULL);
@@ -114,41 +115,42 @@ static void d04_on_success_and_on_failure(void **state)
                                         "  other: { command: '@ACTOR@ wait' }\n"
                                         "  a: { command: '@ACTOR@ exit 0', on_failure: shutdown }\n"
                                         "  b: { command: '@ACTOR@ exit 1', on_success: shutdown, restart: 'no' }\n");
-    (void)scenario_wait(s, "done", "a");
+    (void)scenario_wait_state(s, "a", "done");
     (void)scenario_wait(s, "failed", "b");
     (void)scenario_wait(s, "settled", NULL);
     scenario_check(s, scenario_count(s, "shutdown", NULL) == 0);
     scenario_stop(s);
 }
 
-/** The number behind "in " in the message of a `backoff` event, in milliseconds. */
+/** The delay that the obituary of a run announces, in milliseconds. */
 static long delay_of(struct scenario *s, const struct scenario_event *e)
 {
-    const char *at = strstr(e->msg, " in ");
+    const char *at = strstr(e->msg, "restarting in ");
     long delay = -1;
     char unit[8] = "";
-    if (!at || sscanf(at, " in %ld %7[a-z]", &delay, unit) != 2 || strcmp(unit, "ms") != 0) {
+    if (!at || sscanf(at, "restarting in %ld %7[a-z]", &delay, unit) != 2 || strcmp(unit, "ms") != 0) {
         scenario_fail(s, "no delay in \"%s\"", e->msg);
     }
     return delay;
 }
 
-static void d05_the_delay_doubles_up_to_its_maximum(void **state)
+static void d05_the_delay_grows_up_to_its_maximum(void **state)
 {
     (void)state;
-    static const long expected[] = {4, 8, 16, 20, 20};
-    struct scenario *s =
-        scenario_start("services:\n"
-                       "  web:\n"
-                       "    command: '@ACTOR@ exit 1'\n"
-                       "    restart: { delay: 4ms, factor: 2, max_delay: 20ms, jitter: 0, max_attempts: 5 }\n");
+    static const long expected[] = {10, 20, 40, 45, 45};
+    struct scenario *s = scenario_new();
+    scenario_spawn(s, NULL,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ exit 1'\n"
+                   "    restart: { delay: 10ms, factor: 2, max_delay: 45ms, jitter: 0, max_attempts: 5 }\n");
     for (size_t i = 0; i < 5; i++) {
-        const struct scenario_event *e = scenario_wait(s, "backoff", "web");
+        const struct scenario_event *e = scenario_wait(s, "exited", "web");
         if (delay_of(s, e) != expected[i]) {
             scenario_fail(s, "delay %zu: %s", i, e->msg);
         }
     }
-    (void)scenario_wait(s, "failed", "web");
+    (void)scenario_wait_text(s, "failed", "web", "gave up after 5 restarts");
     scenario_end(s, 1);
 }
 
@@ -157,26 +159,26 @@ static void d06_a_steady_service_starts_from_the_beginning(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_gate(s, "gate");
-    scenario_spawn(
-        s, NULL,
-        "services:\n"
-        "  web:\n"
-        "    command: '@ACTOR@ once @DIR@/1 [ exit 1 ] once @DIR@/2 [ exit 1 ] await @DIR@/gate exit 1'\n"
-        "    restart: { delay: 2ms, jitter: 0, max_delay: 1h, factor: 10, reset_after: 1ms, max_attempts: 3 }\n"
-        "  clock:\n"
-        "    type: oneshot\n"
-        "    command: '@ACTOR@ exit 0'\n"
-        "supervisor: { exit_when: never }\n");
-    (void)scenario_wait(s, "backoff", "web");
-    (void)scenario_wait(s, "backoff", "web");
-    (void)scenario_wait(s, "started", "web");
-    (void)scenario_wait(s, "started", "web");
-    (void)scenario_wait(s, "started", "web");
-    /* reset_after has passed by the time that the loop has turned twice more with a process started in between. */
-    (void)scenario_sync(s);
-    (void)scenario_sync(s);
+    scenario_gate(s, "clock");
+    scenario_spawn(s, NULL,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ once @DIR@/1 [ exit 1 ] once @DIR@/2 [ exit 1 ] await @DIR@/gate exit 1'\n"
+                   "    restart: { delay: 10ms, jitter: 0, factor: 10, reset_after: 1s, max_attempts: 3 }\n"
+                   "  clock:\n"
+                   "    command: '@ACTOR@ await @DIR@/clock exit 1'\n"
+                   "    restart: { delay: 1100ms, jitter: 0 }\n");
+    (void)scenario_wait(s, "started", "clock");
+    scenario_check(s, delay_of(s, scenario_wait(s, "exited", "web")) == 10);
+    scenario_check(s, delay_of(s, scenario_wait(s, "exited", "web")) == 100);
+    for (int i = 0; i < 3; i++) {
+        (void)scenario_wait(s, "started", "web");
+    }
+    /* More than reset_after passes between the end of the clock and its next start. */
+    scenario_open_gate(s, "clock");
+    (void)scenario_wait(s, "started", "clock");
     scenario_open_gate(s, "gate");
-    scenario_check(s, delay_of(s, scenario_wait(s, "backoff", "web")) == 2);
+    scenario_check(s, delay_of(s, scenario_wait(s, "exited", "web")) == 10);
     scenario_stop(s);
 }
 
@@ -188,7 +190,7 @@ static void check_refused(const char *keys, const char *text)
     (void)scenario_write(s, "not-executable", 0644, "#!/bin/sh\n");
     (void)scenario_write(s, "no-format", 0755, "neither script nor program\n");
     (void)scenario_write(s, "no-interpreter", 0755, "#!/nonexistent/interpreter\n");
-    (void)snprintf(yaml, sizeof(yaml), "services:\n  web:\n    restart: { policy: always, delay: 1ms }\n%s", keys);
+    (void)snprintf(yaml, sizeof(yaml), "services:\n  web:\n    restart: { policy: always, delay: 10ms }\n%s", keys);
     scenario_spawn(s, NULL, yaml);
     char *expected = scenario_expand(s, text);
     const struct scenario_event *e = scenario_wait(s, "failed", "web");
@@ -197,7 +199,7 @@ static void check_refused(const char *keys, const char *text)
     }
     free(expected);
     (void)scenario_wait_exit(s);
-    scenario_check(s, scenario_count(s, "backoff", "web") == 0);
+    scenario_check(s, scenario_count_state(s, "web", "backoff") == 0);
     scenario_check(s, scenario_count(s, "ready", "web") == 0);
     (void)scenario_teardown(NULL);
 }
@@ -226,7 +228,7 @@ static void d08_exit_when(void **state)
     (void)state;
     struct scenario *s = scenario_start("services: { job: { command: '@ACTOR@ exit 0' } }\n"
                                         "supervisor: { exit_when: never }\n");
-    (void)scenario_wait(s, "done", "job");
+    (void)scenario_wait_state(s, "job", "done");
     (void)scenario_wait(s, "settled", NULL);
     (void)scenario_sync(s);
     scenario_stop(s);
@@ -236,15 +238,15 @@ static void d08_exit_when(void **state)
                        "  job: { command: '@ACTOR@ exit 0' }\n"
                        "  main: { command: '@ACTOR@ await @DIR@/gate', essential: true }\n"
                        "supervisor: { exit_when: essential }\n");
-    (void)scenario_wait(s, "done", "main");
+    (void)scenario_wait_state(s, "main", "done");
     scenario_end(s, 0);
     (void)scenario_teardown(state);
 
     s = scenario_start("services:\n"
                        "  one: { command: '@ACTOR@ exit 0' }\n"
                        "  two: { command: '@ACTOR@ exit 0', depends_on: { one: { condition: service_completed } } }\n");
-    (void)scenario_wait(s, "done", "one");
-    (void)scenario_wait(s, "done", "two");
+    (void)scenario_wait_state(s, "one", "done");
+    (void)scenario_wait_state(s, "two", "done");
     scenario_end(s, 0);
 }
 
@@ -276,7 +278,7 @@ static void d09_dependencies_are_waited_for(void **state)
     (void)scenario_sync(s);
     scenario_check(s, scenario_count(s, "started", "after-ok") == 0);
     scenario_open_gate(s, "gate");
-    size_t done = scenario_wait(s, "done", "ok")->seq;
+    size_t done = scenario_wait_state(s, "ok", "done")->seq;
     scenario_check(s, scenario_wait(s, "started", "after-ok")->seq > done);
     scenario_check(s, scenario_count(s, "started", "never") == 0);
     scenario_stop(s);
@@ -415,7 +417,7 @@ int main(void)
         SCENARIO(d02_exit_codes_with_a_meaning),
         SCENARIO(d03_an_essential_service_takes_all_with_it),
         SCENARIO(d04_on_success_and_on_failure),
-        SCENARIO(d05_the_delay_doubles_up_to_its_maximum),
+        SCENARIO(d05_the_delay_grows_up_to_its_maximum),
         SCENARIO(d06_a_steady_service_starts_from_the_beginning),
         SCENARIO(d07_hopeless_starts_fail_at_once_and_say_why),
         SCENARIO(d08_exit_when),

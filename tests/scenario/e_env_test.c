@@ -24,7 +24,7 @@
     "  check: { type: oneshot, command: '@FIXTURES@/leakcheck @DIR@/report', restart: 'no' }\n"                        \
     "  back:\n"                                                                                                        \
     "    command: '@ACTOR@ once @DIR@/once [ exit 1 ] exit 0'\n"                                                       \
-    "    restart: { delay: 1ms }\n"
+    "    restart: { delay: 10ms }\n"
 
 /** Runs CHECKED to its end with PREPARE before it. */
 static void check_leaks(void (*prepare)(void *data))
@@ -119,7 +119,7 @@ static void e06_no_environment_at_all(void **state)
     struct scenario *s = scenario_new();
     scenario_spawn(s, &o,
                    "services:\n"
-                   "  job: { type: oneshot, command: [sh, -c, 'echo \"home=$HOME.\"'] }\n"
+                   "  job: { type: oneshot, command: [sh, -c, 'echo \"home=$$HOME.\"'] }\n"
                    "  tagged: { type: oneshot, command: '@ACTOR@ env FOSTER_SERVICE' }\n");
     (void)scenario_wait_line(s, "job", "home=.");
     (void)scenario_wait_line(s, "tagged", "FOSTER_SERVICE=tagged");
@@ -212,7 +212,7 @@ static void e10_without_proc(void **state)
                    "  storm: { type: simple, command: '@ACTOR@ litter 100 print done wait' }\n"
                    "  back:\n"
                    "    command: '@ACTOR@ once @DIR@/once [ exit 1 ] wait'\n"
-                   "    restart: { delay: 1ms }\n");
+                   "    restart: { delay: 10ms }\n");
     (void)scenario_wait_text(s, NULL, NULL, "/proc is not there");
     (void)scenario_wait(s, "ready", "web");
     (void)scenario_wait(s, "exited", "back");
@@ -284,7 +284,7 @@ static void e13_a_supervisor_below_a_supervisor(void **state)
                    "  inner:\n"
                    "    type: simple\n"
                    "    command: [" FOSTERD ", -c, '@DIR@/inner.yaml', --log-format, json]\n"
-                   "    restart: { policy: always, delay: 1ms }\n");
+                   "    restart: { policy: always, delay: 10ms }\n");
     pid_t inner = scenario_wait(s, "started", "inner")->pid;
     pid_t leaf = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
     while (procs_parent(leaf) != inner) {

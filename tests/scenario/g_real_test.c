@@ -107,7 +107,7 @@ static void g01_nginx_in_its_default_mode(void **state)
                    "  nginx:\n"
                    "    command: %s -e @DIR@/error.log -c @DIR@/nginx.conf\n"
                    "    stop_signal: SIGQUIT\n"
-                   "    restart: { policy: on-failure, delay: 1ms }\n",
+                   "    restart: { policy: on-failure, delay: 10ms }\n",
                    nginx);
     scenario_spawn(s, NULL, yaml);
     pid_t master = scenario_wait(s, "followed", "nginx")->pid;
@@ -145,7 +145,7 @@ static void g02_redis_as_a_daemon(void **state)
                    "  redis:\n"
                    "    command: %s --daemonize yes --port 0 --unixsocket @DIR@/redis.sock --dir @DIR@\n"
                    "      --save '' --pidfile @DIR@/redis.pid --logfile @DIR@/redis.log\n"
-                   "    restart: { policy: on-failure, delay: 1ms }\n",
+                   "    restart: { policy: on-failure, delay: 10ms }\n",
                    redis);
     scenario_spawn(s, NULL, yaml);
     pid_t first = scenario_wait(s, "followed", "redis")->pid;
@@ -201,7 +201,7 @@ static void g03_sshd_without_d(void **state)
                    "services:\n"
                    "  sshd:\n"
                    "    command: %s -f @DIR@/sshd_config -E @DIR@/sshd.log\n"
-                   "    restart: { policy: on-failure, delay: 1ms }\n",
+                   "    restart: { policy: on-failure, delay: 10ms }\n",
                    sshd);
     scenario_spawn(s, &o, text);
     pid_t first = scenario_wait(s, "followed", "sshd")->pid;
@@ -229,7 +229,7 @@ static void g04_cron(void **state)
     char yaml[256];
     struct scenario_options o = {.prepare = world_own_run, .clone_flags = CLONE_NEWNS};
     (void)snprintf(yaml, sizeof(yaml),
-                   "services: { cron: { command: %s, restart: { policy: on-failure, delay: 1ms } } }\n", cron);
+                   "services: { cron: { command: %s, restart: { policy: on-failure, delay: 10ms } } }\n", cron);
     struct scenario *s = scenario_new();
     scenario_spawn(s, &o, yaml);
     pid_t first = scenario_wait(s, "followed", "cron")->pid;

@@ -67,14 +67,14 @@ static void h02_three_hundred_services_die_together_and_again(void **state)
                    "  web:\n"
                    "    command: '@ACTOR@ await @DIR@/gate exit 1'\n"
                    "    scale: 300\n"
-                   "    restart: { policy: always, delay: 1ms, max_attempts: 1 }\n");
+                   "    restart: { policy: always, delay: 10ms, max_attempts: 1 }\n");
     (void)scenario_wait(s, "settled", NULL);
     scenario_check(s, scenario_count(s, "exited", NULL) == 0);
     scenario_open_gate(s, "gate");
     (void)scenario_wait_exit(s);
     scenario_check(s, scenario_count(s, "started", NULL) == 2 * CROWD);
     scenario_check(s, scenario_count(s, "exited", NULL) == 2 * CROWD);
-    scenario_check(s, scenario_count(s, "backoff", NULL) == CROWD);
+    scenario_check(s, scenario_count_state(s, NULL, "backoff") == CROWD);
     scenario_check(s, scenario_count(s, "failed", NULL) == CROWD);
 }
 
@@ -144,8 +144,8 @@ static void h03_a_hundred_idle_services_cost_no_system_call(void **state)
         (void)fclose(f);
     } else {
         print_message("no strace here: counting wake-ups instead\n");
+        scenario_check(s, more == 0);
     }
-    scenario_check(s, more == 0);
     scenario_stop(s);
 }
 

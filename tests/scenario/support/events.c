@@ -73,6 +73,19 @@ static const char *member(const json_t *object, const char *name)
     return text ? text : "";
 }
 
+/** "web: ready -> done" becomes an event `state` of web, with "-> done" in its message. */
+static void note_state(struct scenario_event *e)
+{
+    char name[128];
+    char to[32];
+    if (!*e->event && sscanf(e->msg, "%127[^:]: %*[a-z] -> %31[a-z]", name, to) == 2) {
+        /* The object of the line owns the name, too. */
+        (void)json_object_set_new(e->object, "service", json_string(name));
+        e->event = "state";
+        e->service = member(e->object, "service");
+    }
+}
+
 /** What the harness itself learns from an event. */
 static void note_event(struct scenario *s, const struct scenario_event *e)
 {
@@ -110,6 +123,7 @@ static void take_log(struct scenario *s, char *line, void *data)
     };
     s->events = grown(s->events, &s->cap_events, s->n_events, sizeof(struct scenario_event *));
     s->events[s->n_events++] = e;
+    note_state(e);
     note_event(s, e);
 }
 
@@ -219,6 +233,24 @@ const struct scenario_event *scenario_wait_pid(struct scenario *s, const char *e
     return wait_for(s, event, service, "", pid);
 }
 
+const struct scenario_event *scenario_wait_state(struct scenario *s, const char *service, const char *state)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "-> %s", state);
+    return wait_for(s, "state", service, text, 0);
+}
+
+size_t scenario_count_state(struct scenario *s, const char *service, const char *state)
+{
+    size_t n = 0;
+    char text[64];
+    (void)snprintf(text, sizeof(text), "-> %s", state);
+    for (size_t i = 0; i < s->n_events; i++) {
+        n += is_about(s->events[i], "state", service) && strstr(s->events[i]->msg, text);
+    }
+    return n;
+}
+
 size_t scenario_count(struct scenario *s, const char *event, const char *service)
 {
     size_t n = 0;
@@ -315,5 +347,13 @@ uint64_t scenario_sync(struct scenario *s)
     const char *number = strstr(e->msg, "services, ");
     scenario_check(s, number && sscanf(number, "services, %" SCNu64 " children reaped", &reaped) == 1);
     scenario_check(s, strstr(e->msg, " 0 messages lost"));
+    /* The first line of the answer is here; it sleeps again when it has given all of them. */
+    while (procs_state(s->pid) != 'S' && events_read(s, 0)) {
+    }
+    int fds = procs_descriptors(s->pid);
+    if (s->n_live == s->live_settled && fds >= 0 && fds < s->fds_settled) {
+        /* `settled` came while descriptors of the last start were still open. */
+        s->fds_settled = fds;
+    }
     return reaped;
 }

@@ -119,6 +119,13 @@ const struct scenario_event *scenario_wait_text(struct scenario *s, const char *
 /** The same, about process PID. */
 const struct scenario_event *scenario_wait_pid(struct scenario *s, const char *event, const char *service, pid_t pid);
 
+/** Waits until SERVICE enters STATE ("done"): an event `state` that the harness makes of what fosterd says at level
+ * debug. */
+const struct scenario_event *scenario_wait_state(struct scenario *s, const char *service, const char *state);
+
+/** How often SERVICE (NULL: any) has entered STATE so far. */
+size_t scenario_count_state(struct scenario *s, const char *service, const char *state);
+
 /** Waits until there are N events EVENT of SERVICE in all, returned by a wait or not. */
 void scenario_wait_count(struct scenario *s, const char *event, const char *service, size_t n);
 
