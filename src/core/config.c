@@ -71,7 +71,7 @@ static bool load_file(struct loader *l, struct diag_pos pos, const char *path);
 
 static bool say_cycle(struct loader *l, struct diag_pos pos, const struct loader_file *again)
 {
-    const struct loader_file *chain[CONFIG_INCLUDE_DEPTH_MAX + 2];
+    const struct loader_file *chain[CONFIG_INCLUDE_DEPTH_MAX + 2] = {NULL};
     size_t n_chain = 0, n = 0;
     char path[512] = "";
 

@@ -123,9 +123,9 @@ static bool is_service_path(const char *path)
 
 struct tree_node *override_root(struct loader *l, struct tree_node *root)
 {
-    struct diag_pos pos;
-    struct tree_node *value;
-    const char *path;
+    struct diag_pos pos = {0};
+    struct tree_node *value = NULL;
+    const char *path = "";
     bool ok = true;
 
     for (size_t i = 0; i < l->opt->n_sets; i++) {
@@ -188,9 +188,9 @@ static void override_service(struct loader *l, struct diag_pos pos, const char *
 
 void override_services(struct loader *l)
 {
-    struct diag_pos pos;
-    struct tree_node *value;
-    const char *path;
+    struct diag_pos pos = {0};
+    struct tree_node *value = NULL;
+    const char *path = "";
 
     for (size_t i = 0; i < l->opt->n_sets; i++)
         if (split(l, l->opt->sets[i], &pos, &path, &value) && is_service_path(path))
