@@ -123,10 +123,13 @@ bool cli_parse(int argc, char **argv, struct cli *ret, struct err *e)
         }
     }
     struct cli c = {.mode = CLI_RUN};
-    optind = 1;
+    optind = 0; /* forgets a cluster that an earlier call gave up in */
     int code;
     while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        const char *word = argv[optind > 1 ? optind - 1 : 1];
+        /* In the middle of a cluster such as -xV, argv[optind - 1] is the word before it. */
+        const char letter[] = {'-', (char)optopt, '\0'};
+        bool is_letter = optopt > 0 && optopt < CLI_LONG_BASE;
+        const char *word = is_letter ? letter : argv[optind > 1 ? optind - 1 : 1];
         if (code == '?' || code == ':') {
             err_set(e, ERR_INPUT,
                     code == '?' ? "unknown or ambiguous option %s; see fosterd --help"
