@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * From the deaths of real processes to events: each is told once, with what was left behind, behind what its
+ * process still had to say.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "daemon/census.h"
+#include "daemon/deaths.h"
+#include "daemon/launch.h"
+
+#include "unit/daemon/bench.h"
+
+enum { TOLD_MAX = 32, LEFT_MAX = 4, OUT_MAX = 512, STATUS_3 = 3 << 8 };
+
+static struct {
+    struct event events[TOLD_MAX];
+    pid_t left[TOLD_MAX][LEFT_MAX];
+    size_t n;
+} told;
+
+static struct rig_gate gate;
+
+void engine_post(struct engine *g, const struct event *ev)
+{
+    if (g != &bench || told.n == TOLD_MAX)
+        return;
+    told.events[told.n] = *ev;
+    for (size_t i = 0; i < ev->n_left && i < LEFT_MAX; i++)
+        told.left[told.n][i] = ev->left[i].pid;
+    told.n++;
+}
+
+static int begin(void **state)
+{
+    int r = bench_begin(state);
+    told.n = 0;
+    rig_gate_close(&gate);
+    return r;
+}
+
+static int end(void **state)
+{
+    if (gate.fds[0] >= 0)
+        rig_gate_open(&gate);
+    return bench_end(state);
+}
+
+struct life {
+    rlim_t tag;
+    int code;   /* to end with */
+    bool waits; /* for the gate first */
+    int tell;   /* a byte is written here once it bears the tag; 0: nothing */
+};
+
+static int live(void *data)
+{
+    const struct life *l = data;
+    struct rlimit lim = {.rlim_cur = l->tag, .rlim_max = l->tag};
+    if (l->tag != 0 && setrlimit(RLIMIT_LOCKS, &lim) != 0)
+        return 99;
+    if (l->tell > 0 && write(l->tell, "t", 1) != 1)
+        return 99;
+    if (l->waits)
+        rig_gate_wait(&gate);
+    return l->code;
+}
+
+/* A process in the present run of unit I (-1: of nobody), that ends with CODE, at once or behind the gate. */
+static pid_t start(int i, enum attrib_role role, int code, bool waits)
+{
+    struct attrib_run *run = i >= 0 ? bench_units[i].run : NULL;
+    struct life l = {.tag = run != NULL ? attrib_run_tag(&bench.attrib, run) : 0, .code = code, .waits = waits};
+    pid_t pid = rig_fork(live, &l);
+    enum attrib_evidence evidence = run == NULL ? ATTRIB_NONE : role == ATTRIB_MAIN ? ATTRIB_BORN : ATTRIB_TAG;
+    assert_non_null(attrib_add(&bench.attrib, pid, run, role, evidence, 0));
+    if (i >= 0 && role == ATTRIB_MAIN)
+        bench_units[i].main_pid = pid;
+    return pid;
+}
+
+/* As the reaper does: a slice of the deaths of PIDS. */
+static void take(const pid_t *pids, size_t n)
+{
+    struct reaper_note notes[8];
+    assert_true(n <= ARRAY_LEN(notes));
+    for (size_t i = 0; i < n; i++)
+        rig_await_zombie(pids[i]);
+    for (size_t i = 0; i < n; i++)
+        notes[i] = (struct reaper_note){.pid = pids[i], .wstatus = rig_reap(pids[i])};
+    deaths_take(&bench, notes, n);
+    for (size_t i = 0; i < n; i++)
+        assert_null(attrib_find(&bench.attrib, pids[i]));
+}
+
+static const struct event *assert_told(size_t i, enum event_kind kind, unsigned unit)
+{
+    assert_true(i < told.n);
+    assert_int_equal(told.events[i].kind, kind);
+    assert_int_equal(told.events[i].unit, unit);
+    return &told.events[i];
+}
+
+static void the_end_of_a_main_process_is_told(void **state)
+{
+    (void)state;
+    bench_run(0, 11);
+    pid_t pid = start(0, ATTRIB_MAIN, 3, false);
+    take(&pid, 1);
+    assert_int_equal(told.n, 1);
+    const struct event *ev = assert_told(0, EVENT_MAIN_EXITED, 0);
+    assert_int_equal(ev->run, 11);
+    assert_int_equal(ev->pid, pid);
+    assert_int_equal(ev->wstatus, STATUS_3);
+    assert_int_equal(ev->n_left, 0);
+    assert_int_equal(ev->pid_file_pid, 0);
+    assert_int_equal(bench_units[0].main_pid, 0);
+}
+
+/* Also what nobody has seen yet: orphans make no noise when they become ours. */
+static void what_a_main_process_left_is_told_with_its_end(void **state)
+{
+    char path[RIG_PATH_MAX], text[32];
+    (void)state;
+    bench_run(0, 1);
+    bench_run(1, 2);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 0, false);
+    pid_t known = start(0, ATTRIB_MEMBER, 0, true);
+    struct life l = {.tag = attrib_run_tag(&bench.attrib, bench_units[0].run), .waits = true};
+    int tagged[2];
+    char c;
+    assert_int_equal(pipe2(tagged, O_CLOEXEC), 0);
+    l.tell = tagged[1];
+    pid_t unseen = rig_fork(live, &l);
+    pid_t other = start(1, ATTRIB_MEMBER, 0, true);
+    rig_dir();
+    snprintf(text, sizeof text, "%d\n", (int)known);
+    rig_write_file("pid", text);
+    bench_specs[0].pid_file = rig_path("pid", path);
+    /* The tag is set by the child itself. */
+    assert_int_equal(read(tagged[0], &c, 1), 1);
+    close(tagged[0]);
+    close(tagged[1]);
+    take(&main_pid, 1);
+    assert_int_equal(told.n, 1);
+    const struct event *ev = assert_told(0, EVENT_MAIN_EXITED, 0);
+    assert_int_equal(ev->n_left, 2);
+    assert_int_equal(told.left[0][0], known);
+    assert_int_equal(told.left[0][1], unseen);
+    assert_int_equal(ev->pid_file_pid, known);
+    assert_ptr_equal(attrib_find(&bench.attrib, unseen)->run, bench_units[0].run);
+    assert_ptr_equal(attrib_find(&bench.attrib, other)->run, bench_units[1].run);
+}
+
+static void the_last_member_ends_the_clearing(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 0, false);
+    pid_t members[] = {start(0, ATTRIB_MEMBER, 3, true), start(0, ATTRIB_MEMBER, 3, true)};
+    take(&main_pid, 1);
+    rig_gate_open(&gate);
+    take(&members[0], 1);
+    assert_int_equal(told.n, 2);
+    const struct event *ev = assert_told(1, EVENT_MEMBER_EXITED, 0);
+    assert_int_equal(ev->pid, members[0]);
+    assert_int_equal(ev->run, 1);
+    assert_int_equal(ev->wstatus, STATUS_3);
+    take(&members[1], 1);
+    assert_int_equal(told.n, 4);
+    assert_told(2, EVENT_MEMBER_EXITED, 0);
+    assert_told(3, EVENT_MEMBERS_GONE, 0);
+}
+
+static void while_the_main_process_lives_nobody_is_gone(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 0, true);
+    pid_t member = start(0, ATTRIB_MEMBER, 0, false);
+    take(&member, 1);
+    assert_int_equal(told.n, 1);
+    assert_told(0, EVENT_MEMBER_EXITED, 0);
+    assert_int_equal(bench_units[0].main_pid, main_pid);
+}
+
+static void the_dead_of_nobody_are_only_taken_out(void **state)
+{
+    (void)state;
+    pid_t pid = start(-1, ATTRIB_MEMBER, 0, false);
+    take(&pid, 1);
+    struct reaper_note stranger = {.pid = pid, .wstatus = 0};
+    deaths_take(&bench, &stranger, 1);
+    assert_int_equal(told.n, 0);
+}
+
+static void one_slice_may_hold_many(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    bench_run(1, 2);
+    const pid_t pids[] = {
+        start(0, ATTRIB_MEMBER, 0, false), start(1, ATTRIB_MAIN, 3, false),   start(-1, ATTRIB_MEMBER, 0, false),
+        start(0, ATTRIB_MAIN, 0, false),   start(1, ATTRIB_MEMBER, 0, false),
+    };
+    take(pids, ARRAY_LEN(pids));
+    static const struct {
+        enum event_kind kind;
+        unsigned unit;
+    } expected[] = {
+        {EVENT_MEMBER_EXITED, 0}, {EVENT_MAIN_EXITED, 1},  {EVENT_MAIN_EXITED, 0},
+        {EVENT_MEMBER_EXITED, 1}, {EVENT_MEMBERS_GONE, 0}, {EVENT_MEMBERS_GONE, 1},
+    };
+    assert_int_equal(told.n, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        assert_told(i, expected[i].kind, expected[i].unit);
+    for (size_t i = 0; i < told.n; i++)
+        assert_int_equal(told.events[i].n_left, 0);
+}
+
+static void stops_and_continues_of_main_are_told(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 0, true);
+    pid_t member = start(0, ATTRIB_MEMBER, 0, true);
+    const struct reaper_note notes[] = {
+        {main_pid, SIGSTOP << 8 | 0x7f}, {member, SIGSTOP << 8 | 0x7f}, {main_pid, 0xffff}, {member, 0xffff}};
+    deaths_take(&bench, notes, ARRAY_LEN(notes));
+    assert_int_equal(told.n, 2);
+    assert_int_equal(assert_told(0, EVENT_MAIN_STOPPED, 0)->wstatus, SIGSTOP << 8 | 0x7f);
+    assert_told(1, EVENT_MAIN_CONTINUED, 0);
+    assert_int_equal(bench_units[0].main_pid, main_pid);
+    assert_non_null(attrib_find(&bench.attrib, member));
+}
+
+/* The engine owes super the answer of the exec before the death, and people the last words before the obituary. */
+static void exec_and_last_words_come_before_the_end(void **state)
+{
+    char *sh[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"printf 'last words'; exit 3"}, NULL};
+    char out[OUT_MAX];
+    int fds[2];
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    rig_replace(STDOUT_FILENO, fds[1]);
+    output_done(&bench.output);
+    output_init(&bench.output, rig.loop);
+    bench_specs[0].command = sh;
+    bench_specs[0].n_command = 3;
+    launch_unit(&bench_units[0], 1);
+    pid_t pid = bench_units[0].main_pid;
+    take(&pid, 1);
+    assert_int_equal(told.n, 3);
+    assert_told(0, EVENT_SPAWNED, 0);
+    assert_told(1, EVENT_EXEC_OK, 0);
+    assert_int_equal(assert_told(2, EVENT_MAIN_EXITED, 0)->wstatus, STATUS_3);
+    ssize_t n = read(fds[0], out, sizeof out - 1);
+    close(fds[0]);
+    assert_true(n > 0);
+    out[n] = '\0';
+    assert_string_equal(out, "web | last words\n");
+}
+
+/* While a unit is being killed, each slice of its deaths goes on with those that have appeared since. */
+static void a_killing_goes_on_until_nothing_is_left(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 0, false);
+    pid_t late = start(0, ATTRIB_MEMBER, 0, true);
+    bench_units[0].killing = true;
+    bench_units[0].kill_scope = SCOPE_ALL;
+    take(&main_pid, 1);
+    assert_int_equal(told.n, 1);
+    int status = rig_reap(late);
+    assert_int_equal(status, SIGKILL);
+    assert_true(bench_units[0].killing);
+    struct reaper_note note = {.pid = late, .wstatus = status};
+    deaths_take(&bench, &note, 1);
+    assert_int_equal(told.n, 3);
+    assert_told(1, EVENT_MEMBER_EXITED, 0);
+    assert_told(2, EVENT_MEMBERS_GONE, 0);
+    assert_false(bench_units[0].killing);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(the_end_of_a_main_process_is_told),       TEST(what_a_main_process_left_is_told_with_its_end),
+        TEST(the_last_member_ends_the_clearing),       TEST(while_the_main_process_lives_nobody_is_gone),
+        TEST(the_dead_of_nobody_are_only_taken_out),   TEST(one_slice_may_hold_many),
+        TEST(stops_and_continues_of_main_are_told),    TEST(exec_and_last_words_come_before_the_end),
+        TEST(a_killing_goes_on_until_nothing_is_left),
+    };
+
+    return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
+}
