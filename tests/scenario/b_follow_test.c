@@ -247,5 +247,5 @@ int main(void)
         SCENARIO(b10_an_auto_service_that_leaves_nothing_is_done),
         SCENARIO(b11_what_an_exit_leaves_dead_is_not_followed),
     };
-    return cmocka_run_group_tests_name("b_follow", tests, NULL, NULL);
+    return SCENARIO_RUN("b_follow", tests);
 }

@@ -359,5 +359,5 @@ int main(void)
         SCENARIO(c17_no_other_signal_ends_the_daemon),
         SCENARIO(c18_a_stop_before_everything_is_up_is_clean),
     };
-    return cmocka_run_group_tests_name("c_stop", tests, NULL, NULL);
+    return SCENARIO_RUN("c_stop", tests);
 }

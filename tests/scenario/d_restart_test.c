@@ -429,5 +429,5 @@ int main(void)
         SCENARIO(d14_a_start_that_takes_too_long_is_a_failure),
         SCENARIO(d15_nothing_starts_from_a_file_with_an_error),
     };
-    return cmocka_run_group_tests_name("d_restart", tests, NULL, NULL);
+    return SCENARIO_RUN("d_restart", tests);
 }

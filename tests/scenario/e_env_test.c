@@ -389,5 +389,5 @@ int main(void)
         SCENARIO(e15_without_tags_the_environment_tells),
         SCENARIO(e16_when_descriptors_run_out),
     };
-    return cmocka_run_group_tests_name("e_env", tests, NULL, NULL);
+    return SCENARIO_RUN("e_env", tests);
 }

@@ -249,5 +249,5 @@ int main(void)
         SCENARIO(g03_sshd_without_d),
         SCENARIO(g04_cron),
     };
-    return cmocka_run_group_tests_name("g_real", tests, NULL, NULL);
+    return SCENARIO_RUN("g_real", tests);
 }

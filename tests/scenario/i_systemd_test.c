@@ -307,5 +307,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(i01_systemd_runs_the_shipped_unit, scenario_setup, teardown),
     };
-    return cmocka_run_group_tests_name("i_systemd", tests, NULL, NULL);
+    return SCENARIO_RUN("i_systemd", tests);
 }

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 enum { SCENARIO_PATH_MAX = 192, SCENARIO_GUARD_MS = 60000 };
@@ -63,6 +64,10 @@ struct scenario;
 
 /** A test with the harness around it. */
 #define SCENARIO(test) cmocka_unit_test_setup_teardown(test, scenario_setup, scenario_teardown)
+
+/** Runs TESTS; with SCENARIO_FILTER=c06* in the environment only those whose name fits. */
+#define SCENARIO_RUN(name, tests)                                                                                      \
+    (cmocka_set_test_filter(getenv("SCENARIO_FILTER")), cmocka_run_group_tests_name(name, tests, NULL, NULL))
 
 int scenario_setup(void **state);
 int scenario_teardown(void **state);
