@@ -183,7 +183,8 @@ static const char *failure_text(const struct event *e)
 static void report_no_start(struct super *s, struct unit *u, const struct event *e)
 {
     if (policy_errno_is_temporary(e->errnum))
-        report(s, u, LOG_LEVEL_WARN, "backoff", "cannot start: %s; trying again", failure_text(e));
+        report(s, u, LOG_LEVEL_WARN, "backoff", "cannot start: %s%s", failure_text(e),
+               u->want_up ? "; trying again" : "");
     else
         report(s, u, LOG_LEVEL_ERROR, "failed", "cannot start: %s", failure_text(e));
 }
@@ -365,7 +366,8 @@ static void report_failed(struct super *s, struct unit *u, bool gave_up)
     bool listed = spec_exits_has(&u->spec->no_restart_exit_codes, u->end.wstatus);
 
     if (gave_up)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "gave up after %llu restarts", (unsigned long long)u->n_attempts);
+        report(s, u, LOG_LEVEL_ERROR, "failed", "gave up after %llu restart%s", (unsigned long long)u->n_attempts,
+               u->n_attempts == 1 ? "" : "s");
     else if (u->end.cause == POLICY_TIMED_OUT)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: not ready after %s",
                report_duration(u->spec->start_timeout_ms, buf));

@@ -331,7 +331,7 @@ void order_drain(struct super *s)
 {
     while (s->queue_n > 0 || (s->end_due && !s->shutting_down)) {
         struct super_service *v;
-        if (s->queue_n == 0) {
+        if (s->end_due && !s->shutting_down) {
             report(s, &s->units[s->end_unit], LOG_LEVEL_INFO, "shutdown", "it has ended: shutting everything down");
             order_shutdown(s, s->end_code);
             continue;

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The checkers: what must hold of every effect and after every step, stated a second time and independently of
+ * the code under test, on the ground of the kernel's truth and of what the effects have said so far.
+ */
+#include "sim.h"
+
+#include "core/fsm.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static const char *name_of(const struct sim *m, unsigned unit)
+{
+    struct unit_view v;
+
+    if (unit >= m->n_units)
+        return "all";
+    super_view(m->super, unit, &v);
+    return v.name;
+}
+
+static bool is_up(enum unit_state v)
+{
+    return v == UNIT_STARTING || v == UNIT_RUNNING || v == UNIT_READY || v == UNIT_STOPPING;
+}
+
+static bool is_temporary(int errnum)
+{
+    return errnum == EAGAIN || errnum == ENOMEM || errnum == ETXTBSY;
+}
+
+/* The service called NAME, or the number of services. */
+static unsigned find(const struct sim *m, const char *name)
+{
+    unsigned i = 0;
+
+    while (i < m->set.n_services && strcmp(m->specs[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+void check_start(struct sim *m)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->set.n_services; i++) {
+        m->first[i] = n;
+        for (int64_t k = 0; k < m->specs[i].scale; k++, n++) {
+            m->units[n] = (struct sim_unit){.spec = &m->specs[i], .service = i};
+            m->units[n].state = m->specs[i].enabled ? UNIT_STOPPED : UNIT_SKIPPED;
+            m->units[n].timer_ms = m->units[n].wake_ms = m->units[n].signal_ms = -1;
+        }
+    }
+    m->n_units = n;
+    if (super_count(m->super) != n)
+        sim_fail(m, "super has %u units, not %u", super_count(m->super), n);
+}
+
+/* Whether service I requires service K, directly or not. */
+static bool requires(const struct sim *m, unsigned i, unsigned k)
+{
+    for (size_t d = 0; d < m->specs[i].n_depends_on; d++) {
+        unsigned to = find(m, m->specs[i].depends_on[d].service);
+        if (to < m->set.n_services && m->specs[i].depends_on[d].required && (to == k || requires(m, to, k)))
+            return true;
+    }
+    return false;
+}
+
+/* The operator wants UNIT up: nothing that it needs is held down by him any more, and nothing is counted. */
+static void note_start(struct sim *m, unsigned unit)
+{
+    for (unsigned i = 0; i < m->n_units; i++) {
+        struct sim_unit *u = &m->units[i];
+        if (i != unit && !requires(m, m->units[unit].service, u->service))
+            continue;
+        u->op_down = false;
+        u->n_backoffs = u->n_retries = 0;
+        u->backoff_ms = 0;
+    }
+}
+
+static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event *e)
+{
+    int64_t steady = u->spec->restart.reset_after_ms;
+
+    if (u->spec->restart.delay_ms == 0 && steady < 1000)
+        steady = 1000;
+    if (u->exec_confirmed && m->now_ms - u->exec_ms >= steady)
+        u->n_backoffs = 0;
+    u->main_told = false;
+    u->end_wstatus = e->wstatus;
+    u->has_wstatus = u->exec_confirmed;
+    u->ended_unready = u->ended_unready || (u->spec->type == SPEC_TYPE_FORKING && u->state == UNIT_RUNNING &&
+                                            e->wstatus == 0 && e->n_left == 0);
+    if (u->exec_confirmed)
+        u->last_wstatus = e->wstatus;
+    if (u->exec_confirmed && !m->over)
+        m->n_main_deaths++;
+}
+
+static void note_shutdown(struct sim *m, int code)
+{
+    if (m->shutting)
+        return;
+    m->shutting = true;
+    m->want_code = code;
+    m->shutdown_ms = m->now_ms;
+    m->hold_budget = m->calm;
+}
+
+/* What is known from EVENT before super hears of it. */
+void check_event(struct sim *m, const struct event *e)
+{
+    struct sim_unit *u = e->unit < m->n_units ? &m->units[e->unit] : NULL;
+
+    sim_trace(m, "%8lld event %d for %s run %llu pid %d status 0x%x left %zu errno %d", (long long)m->now_ms,
+              (int)e->kind, name_of(m, e->unit), (unsigned long long)e->run, (int)e->pid, (unsigned)e->wstatus,
+              e->n_left, e->errnum);
+    switch (e->kind) {
+    case EVENT_START:
+    case EVENT_RESTART:
+        if (!m->shutting)
+            note_start(m, e->unit);
+        break;
+    case EVENT_STOP:
+        if (!m->shutting)
+            u->op_down = true;
+        break;
+    case EVENT_SPAWN_FAILED:
+    case EVENT_EXEC_FAILED:
+        u->end_errno = e->errnum;
+        break;
+    case EVENT_EXEC_OK:
+        u->exec_ms = m->now_ms;
+        u->exec_confirmed = true;
+        u->n_retries = 0;
+        break;
+    case EVENT_MAIN_EXITED:
+        if (e->run == u->run)
+            note_main_exit(m, u, e);
+        break;
+    case EVENT_MEMBER_EXITED:
+        if (u->main_serial == 0 && u->run == e->run && u->last_main == e->pid && u->main_died_as_member) {
+            struct event as_main = *e;
+            as_main.n_left = 1;
+            u->main_died_as_member = false;
+            note_main_exit(m, u, &as_main);
+        }
+        break;
+    case EVENT_TIMER:
+        if (u && u->timer_ms <= m->now_ms)
+            u->timer_ms = -1;
+        break;
+    case EVENT_SHUTDOWN:
+    case EVENT_KILL_NOW:
+        note_shutdown(m, e->exit_code);
+        m->killing = m->killing || e->kind == EVENT_KILL_NOW;
+        break;
+    case EVENT_SPAWNED:
+        u->main_told = true;
+        break;
+    case EVENT_MAIN_STOPPED:
+    case EVENT_MAIN_CONTINUED:
+    case EVENT_MEMBERS_GONE:
+    case EVENT_N:
+        break;
+    }
+    if (e->kind == EVENT_TIMER && !u && m->super_timer_ms >= 0 && m->super_timer_ms <= m->now_ms) {
+        m->killing = true;
+        m->super_timer_ms = -1;
+    }
+}
+
+/* The exit status that the final state FROM -> TO of U stands for. */
+static int code_of(const struct sim_unit *u, enum unit_state from, enum unit_state to)
+{
+    int code = 1;
+
+    if (from == UNIT_WAITING || u->ended_unready)
+        return 1;
+    if (u->end_errno)
+        return u->end_errno == ENOENT ? 127 : 126;
+    if (WIFEXITED(u->end_wstatus))
+        code = WEXITSTATUS(u->end_wstatus);
+    else if (WIFSIGNALED(u->end_wstatus))
+        code = 128 + WTERMSIG(u->end_wstatus);
+    return to == UNIT_FAILED && code == 0 ? 1 : code;
+}
+
+static bool listed(const struct spec_exits *x, int wstatus)
+{
+    if (WIFEXITED(wstatus))
+        return x->codes[WEXITSTATUS(wstatus) / 64] >> WEXITSTATUS(wstatus) % 64 & 1;
+    return WIFSIGNALED(wstatus) && (x->signals[WTERMSIG(wstatus) / 64] >> WTERMSIG(wstatus) % 64 & 1);
+}
+
+/* Does the restart policy allow that U, whose run ended as noted, goes to TO? */
+static void check_verdict(struct sim *m, unsigned unit, enum unit_state to)
+{
+    const struct sim_unit *u = &m->units[unit];
+    const struct spec_restart *r = &u->spec->restart;
+    bool good = !u->end_errno && !u->ended_unready && listed(&u->spec->success_exit_codes, u->end_wstatus);
+    bool no_restart = !u->end_errno && !u->ended_unready && listed(&u->spec->no_restart_exit_codes, u->end_wstatus);
+    bool again = r->policy >= SPEC_RESTART_ALWAYS || (r->policy == SPEC_RESTART_ON_FAILURE && !good);
+
+    if (u->end_errno) {
+        if ((to == UNIT_BACKOFF) != is_temporary(u->end_errno) || to == UNIT_DONE)
+            sim_fail(m, "%s: errno %d led to %s", name_of(m, unit), u->end_errno, unit_state_name(to));
+        return;
+    }
+    if (to == UNIT_BACKOFF && (!again || no_restart))
+        sim_fail(m, "%s: restarted against its policy", name_of(m, unit));
+    if (to == UNIT_DONE && (!good || again || no_restart))
+        sim_fail(m, "%s: done against its policy", name_of(m, unit));
+    if (to == UNIT_FAILED && !no_restart && (again ? r->max_attempts == 0 : good))
+        sim_fail(m, "%s: failed against its policy", name_of(m, unit));
+    if (to == UNIT_BACKOFF && r->max_attempts > 0 && u->n_backoffs >= (unsigned)r->max_attempts)
+        sim_fail(m, "%s: restarted more often than max_attempts", name_of(m, unit));
+}
+
+static void note_final(struct sim *m, unsigned unit, enum unit_state from, enum unit_state to)
+{
+    struct sim_unit *u = &m->units[unit];
+    const struct spec *s = u->spec;
+    enum spec_end_action action = to == UNIT_DONE ? s->on_success : s->on_failure;
+
+    u->n_final = ++m->n_final;
+    u->final_code = code_of(u, from, to);
+    if (s->essential || action == SPEC_END_SHUTDOWN)
+        note_shutdown(m, u->final_code);
+}
+
+/* Nothing may begin to stop before what stands on it is down. */
+static void check_stop_order(struct sim *m, unsigned unit)
+{
+    const struct sim_unit *u = &m->units[unit];
+
+    for (unsigned i = 0; i < m->n_units; i++) {
+        const struct sim_unit *d = &m->units[i];
+        for (size_t k = 0; k < d->spec->n_depends_on; k++) {
+            const struct spec_dep *dep = &d->spec->depends_on[k];
+            if (strcmp(dep->service, u->spec->name) != 0 || (!m->shutting && !dep->required))
+                continue;
+            if (is_up(d->state) || d->main_serial)
+                sim_fail(m, "%s begins to stop while %s, which depends on it, is %s", name_of(m, unit), name_of(m, i),
+                         unit_state_name(d->state));
+        }
+    }
+}
+
+static void check_state(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    const struct event *e = m->posting;
+    bool own = e && e->unit == f->unit && e->kind != EVENT_STOP;
+    struct unit_view v;
+
+    super_view(m->super, f->unit, &v);
+    if (f->from != u->state || !fsm_may_enter(f->to, f->from))
+        sim_fail(m, "%s: %s -> %s while %s", v.name, unit_state_name(f->from), unit_state_name(f->to),
+                 unit_state_name(u->state));
+    if (u->timer_ms >= 0)
+        sim_fail(m, "%s: leaves %s with its timer armed", v.name, unit_state_name(f->from));
+    if (f->from == UNIT_BACKOFF && f->to == UNIT_WAITING && m->now_ms < u->backoff_ms)
+        sim_fail(m, "%s: back %lld ms too early", v.name, (long long)(u->backoff_ms - m->now_ms));
+    if (f->from == UNIT_RUNNING && f->to == UNIT_STOPPING && own && e->kind == EVENT_TIMER)
+        u->ended_unready = true;
+    if (f->to == UNIT_STOPPING && is_up(f->from) && !m->killing && !v.want_up &&
+        (!own || e->kind == EVENT_SPAWNED || e->kind == EVENT_EXEC_OK))
+        check_stop_order(m, f->unit);
+    if (f->to == UNIT_BACKOFF || ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && f->from != UNIT_WAITING && !u->back))
+        check_verdict(m, f->unit, f->to);
+    if (f->to == UNIT_STOPPING) {
+        u->signal_ms = -1;
+        u->back = f->from == UNIT_DONE || f->from == UNIT_FAILED;
+    }
+    u->state = f->to;
+    if ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && !u->back)
+        note_final(m, f->unit, f->from, f->to);
+    if (f->from == UNIT_STOPPING)
+        u->back = false;
+}
+
+static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
+{
+    for (unsigned i = 0; i < m->n_units; i++) {
+        const struct sim_unit *u = &m->units[i];
+        bool over = u->state == UNIT_DONE || (c == SPEC_COND_COMPLETED && u->state == UNIT_FAILED);
+        if (u->service != service || over)
+            continue;
+        if (c == SPEC_COND_READY ? u->state != UNIT_READY : c == SPEC_COND_STARTED ? u->exec_ms == 0 : true)
+            return false;
+    }
+    return true;
+}
+
+/* Whether every dependency of service I that it requires holds. */
+static bool deps_hold(const struct sim *m, unsigned i)
+{
+    for (size_t k = 0; k < m->specs[i].n_depends_on; k++) {
+        const struct spec_dep *d = &m->specs[i].depends_on[k];
+        if (d->required && !holds(m, find(m, d->service), d->condition))
+            return false;
+    }
+    return true;
+}
+
+static void check_spawn(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    bool clears = u->spec->orphans == SPEC_ORPHANS_KILL && u->spec->kill_mode != SPEC_KILL_MAIN;
+    struct unit_view v;
+
+    super_view(m->super, f->unit, &v);
+    /* The view is of after the event: a shutdown that came behind this start, within one event, is no fault. */
+    if (m->shutting || u->op_down || (!v.want_up && !super_is_shutting_down(m->super)))
+        sim_fail(m, "%s: started although %s", v.name,
+                 m->shutting  ? "everything is to end"
+                 : u->op_down ? "the operator stopped it"
+                              : "it is wanted down");
+    if (u->run != 0 || f->run <= m->last_run)
+        sim_fail(m, "%s: run %llu begins while %llu is open", v.name, (unsigned long long)f->run,
+                 (unsigned long long)u->run);
+    if (u->state != UNIT_STARTING || !deps_hold(m, u->service))
+        sim_fail(m, "%s: started before its dependencies hold", v.name);
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+        const struct sim_proc *p = sim_proc(m, pid);
+        if (!p->used || p->unit != f->unit)
+            continue;
+        if (p->serial == u->main_serial || (p->born_main && !p->zombie))
+            sim_fail(m, "%s: started while its main process %d is there", v.name, (int)pid);
+        if (clears && !p->zombie)
+            sim_fail(m, "%s: started while left-over %d lives", v.name, (int)pid);
+    }
+    u->run = m->last_run = f->run;
+    u->end_errno = 0;
+    u->has_wstatus = u->ended_unready = u->exec_confirmed = false;
+}
+
+static void check_backoff(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    const struct spec_restart *r = &u->spec->restart;
+    double delay = r->delay_ms > 0 ? (double)r->delay_ms : 10;
+    double jitter = r->jitter, max = (double)r->max_delay_ms;
+    unsigned steps = u->n_backoffs;
+
+    if (u->end_errno) {
+        delay = 100;
+        max = 5000;
+        jitter = 0;
+        steps = u->n_retries++;
+    } else {
+        u->n_backoffs++;
+        if (r->delay_ms == 0 && max < 10)
+            max = 10;
+        if (r->delay_ms == 0 && steps-- == 0)
+            delay = steps = 0;
+    }
+    while (steps-- > 0 && delay < max)
+        delay *= u->end_errno ? 2 : r->factor;
+    if (delay > max)
+        delay = max;
+    if ((double)(f->at_ms - m->now_ms) < delay * (1 - jitter) - 1)
+        sim_fail(m, "%s: back-off of %lld ms, at least %.0f expected", name_of(m, f->unit),
+                 (long long)(f->at_ms - m->now_ms), delay * (1 - jitter));
+    u->backoff_ms = f->at_ms;
+}
+
+static void check_arm(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
+
+    if (!u) {
+        if (!m->shutting)
+            sim_fail(m, "the timer of the whole is armed for nothing");
+        m->super_timer_ms = f->at_ms;
+        return;
+    }
+    if (f->at_ms < m->now_ms || (u->state != UNIT_RUNNING && u->state != UNIT_STOPPING && u->state != UNIT_BACKOFF))
+        sim_fail(m, "%s: timer armed while %s", name_of(m, f->unit), unit_state_name(u->state));
+    if (u->state == UNIT_BACKOFF && u->timer_ms < 0)
+        check_backoff(m, f);
+    u->timer_ms = f->at_ms;
+}
+
+static void check_stop_effect(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    const char *name = name_of(m, f->unit);
+    int64_t grace = u->spec->stop_grace_period_ms;
+    bool known = f->kind == EFFECT_KILL;
+
+    if (u->state != UNIT_STOPPING || m->last_run == 0)
+        sim_fail(m, "%s: signal while %s", name, unit_state_name(u->state));
+    if (u->spec->kill_mode == SPEC_KILL_MAIN && f->scope != SCOPE_MAIN)
+        sim_fail(m, "%s: more than the main process is signalled", name);
+    if (u->spec->orphans == SPEC_ORPHANS_IGNORE && !u->main_told)
+        sim_fail(m, "%s: left-overs to be ignored are signalled", name);
+    if (f->kind == EFFECT_KILL) {
+        if (!m->killing && grace > 0 && (u->signal_ms < 0 || m->now_ms < u->signal_ms + grace))
+            sim_fail(m, "%s: SIGKILL within the grace period", name);
+        return;
+    }
+    if (u->spec->kill_mode == SPEC_KILL_MIXED && f->scope == SCOPE_ALL)
+        sim_fail(m, "%s: kill_mode mixed signals everything at once", name);
+    if (u->spec->kill_mode == SPEC_KILL_MIXED && f->scope == SCOPE_REST && u->main_told)
+        sim_fail(m, "%s: kill_mode mixed signals members while the main process lives", name);
+    if (u->spec->kill_mode == SPEC_KILL_TREE && f->scope != SCOPE_ALL)
+        sim_fail(m, "%s: kill_mode tree signals a part", name);
+    for (size_t i = 0; i < u->spec->n_stop_signal; i++)
+        known = known || u->spec->stop_signal[i].signal == f->signal;
+    if (!known)
+        sim_fail(m, "%s: signal %d is none of its stop signals", name, f->signal);
+    if (u->signal_ms < 0)
+        u->signal_ms = m->now_ms;
+}
+
+static void check_set_main(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    const struct sim_proc *p = sim_proc(m, f->pid);
+
+    if (!p->used || p->unit != f->unit || p->run != f->run || f->run != u->run || u->main_serial)
+        sim_fail(m, "%s: follows process %d, which is not left over from run %llu", name_of(m, f->unit), (int)f->pid,
+                 (unsigned long long)f->run);
+    if (u->end_wstatus != 0 || (u->spec->type != SPEC_TYPE_AUTO && u->spec->type != SPEC_TYPE_FORKING))
+        sim_fail(m, "%s: follows although it did not daemonize", name_of(m, f->unit));
+    u->main_serial = p->serial;
+    u->last_main = f->pid;
+    u->main_told = true;
+}
+
+static void check_report(struct sim *m, const struct effect *f)
+{
+    const struct event *e = m->posting;
+
+    if (strcmp(f->event, "bug") == 0 || f->text[0] == '\0')
+        sim_fail(m, "report %s: %s", f->event, f->text);
+    /* A launcher whose daemon is followed gets its line as well. */
+    m->n_obituaries += strcmp(f->event, "exited") == 0 || strcmp(f->event, "followed") == 0;
+    if (strcmp(f->event, "exited") != 0)
+        return;
+    if (!e || e->unit != f->unit || e->pid != f->pid || f->code_kind != (WIFEXITED(e->wstatus) ? 'e' : 's') ||
+        f->code != (WIFEXITED(e->wstatus) ? WEXITSTATUS(e->wstatus) : WTERMSIG(e->wstatus)))
+        sim_fail(m, "%s: an obituary for nobody: %s", name_of(m, f->unit), f->text);
+}
+
+/* The exit status for a world that has come to rest by itself. */
+static int idle_code(const struct sim *m)
+{
+    unsigned last = 0;
+    int code = 0;
+
+    for (unsigned i = 0; i < m->n_units; i++)
+        if (m->units[i].state == UNIT_FAILED && m->units[i].n_final > last) {
+            last = m->units[i].n_final;
+            code = m->units[i].final_code;
+        }
+    return code;
+}
+
+static void check_exit(struct sim *m, const struct effect *f)
+{
+    int want = m->shutting ? m->want_code : idle_code(m);
+
+    m->exit_code = f->exit_code;
+    if (m->super_timer_ms >= 0)
+        sim_fail(m, "exits with the timer of the whole armed");
+    if (f->exit_code != want)
+        sim_fail(m, "exit status %d, %d expected", f->exit_code, want);
+    if (!m->shutting && m->set.supervisor.exit_when != SPEC_EXIT_IDLE)
+        sim_fail(m, "exits by itself though exit_when is not idle");
+    for (unsigned i = 0; i < m->n_units; i++) {
+        const struct sim_unit *u = &m->units[i];
+        if (is_up(u->state) || u->state == UNIT_WAITING || u->state == UNIT_BACKOFF || u->main_serial || u->run)
+            sim_fail(m, "exits while %s is %s", name_of(m, i), unit_state_name(u->state));
+        if (u->timer_ms >= 0)
+            sim_fail(m, "exits with a timer armed");
+    }
+    m->over = true;
+}
+
+void check_effect(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
+
+    sim_trace(m, "%8lld   effect %d for %s run %llu pid %d sig %d scope %d at %lld %s -> %s [%s] %s",
+              (long long)m->now_ms, (int)f->kind, name_of(m, f->unit), (unsigned long long)f->run, (int)f->pid,
+              f->signal, (int)f->scope, (long long)f->at_ms, unit_state_name(f->from), unit_state_name(f->to),
+              f->event ? f->event : "", f->text);
+    if (m->over)
+        sim_fail(m, "an effect after EXIT");
+    switch (f->kind) {
+    case EFFECT_SPAWN:
+        check_spawn(m, f);
+        break;
+    case EFFECT_SIGNAL:
+    case EFFECT_KILL:
+        check_stop_effect(m, f);
+        break;
+    case EFFECT_SET_MAIN:
+        check_set_main(m, f);
+        break;
+    case EFFECT_CLOSE_RUN:
+        if (f->run != u->run || u->main_serial)
+            sim_fail(m, "%s: run %llu is left while its main process is there", name_of(m, f->unit),
+                     (unsigned long long)f->run);
+        u->run = 0;
+        break;
+    case EFFECT_ARM_TIMER:
+        check_arm(m, f);
+        break;
+    case EFFECT_CANCEL_TIMER:
+        *(u ? &u->timer_ms : &m->super_timer_ms) = -1;
+        break;
+    case EFFECT_REPORT:
+        check_report(m, f);
+        break;
+    case EFFECT_STATE:
+        check_state(m, f);
+        break;
+    case EFFECT_EXIT:
+        check_exit(m, f);
+        break;
+    case EFFECT_N:
+        sim_fail(m, "no such effect");
+        break;
+    }
+}
+
+void check_signal(struct sim *m, unsigned unit, pid_t pid)
+{
+    const struct sim_proc *p = sim_proc(m, pid);
+
+    if (pid < SIM_FIRST_PID || !p->used || p->unit != unit)
+        sim_fail(m, "%s: a signal hits process %d, which is not its own", name_of(m, unit), (int)pid);
+}
+
+void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, bool as_main)
+{
+    const struct sim_proc *p = sim_proc(m, pid);
+    struct sim_unit *u = &m->units[p->unit];
+    bool is_main = p->serial == u->main_serial;
+
+    sim_trace(m, "%8lld reap %d of %s run %llu%s", (long long)m->now_ms, (int)pid, name_of(m, p->unit),
+              (unsigned long long)p->run, is_main ? " (main)" : "");
+    if (!believed || believed->run != p->run || believed->unit != p->unit)
+        sim_fail(m, "process %d of %s is given to the wrong run", (int)pid, name_of(m, p->unit));
+    if (as_main && !is_main)
+        sim_fail(m, "the end of process %d is taken for the end of %s", (int)pid, name_of(m, p->unit));
+    if (!is_main)
+        return;
+    u->main_serial = 0;
+    u->last_main = pid;
+    u->main_died_as_member = !as_main;
+}
+
+void check_step(struct sim *m)
+{
+    struct unit_view v;
+
+    for (unsigned i = 0; i < m->n_units && !m->failed; i++) {
+        const struct sim_unit *u = &m->units[i];
+        unsigned n = 0;
+        super_view(m->super, i, &v);
+        for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+            const struct sim_proc *p = sim_proc(m, pid);
+            n += p->used && p->unit == i && !p->zombie && (p->born_main || p->serial == u->main_serial);
+        }
+        if (n > 1)
+            sim_fail(m, "%s has %u live main processes", v.name, n);
+        if (v.state != u->state)
+            sim_fail(m, "%s is %s but was told to be %s", v.name, unit_state_name(v.state), unit_state_name(u->state));
+        if (v.has_last_wstatus && v.last_wstatus != u->last_wstatus)
+            sim_fail(m, "%s: last status 0x%x is not that of its main process, 0x%x", v.name, (unsigned)v.last_wstatus,
+                     (unsigned)u->last_wstatus);
+    }
+}
+
+/* Where UNIT stands when nothing moves any more. */
+static void check_rest(struct sim *m, unsigned unit)
+{
+    const struct sim_unit *u = &m->units[unit];
+    bool spares = u->spec->orphans != SPEC_ORPHANS_KILL || u->spec->kill_mode == SPEC_KILL_MAIN;
+    bool main_lives = false;
+    struct unit_view v;
+
+    super_view(m->super, unit, &v);
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+        const struct sim_proc *p = sim_proc(m, pid);
+        if (!p->used || p->zombie || p->unit != unit)
+            continue;
+        main_lives = main_lives || p->serial == u->main_serial;
+        if (p->serial == u->main_serial && v.main_pid != pid)
+            sim_fail(m, "%s: main process is %d, not %d", v.name, (int)pid, (int)v.main_pid);
+        if (p->serial != u->main_serial && !spares && v.state != UNIT_READY)
+            sim_fail(m, "%s: left-over %d lives at rest, while %s", v.name, (int)pid, unit_state_name(v.state));
+    }
+    if (main_lives != (v.state == UNIT_READY))
+        sim_fail(m, "%s is %s at rest, its main process %s", v.name, unit_state_name(v.state),
+                 main_lives ? "lives" : "does not");
+    if (v.state == UNIT_WAITING ? deps_hold(m, u->service) && !u->spec->n_depends_on : is_up(v.state) && !main_lives)
+        sim_fail(m, "%s is still %s", v.name, unit_state_name(v.state));
+    if (v.state == UNIT_BACKOFF || (v.want_up && (v.state == UNIT_STOPPED || v.state == UNIT_SKIPPED)))
+        sim_fail(m, "%s is %s at rest though it is wanted", v.name, unit_state_name(v.state));
+    if (!v.want_up && v.state == UNIT_READY)
+        sim_fail(m, "%s is ready at rest though it is not wanted", v.name);
+}
+
+void check_quiet(struct sim *m)
+{
+    for (unsigned i = 0; i < m->n_units && !m->failed; i++)
+        check_rest(m, i);
+}
+
+void check_end(struct sim *m)
+{
+    int64_t budget = 1000;
+
+    if (!m->over)
+        sim_fail(m, "the shutdown did not end");
+    if (m->n_main_deaths != m->n_obituaries)
+        sim_fail(m, "%llu main processes died, %llu obituaries were told", (unsigned long long)m->n_main_deaths,
+                 (unsigned long long)m->n_obituaries);
+    for (unsigned i = 0; i < m->n_units; i++)
+        budget += m->units[i].spec->stop_grace_period_ms;
+    if (m->set.supervisor.stop_timeout_ms > 0 && m->set.supervisor.stop_timeout_ms + 1000 < budget)
+        budget = m->set.supervisor.stop_timeout_ms + 1000;
+    if (m->hold_budget && m->now_ms - m->shutdown_ms > budget)
+        sim_fail(m, "the shutdown took %lld ms", (long long)(m->now_ms - m->shutdown_ms));
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+        const struct sim_proc *p = sim_proc(m, pid);
+        const struct spec *s = p->used ? m->units[p->unit].spec : NULL;
+        if (s && !p->zombie && s->orphans != SPEC_ORPHANS_IGNORE && s->kill_mode != SPEC_KILL_MAIN)
+            sim_fail(m, "process %d of %s outlives the end", (int)pid, s->name);
+    }
+}
