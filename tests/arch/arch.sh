@@ -14,7 +14,7 @@
 #   docstrings ROOT        each public function and structure is described
 #   spdx ROOT              licence lines
 #   words ROOT             nothing unfinished, no place of somebody's machine
-#   guide ROOT             doc/architecture.md names every source file, and no other
+#   guide ROOT             doc/architecture.md names every source file, and no other; links lead somewhere
 #
 # Violations are printed, one a line; exit status 1 when there was any, 2 when the check could not be made.
 set -eu
@@ -255,6 +255,13 @@ check_guide() {
     # shellcheck disable=SC2016 # the backticks are Markdown
     grep -oE '`(base|core|sys|daemon)/[a-z_0-9]+\.(c|h|def)`' "$guide" | tr -d '`' | sort -u | while read -r file; do
         if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
+    done >>"$scratch/out"
+    # What the documents link to within the tree has to be there.
+    for page in README.md CHANGELOG.md doc/*.md; do
+        [ -e "$page" ] || continue
+        grep -oE '\]\([^):]+\)' "$page" | sed 's/^](//; s/)$//; s/#.*//' | sort -u | while read -r link; do
+            if [ -n "$link" ] && [ ! -e "$(dirname "$page")/$link" ]; then echo "$page links to $link, which is not there"; fi
+        done
     done >>"$scratch/out"
     violations "$scratch/out"
 }

@@ -158,6 +158,7 @@ violate words 'unfinished work' src/core/diag.c '/* TO''DO: more */'
 violate words "somebody's directory" doc/architecture.md 'see /hom''e/someone/notes'
 violate words 'a tracker' doc/architecture.md 'see iss''ue 12'
 violate guide 'the guide names a file that is gone' doc/architecture.md "\`core/gone.c\`"
+violate guide 'a link to nowhere' doc/architecture.md 'see [there](gone.md)'
 plant
 cp "$t/src/core/diag.c" "$t/src/core/new.c"
 expect fail guide 'a file that the guide does not name'
