@@ -148,6 +148,18 @@ static const char *make_root(struct boot *b)
     return root;
 }
 
+/* Nothing in there may tidy up: what it sees is partly the machine's. */
+static void mask_units(const char *root)
+{
+    static const char *const units[] = {"systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service",
+                                        "systemd-tmpfiles-clean.service", "systemd-tmpfiles-clean.timer"};
+    char path[512];
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        (void)snprintf(path, sizeof(path), "%s/etc/systemd/system/%s", root, units[i]);
+        must_boot(!symlink("/dev/null", path) || errno == EEXIST, path);
+    }
+}
+
 static void fill_root(struct boot *b, const char *root)
 {
     static const char *const dirs[] = {"/etc/foster", "/etc/systemd/system/fosterd.service.d"};
@@ -162,6 +174,25 @@ static void fill_root(struct boot *b, const char *root)
     install(root, scenario_path(b->s, "check.service"), "/etc/systemd/system/foster-check.service");
     install(root, scenario_path(b->s, "services.yaml"), "/etc/foster/foster.yaml");
     install(root, "/dev/null", "/etc/fstab");
+    mask_units(root);
+}
+
+/* Makes the directory AT, when it is below /tmp, visible in the new root too, and nothing else that is there: the
+ * machine's /tmp must be out of reach of a system that cleans its own as it boots. */
+static void show_below_tmp(const char *root, const char *at)
+{
+    char path[512];
+    if (strncmp(at, "/tmp/", 5) != 0) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s%s", root, at);
+    for (char *p = path + strlen(root) + 5; (p = strchr(p, '/')) != NULL; p++) {
+        *p = '\0';
+        must_boot(!mkdir(path, 0755) || errno == EEXIST, path);
+        *p = '/';
+    }
+    must_boot(!mkdir(path, 0755) || errno == EEXIST, path);
+    must_boot(!mount(at, path, NULL, MS_BIND, NULL), path);
 }
 
 static void mount_kernel(struct boot *b, const char *root)
@@ -171,10 +202,8 @@ static void mount_kernel(struct boot *b, const char *root)
     mount_at(root, "/dev", "/dev", NULL, MS_BIND | MS_REC, NULL);
     mount_at(root, "none", "/run", "tmpfs", 0, "mode=755");
     mount_at(root, "none", "/tmp", "tmpfs", 0, NULL);
-    /* The test's directory, where the FIFO is, and the build, if that is below /tmp too. */
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s%s", root, "/tmp");
-    must_boot(!mount("/tmp", path, NULL, MS_BIND, NULL), "/tmp");
+    show_below_tmp(root, scenario_path(b->s, "."));
+    show_below_tmp(root, BINARY_DIR);
     if (!*b->named) {
         mount_at(root, "cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL);
         return;
