@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static const char *name_of(const struct sim *m, unsigned unit)
+const char *check_name(const struct sim *m, unsigned unit)
 {
     struct unit_view v;
 
@@ -23,7 +23,7 @@ static const char *name_of(const struct sim *m, unsigned unit)
     return v.name;
 }
 
-static bool is_up(enum unit_state v)
+bool check_is_up(enum unit_state v)
 {
     return v == UNIT_STARTING || v == UNIT_RUNNING || v == UNIT_READY || v == UNIT_STOPPING;
 }
@@ -119,7 +119,7 @@ void check_event(struct sim *m, const struct event *e)
     struct sim_unit *u = e->unit < m->n_units ? &m->units[e->unit] : NULL;
 
     sim_trace(m, "%8lld event %d for %s run %llu pid %d status 0x%x left %zu errno %d", (long long)m->now_ms,
-              (int)e->kind, name_of(m, e->unit), (unsigned long long)e->run, (int)e->pid, (unsigned)e->wstatus,
+              (int)e->kind, check_name(m, e->unit), (unsigned long long)e->run, (int)e->pid, (unsigned)e->wstatus,
               e->n_left, e->errnum);
     switch (e->kind) {
     case EVENT_START:
@@ -210,17 +210,17 @@ static void check_verdict(struct sim *m, unsigned unit, enum unit_state to)
 
     if (u->end_errno) {
         if ((to == UNIT_BACKOFF) != is_temporary(u->end_errno) || to == UNIT_DONE)
-            sim_fail(m, "%s: errno %d led to %s", name_of(m, unit), u->end_errno, unit_state_name(to));
+            sim_fail(m, "%s: errno %d led to %s", check_name(m, unit), u->end_errno, unit_state_name(to));
         return;
     }
     if (to == UNIT_BACKOFF && (!again || no_restart))
-        sim_fail(m, "%s: restarted against its policy", name_of(m, unit));
+        sim_fail(m, "%s: restarted against its policy", check_name(m, unit));
     if (to == UNIT_DONE && (!good || again || no_restart))
-        sim_fail(m, "%s: done against its policy", name_of(m, unit));
+        sim_fail(m, "%s: done against its policy", check_name(m, unit));
     if (to == UNIT_FAILED && !no_restart && (again ? r->max_attempts == 0 : good))
-        sim_fail(m, "%s: failed against its policy", name_of(m, unit));
+        sim_fail(m, "%s: failed against its policy", check_name(m, unit));
     if (to == UNIT_BACKOFF && r->max_attempts > 0 && u->n_backoffs >= (unsigned)r->max_attempts)
-        sim_fail(m, "%s: restarted more often than max_attempts", name_of(m, unit));
+        sim_fail(m, "%s: restarted more often than max_attempts", check_name(m, unit));
 }
 
 static void note_final(struct sim *m, unsigned unit, enum unit_state from, enum unit_state to)
@@ -246,9 +246,9 @@ static void check_stop_order(struct sim *m, unsigned unit)
             const struct spec_dep *dep = &d->spec->depends_on[k];
             if (strcmp(dep->service, u->spec->name) != 0 || (!m->shutting && !dep->required))
                 continue;
-            if (is_up(d->state) || d->main_serial)
-                sim_fail(m, "%s begins to stop while %s, which depends on it, is %s", name_of(m, unit), name_of(m, i),
-                         unit_state_name(d->state));
+            if (check_is_up(d->state) || d->main_serial)
+                sim_fail(m, "%s begins to stop while %s, which depends on it, is %s", check_name(m, unit),
+                         check_name(m, i), unit_state_name(d->state));
         }
     }
 }
@@ -270,7 +270,7 @@ static void check_state(struct sim *m, const struct effect *f)
         sim_fail(m, "%s: back %lld ms too early", v.name, (long long)(u->backoff_ms - m->now_ms));
     if (f->from == UNIT_RUNNING && f->to == UNIT_STOPPING && own && e->kind == EVENT_TIMER)
         u->ended_unready = true;
-    if (f->to == UNIT_STOPPING && is_up(f->from) && !m->killing && !v.want_up &&
+    if (f->to == UNIT_STOPPING && check_is_up(f->from) && !m->killing && !v.want_up &&
         (!own || e->kind == EVENT_SPAWNED || e->kind == EVENT_EXEC_OK))
         check_stop_order(m, f->unit);
     if (f->to == UNIT_BACKOFF || ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && f->from != UNIT_WAITING && !u->back))
@@ -300,7 +300,7 @@ static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
 }
 
 /* Whether every dependency of service I that it requires holds. */
-static bool deps_hold(const struct sim *m, unsigned i)
+bool check_deps_hold(const struct sim *m, unsigned i)
 {
     for (size_t k = 0; k < m->specs[i].n_depends_on; k++) {
         const struct spec_dep *d = &m->specs[i].depends_on[k];
@@ -326,7 +326,7 @@ static void check_spawn(struct sim *m, const struct effect *f)
     if (u->run != 0 || f->run <= m->last_run)
         sim_fail(m, "%s: run %llu begins while %llu is open", v.name, (unsigned long long)f->run,
                  (unsigned long long)u->run);
-    if (u->state != UNIT_STARTING || !deps_hold(m, u->service))
+    if (u->state != UNIT_STARTING || !check_deps_hold(m, u->service))
         sim_fail(m, "%s: started before its dependencies hold", v.name);
     for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
         const struct sim_proc *p = sim_proc(m, pid);
@@ -367,7 +367,7 @@ static void check_backoff(struct sim *m, const struct effect *f)
     if (delay > max)
         delay = max;
     if ((double)(f->at_ms - m->now_ms) < delay * (1 - jitter) - 1)
-        sim_fail(m, "%s: back-off of %lld ms, at least %.0f expected", name_of(m, f->unit),
+        sim_fail(m, "%s: back-off of %lld ms, at least %.0f expected", check_name(m, f->unit),
                  (long long)(f->at_ms - m->now_ms), delay * (1 - jitter));
     u->backoff_ms = f->at_ms;
 }
@@ -383,7 +383,7 @@ static void check_arm(struct sim *m, const struct effect *f)
         return;
     }
     if (f->at_ms < m->now_ms || (u->state != UNIT_RUNNING && u->state != UNIT_STOPPING && u->state != UNIT_BACKOFF))
-        sim_fail(m, "%s: timer armed while %s", name_of(m, f->unit), unit_state_name(u->state));
+        sim_fail(m, "%s: timer armed while %s", check_name(m, f->unit), unit_state_name(u->state));
     if (u->state == UNIT_BACKOFF && u->timer_ms < 0)
         check_backoff(m, f);
     u->timer_ms = f->at_ms;
@@ -392,7 +392,7 @@ static void check_arm(struct sim *m, const struct effect *f)
 static void check_stop_effect(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
-    const char *name = name_of(m, f->unit);
+    const char *name = check_name(m, f->unit);
     int64_t grace = u->spec->stop_grace_period_ms;
     bool known = f->kind == EFFECT_KILL;
 
@@ -427,10 +427,10 @@ static void check_set_main(struct sim *m, const struct effect *f)
     const struct sim_proc *p = sim_proc(m, f->pid);
 
     if (!p->used || p->unit != f->unit || p->run != f->run || f->run != u->run || u->main_serial)
-        sim_fail(m, "%s: follows process %d, which is not left over from run %llu", name_of(m, f->unit), (int)f->pid,
+        sim_fail(m, "%s: follows process %d, which is not left over from run %llu", check_name(m, f->unit), (int)f->pid,
                  (unsigned long long)f->run);
     if (u->end_wstatus != 0 || (u->spec->type != SPEC_TYPE_AUTO && u->spec->type != SPEC_TYPE_FORKING))
-        sim_fail(m, "%s: follows although it did not daemonize", name_of(m, f->unit));
+        sim_fail(m, "%s: follows although it did not daemonize", check_name(m, f->unit));
     u->main_serial = p->serial;
     u->last_main = f->pid;
     u->main_told = true;
@@ -448,7 +448,7 @@ static void check_report(struct sim *m, const struct effect *f)
         return;
     if (!e || e->unit != f->unit || e->pid != f->pid || f->code_kind != (WIFEXITED(e->wstatus) ? 'e' : 's') ||
         f->code != (WIFEXITED(e->wstatus) ? WEXITSTATUS(e->wstatus) : WTERMSIG(e->wstatus)))
-        sim_fail(m, "%s: an obituary for nobody: %s", name_of(m, f->unit), f->text);
+        sim_fail(m, "%s: an obituary for nobody: %s", check_name(m, f->unit), f->text);
 }
 
 /* The exit status for a world that has come to rest by itself. */
@@ -478,8 +478,8 @@ static void check_exit(struct sim *m, const struct effect *f)
         sim_fail(m, "exits by itself though exit_when is not idle");
     for (unsigned i = 0; i < m->n_units; i++) {
         const struct sim_unit *u = &m->units[i];
-        if (is_up(u->state) || u->state == UNIT_WAITING || u->state == UNIT_BACKOFF || u->main_serial || u->run)
-            sim_fail(m, "exits while %s is %s", name_of(m, i), unit_state_name(u->state));
+        if (check_is_up(u->state) || u->state == UNIT_WAITING || u->state == UNIT_BACKOFF || u->main_serial || u->run)
+            sim_fail(m, "exits while %s is %s", check_name(m, i), unit_state_name(u->state));
         if (u->timer_ms >= 0)
             sim_fail(m, "exits with a timer armed");
     }
@@ -491,7 +491,7 @@ void check_effect(struct sim *m, const struct effect *f)
     struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
 
     sim_trace(m, "%8lld   effect %d for %s run %llu pid %d sig %d scope %d at %lld %s -> %s [%s] %s",
-              (long long)m->now_ms, (int)f->kind, name_of(m, f->unit), (unsigned long long)f->run, (int)f->pid,
+              (long long)m->now_ms, (int)f->kind, check_name(m, f->unit), (unsigned long long)f->run, (int)f->pid,
               f->signal, (int)f->scope, (long long)f->at_ms, unit_state_name(f->from), unit_state_name(f->to),
               f->event ? f->event : "", f->text);
     if (m->over)
@@ -509,7 +509,7 @@ void check_effect(struct sim *m, const struct effect *f)
         break;
     case EFFECT_CLOSE_RUN:
         if (f->run != u->run || u->main_serial)
-            sim_fail(m, "%s: run %llu is left while its main process is there", name_of(m, f->unit),
+            sim_fail(m, "%s: run %llu is left while its main process is there", check_name(m, f->unit),
                      (unsigned long long)f->run);
         u->run = 0;
         break;
@@ -531,113 +531,5 @@ void check_effect(struct sim *m, const struct effect *f)
     case EFFECT_N:
         sim_fail(m, "no such effect");
         break;
-    }
-}
-
-void check_signal(struct sim *m, unsigned unit, pid_t pid)
-{
-    const struct sim_proc *p = sim_proc(m, pid);
-
-    if (pid < SIM_FIRST_PID || !p->used || p->unit != unit)
-        sim_fail(m, "%s: a signal hits process %d, which is not its own", name_of(m, unit), (int)pid);
-}
-
-void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, bool as_main)
-{
-    const struct sim_proc *p = sim_proc(m, pid);
-    struct sim_unit *u = &m->units[p->unit];
-    bool is_main = p->serial == u->main_serial;
-
-    sim_trace(m, "%8lld reap %d of %s run %llu%s", (long long)m->now_ms, (int)pid, name_of(m, p->unit),
-              (unsigned long long)p->run, is_main ? " (main)" : "");
-    if (!believed || believed->run != p->run || believed->unit != p->unit)
-        sim_fail(m, "process %d of %s is given to the wrong run", (int)pid, name_of(m, p->unit));
-    if (as_main && !is_main)
-        sim_fail(m, "the end of process %d is taken for the end of %s", (int)pid, name_of(m, p->unit));
-    if (!is_main)
-        return;
-    u->main_serial = 0;
-    u->last_main = pid;
-    u->main_died_as_member = !as_main;
-}
-
-void check_step(struct sim *m)
-{
-    struct unit_view v;
-
-    for (unsigned i = 0; i < m->n_units && !m->failed; i++) {
-        const struct sim_unit *u = &m->units[i];
-        unsigned n = 0;
-        super_view(m->super, i, &v);
-        for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
-            const struct sim_proc *p = sim_proc(m, pid);
-            n += p->used && p->unit == i && !p->zombie && (p->born_main || p->serial == u->main_serial);
-        }
-        if (n > 1)
-            sim_fail(m, "%s has %u live main processes", v.name, n);
-        if (v.state != u->state)
-            sim_fail(m, "%s is %s but was told to be %s", v.name, unit_state_name(v.state), unit_state_name(u->state));
-        if (v.has_last_wstatus && v.last_wstatus != u->last_wstatus)
-            sim_fail(m, "%s: last status 0x%x is not that of its main process, 0x%x", v.name, (unsigned)v.last_wstatus,
-                     (unsigned)u->last_wstatus);
-    }
-}
-
-/* Where UNIT stands when nothing moves any more. */
-static void check_rest(struct sim *m, unsigned unit)
-{
-    const struct sim_unit *u = &m->units[unit];
-    bool spares = u->spec->orphans != SPEC_ORPHANS_KILL || u->spec->kill_mode == SPEC_KILL_MAIN;
-    bool main_lives = false;
-    struct unit_view v;
-
-    super_view(m->super, unit, &v);
-    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
-        const struct sim_proc *p = sim_proc(m, pid);
-        if (!p->used || p->zombie || p->unit != unit)
-            continue;
-        main_lives = main_lives || p->serial == u->main_serial;
-        if (p->serial == u->main_serial && v.main_pid != pid)
-            sim_fail(m, "%s: main process is %d, not %d", v.name, (int)pid, (int)v.main_pid);
-        if (p->serial != u->main_serial && !spares && v.state != UNIT_READY)
-            sim_fail(m, "%s: left-over %d lives at rest, while %s", v.name, (int)pid, unit_state_name(v.state));
-    }
-    if (main_lives != (v.state == UNIT_READY))
-        sim_fail(m, "%s is %s at rest, its main process %s", v.name, unit_state_name(v.state),
-                 main_lives ? "lives" : "does not");
-    if (v.state == UNIT_WAITING ? deps_hold(m, u->service) && !u->spec->n_depends_on : is_up(v.state) && !main_lives)
-        sim_fail(m, "%s is still %s", v.name, unit_state_name(v.state));
-    if (v.state == UNIT_BACKOFF || (v.want_up && (v.state == UNIT_STOPPED || v.state == UNIT_SKIPPED)))
-        sim_fail(m, "%s is %s at rest though it is wanted", v.name, unit_state_name(v.state));
-    if (!v.want_up && v.state == UNIT_READY)
-        sim_fail(m, "%s is ready at rest though it is not wanted", v.name);
-}
-
-void check_quiet(struct sim *m)
-{
-    for (unsigned i = 0; i < m->n_units && !m->failed; i++)
-        check_rest(m, i);
-}
-
-void check_end(struct sim *m)
-{
-    int64_t budget = 1000;
-
-    if (!m->over)
-        sim_fail(m, "the shutdown did not end");
-    if (m->n_main_deaths != m->n_obituaries)
-        sim_fail(m, "%llu main processes died, %llu obituaries were told", (unsigned long long)m->n_main_deaths,
-                 (unsigned long long)m->n_obituaries);
-    for (unsigned i = 0; i < m->n_units; i++)
-        budget += m->units[i].spec->stop_grace_period_ms;
-    if (m->set.supervisor.stop_timeout_ms > 0 && m->set.supervisor.stop_timeout_ms + 1000 < budget)
-        budget = m->set.supervisor.stop_timeout_ms + 1000;
-    if (m->hold_budget && m->now_ms - m->shutdown_ms > budget)
-        sim_fail(m, "the shutdown took %lld ms", (long long)(m->now_ms - m->shutdown_ms));
-    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
-        const struct sim_proc *p = sim_proc(m, pid);
-        const struct spec *s = p->used ? m->units[p->unit].spec : NULL;
-        if (s && !p->zombie && s->orphans != SPEC_ORPHANS_IGNORE && s->kill_mode != SPEC_KILL_MAIN)
-            sim_fail(m, "process %d of %s outlives the end", (int)pid, s->name);
     }
 }

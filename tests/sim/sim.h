@@ -161,7 +161,7 @@ void executor_reap(struct sim *m, unsigned max);
 void executor_read_status(struct sim *m, unsigned unit);
 void executor_fire(struct sim *m);
 
-/* check.c: is that right? */
+/* check.c and check_world.c: is that right? */
 void check_start(struct sim *m);
 void check_event(struct sim *m, const struct event *e);
 void check_effect(struct sim *m, const struct effect *f);
@@ -170,6 +170,9 @@ void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, boo
 void check_step(struct sim *m);
 void check_quiet(struct sim *m);
 void check_end(struct sim *m);
+const char *check_name(const struct sim *m, unsigned unit);
+bool check_is_up(enum unit_state v);
+bool check_deps_hold(const struct sim *m, unsigned i);
 
 /* Runs one seed. False: a checker has found fault; the reason is in M->why. */
 bool sim_run(struct sim *m, uint64_t seed, bool trace);

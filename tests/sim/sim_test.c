@@ -194,12 +194,11 @@ static bool prepare(struct sim *m, uint64_t seed, bool trace)
 {
     struct super_params params = {.seed = seed};
 
-    *m = (struct sim){.seed = seed,
-                      .rng = seed,
-                      .trace = trace,
-                      .super_wake_ms = -1,
-                      .super_timer_ms = -1,
-                      .last_pid = SIM_FIRST_PID - 1};
+    memset(m, 0, sizeof *m);
+    m->seed = m->rng = seed;
+    m->trace = trace;
+    m->super_wake_ms = m->super_timer_ms = -1;
+    m->last_pid = SIM_FIRST_PID - 1;
     m->now_ms = 1000;
     sim_plan(m);
     attrib_init(&m->attrib, sim_chance(m, 50) ? UINT64_MAX : UINT64_C(5) << 40, seed, 1);
