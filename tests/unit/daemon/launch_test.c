@@ -404,7 +404,11 @@ static void what_fails_in_the_child_is_told_with_its_reason(void **state)
         {"/", NULL, EACCES, "/"},
         {"sleep", "/nonexistent/place", ENOENT, "/nonexistent/place"},
     };
+    /* A PATH of which some place is closed to us would give EACCES instead. */
+    static struct spec_env path = {"PATH", "/usr/bin:/bin"};
     (void)state;
+    bench_specs[0].environment = &path;
+    bench_specs[0].n_environment = 1;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         bench_specs[0].log_driver = SPEC_LOG_NONE;
         bench_specs[0].working_dir = cases[i].working_dir;
