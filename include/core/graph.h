@@ -12,11 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Looks for a dependency cycle among the enabled services of SET. True when there is one: BUF then holds its path
- *  ("a -> b -> c -> a", cut with "..." when SIZE is too small) and *RET_DEP the dependency that closes
- *  it. Iterative: the depth of the graph costs no stack. Without memory it answers true with
- *  *RET_DEP NULL. */
-bool graph_find_cycle(const struct spec_set *set, char *buf, size_t size, const struct spec_dep **ret_dep) NONNULL();
+enum { GRAPH_PATH_MAX = 512 };
+
+/** Is told of one cycle: its PATH ("a -> b -> c -> a", cut with "..." when it is longer than GRAPH_PATH_MAX; borrowed
+ *  for the call) and the dependency DEP that closes it. */
+typedef void graph_cycle_fn(const char *path, const struct spec_dep *dep, void *data);
+
+/** Tells FN of every dependency among the enabled services of SET that closes a cycle, but not of a service that
+ *  depends on itself. Iterative: the depth of the graph costs no stack. False without memory. */
+bool graph_cycles(const struct spec_set *set, graph_cycle_fn *fn, void *data) MUST_CHECK NONNULL(1, 2);
 
 /** Fills ORDER (set->n_services elements) with service numbers such that each comes after all that it
  *  depends on, otherwise in the order of the file. False when there is a cycle or no memory. */

@@ -138,26 +138,9 @@ static void check_dep(struct diag_list *d, const struct spec_set *set, const str
     }
 }
 
-static bool depends_on_itself(const struct spec_set *set)
+static void check_cycle(const char *path, const struct spec_dep *dep, void *data)
 {
-    for (size_t i = 0; i < set->n_services; i++)
-        for (size_t k = 0; k < set->services[i].n_depends_on; k++)
-            if (strcmp(set->services[i].depends_on[k].service, set->services[i].name) == 0)
-                return true;
-    return false;
-}
-
-static void check_cycle(struct diag_list *d, const struct spec_set *set)
-{
-    const struct spec_dep *dep = NULL;
-    char path[512] = "";
-
-    if (depends_on_itself(set) || !graph_find_cycle(set, path, sizeof path, &dep))
-        return;
-    if (dep)
-        diag_error(d, dep->pos, "the dependencies go in a circle: %s; remove one of them", path);
-    else
-        diag_error(d, (struct diag_pos){0}, "no memory for the dependencies; make the configuration smaller");
+    diag_error(data, dep->pos, "the dependencies go in a circle: %s; remove one of them", path);
 }
 
 /* "web.2" is the second instance of "web", so no other service may be called that. */
@@ -200,5 +183,6 @@ void check_set(struct diag_list *d, const struct spec_set *set)
         for (size_t k = 0; k < s->n_depends_on; k++)
             check_dep(d, set, s, &s->depends_on[k]);
     }
-    check_cycle(d, set);
+    if (!graph_cycles(set, check_cycle, d))
+        diag_error(d, (struct diag_pos){0}, "no memory for the dependencies; make the configuration smaller");
 }

@@ -26,6 +26,7 @@ struct graph {
     const struct spec_set *set;
     struct graph_node *nodes;
     struct graph_node **by_name;
+    struct graph_node **way; /* scratch: the services of one cycle */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -37,14 +38,18 @@ static void graph_done(struct graph *g)
 {
     mem_free(g->nodes);
     mem_free(g->by_name);
+    mem_free(g->way);
 }
 
 static bool graph_init(struct graph *g, const struct spec_set *set)
 {
     size_t n = set->n_services;
 
-    *g = (struct graph){.set = set, .nodes = mem_array(n, sizeof *g->nodes), .by_name = mem_array(n, sizeof(void *))};
-    if (!g->nodes || !g->by_name) {
+    *g = (struct graph){.set = set,
+                        .nodes = mem_array(n, sizeof *g->nodes),
+                        .by_name = mem_array(n, sizeof(void *)),
+                        .way = mem_array(n, sizeof(void *))};
+    if (!g->nodes || !g->by_name || !g->way) {
         graph_done(g);
         return false;
     }
@@ -74,12 +79,42 @@ static struct graph_node *graph_lookup(const struct graph *g, const char *name)
     return NULL;
 }
 
-/* Walks from START along dependencies, depth first, and puts each service whose dependencies are all behind it into
- * ORDER (NULL: not wanted). Returns the dependency that leads back to a service the walk is still in, with *RET_AT
- * the service that has it, or NULL. */
-static const struct spec_dep *graph_walk(struct graph *g, size_t start, size_t *order, size_t *n_order, size_t *ret_at)
+/* Appends TEXT as far as it fits; *LEN counts as if it did. */
+static void append(char *buf, size_t size, size_t *len, const char *text)
 {
-    size_t at = start;
+    if (*len < size)
+        snprintf(buf + *len, size - *len, "%s", text);
+    *len += strlen(text);
+}
+
+/* Tells FN the way from the service that DEP names down to service AT, which has DEP, and back. The parents lead
+ * upwards, so the way is turned round first. */
+static void graph_tell(struct graph *g, size_t at, const struct spec_dep *dep, graph_cycle_fn *fn, void *data)
+{
+    char text[GRAPH_PATH_MAX] = "";
+    size_t n = 0, len = 0;
+
+    for (size_t i = at;; i = g->nodes[i].parent) {
+        g->way[n++] = &g->nodes[i];
+        if (strcmp(g->nodes[i].name, dep->service) == 0)
+            break;
+    }
+    while (n-- > 0) {
+        append(text, sizeof text, &len, g->way[n]->name);
+        append(text, sizeof text, &len, " -> ");
+    }
+    append(text, sizeof text, &len, dep->service);
+    if (len >= sizeof text)
+        memcpy(text + sizeof text - 4, "...", 4);
+    fn(text, dep, data);
+}
+
+/* Walks from START along dependencies, depth first, and puts each service whose dependencies are all behind it into
+ * ORDER (NULL: not wanted). Each dependency that leads back to a service the walk is still in is told to FN (NULL: not
+ * wanted) and not followed. Returns how many there were. */
+static size_t graph_walk(struct graph *g, size_t start, size_t *order, size_t *n_order, graph_cycle_fn *fn, void *data)
+{
+    size_t at = start, n_back = 0;
 
     g->nodes[start].mark = GRAPH_OPEN;
     while (at != SIZE_MAX) {
@@ -92,81 +127,46 @@ static const struct spec_dep *graph_walk(struct graph *g, size_t start, size_t *
             at = node->parent;
             continue;
         }
-        to = graph_lookup(g, s->depends_on[node->next_dep++].service);
+        const struct spec_dep *dep = &s->depends_on[node->next_dep++];
+        to = graph_lookup(g, dep->service);
         if (!to || to->mark == GRAPH_CLOSED)
             continue;
         if (to->mark == GRAPH_OPEN) {
-            *ret_at = at;
-            return &s->depends_on[node->next_dep - 1];
+            n_back++;
+            if (fn && to != node)
+                graph_tell(g, at, dep, fn, data);
+            continue;
         }
         to->mark = GRAPH_OPEN;
         to->parent = at;
         at = to->index;
     }
-    return NULL;
+    return n_back;
 }
 
-/* Appends TEXT as far as it fits; *LEN counts as if it did. */
-static void append(char *buf, size_t size, size_t *len, const char *text)
+bool graph_cycles(const struct spec_set *set, graph_cycle_fn *fn, void *data)
 {
-    if (*len < size)
-        snprintf(buf + *len, size - *len, "%s", text);
-    *len += strlen(text);
-}
-
-/* Writes the way from service TO down to service AT and back to TO. The parents lead upwards, so the way is turned
- * round first, in by_name, which nobody needs any more. */
-static void print_cycle(struct graph *g, size_t at, const char *to, char *buf, size_t size)
-{
-    size_t n = 0, len = 0;
-
-    for (size_t i = at;; i = g->nodes[i].parent) {
-        g->by_name[n++] = &g->nodes[i];
-        if (strcmp(g->nodes[i].name, to) == 0)
-            break;
-    }
-    while (n-- > 0) {
-        append(buf, size, &len, g->by_name[n]->name);
-        append(buf, size, &len, " -> ");
-    }
-    append(buf, size, &len, to);
-    if (len >= size && size > 3)
-        memcpy(buf + size - 4, "...", 4);
-}
-
-bool graph_find_cycle(const struct spec_set *set, char *buf, size_t size, const struct spec_dep **ret_dep)
-{
-    const struct spec_dep *dep = NULL;
-    size_t at = 0;
-    struct graph g;
-
-    if (!graph_init(&g, set)) {
-        snprintf(buf, size, "out of memory");
-        *ret_dep = NULL;
-        return true;
-    }
-    for (size_t i = 0; i < set->n_services && !dep; i++)
-        if (set->services[i].enabled && g.nodes[i].mark == GRAPH_NEW)
-            dep = graph_walk(&g, i, NULL, NULL, &at);
-    if (dep) {
-        *ret_dep = dep;
-        print_cycle(&g, at, dep->service, buf, size);
-    }
-    graph_done(&g);
-    return dep != NULL;
-}
-
-bool graph_order(const struct spec_set *set, size_t *order)
-{
-    bool ok = true;
-    size_t n = 0, at;
     struct graph g;
 
     if (!graph_init(&g, set))
         return false;
-    for (size_t i = 0; i < set->n_services && ok; i++)
-        if (g.nodes[i].mark == GRAPH_NEW)
-            ok = !graph_walk(&g, i, order, &n, &at);
+    for (size_t i = 0; i < set->n_services; i++)
+        if (set->services[i].enabled && g.nodes[i].mark == GRAPH_NEW)
+            (void)graph_walk(&g, i, NULL, NULL, fn, data);
     graph_done(&g);
-    return ok;
+    return true;
+}
+
+bool graph_order(const struct spec_set *set, size_t *order)
+{
+    size_t n = 0, n_back = 0;
+    struct graph g;
+
+    if (!graph_init(&g, set))
+        return false;
+    for (size_t i = 0; i < set->n_services; i++)
+        if (g.nodes[i].mark == GRAPH_NEW)
+            n_back += graph_walk(&g, i, order, &n, NULL, NULL);
+    graph_done(&g);
+    return n_back == 0;
 }
