@@ -50,6 +50,10 @@ struct output_stream {
 /** Makes O ready to write to standard output. */
 void output_init(struct output *o, struct ev_loop *loop) NONNULL();
 
+/** Takes in and writes what is left in all pipes, waiting for room up to BUDGET_MS: for the end, when there is nothing
+ *  left to supervise and waiting harms nobody. */
+void output_settle(struct output *o, int64_t budget_ms) NONNULL();
+
 /** Writes what can be written without waiting and closes what O owns. All streams are closed before. */
 void output_done(struct output *o) NONNULL();
 

@@ -10,6 +10,7 @@
 #ifndef FOSTER_DAEMON_STATE_H
 #define FOSTER_DAEMON_STATE_H
 
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/err.h"
 #include "core/attrib.h"
@@ -23,12 +24,13 @@ enum { STATE_FILE_MAX = 1 << 20 };
 
 /** A state directory in use. Zero-initialised with lock_fd and fd -1: none, and every call does nothing. */
 struct state {
-    int lock_fd;       /**< owned */
-    int fd;            /**< owned; the file of runs, appended to */
-    const char *dir;   /**< borrowed */
-    size_t size;       /**< of the file; beyond STATE_FILE_MAX it is written anew */
-    bool failing;      /**< said so already */
-    uint32_t first_id; /**< where tag ids begin, behind those of processes that are left over */
+    int lock_fd;          /**< owned */
+    int fd;               /**< owned; the file of runs, appended to */
+    const char *dir;      /**< borrowed */
+    size_t size;          /**< of the file; beyond STATE_FILE_MAX it is written anew */
+    bool failing;         /**< said so already */
+    struct buf left_over; /**< lines of the runs of an earlier fosterd of which something is still there */
+    uint32_t first_id;    /**< where tag ids begin, behind those of processes that are left over */
 };
 
 /** A function that names the unit with number UNIT, for writing the file anew. */

@@ -28,6 +28,8 @@ enum {
     ENGINE_SPAWNS_A_TURN = 16,
     /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns. */
     ENGINE_CLEAR_GRACE_S = 10,
+    /* How long a full standard output may hold up our exit. */
+    ENGINE_SETTLE_MS = 2000,
 };
 
 struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run)
@@ -405,6 +407,8 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
 
 static void engine_done(struct engine *g)
 {
+    if (g->output.loop != NULL)
+        output_settle(&g->output, ENGINE_SETTLE_MS);
     for (unsigned i = 0; i < g->n_units; i++) {
         struct engine_unit *u = &g->units[i];
         ev_timer_stop(g->loop, &u->timer);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -215,7 +216,8 @@ void output_drain(struct output_stream *s, bool flush)
     for (size_t total = 0; total < OUTPUT_DRAIN_MAX && !ev_is_active(&s->output->writable) && output_read(s, &n);
          total += n)
         output_flush(s->output);
-    if (flush)
+    /* A line whose rest is still in the pipe has not ended, though its writer has. */
+    if (flush && !ev_is_active(&s->output->writable))
         output_flush_partial(s);
     output_flush(s->output);
 }
@@ -232,9 +234,26 @@ void output_close(struct output_stream *s)
     buf_done(&s->partial);
 }
 
+void output_settle(struct output *o, int64_t budget_ms)
+{
+    int64_t end = sys_now_ms() + budget_ms;
+    for (;;) {
+        LIST_EACH (it, &o->streams)
+            output_drain(CONTAINER_OF(it, struct output_stream, link), false);
+        int64_t left = end - sys_now_ms();
+        struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+        if (!ev_is_active(&o->writable) || left <= 0 || poll(&p, 1, (int)left) <= 0)
+            return;
+        output_flush(o);
+    }
+}
+
 void output_done(struct output *o)
 {
     output_flush(o);
+    o->n_dropped += o->pending.len;
+    if (o->n_dropped > 0)
+        log_warn("standard output: %" PRIu64 " bytes of what services wrote were lost", o->n_dropped);
     ev_io_stop(o->loop, &o->writable);
     if (o->own_fd)
         sys_close(o->fd);

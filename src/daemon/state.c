@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/pidmap.h"
 #include "sys/files.h"
 #include "sys/procfs.h"
 #include "sys/sys.h"
@@ -23,12 +24,12 @@
 
 enum { STATE_LINE_MAX = 256, STATE_NAME_MAX = 80, STATE_BOOT_MAX = 64 };
 
-/* Runs of an earlier fosterd, as its file tells: name by tag id, and the greatest id. */
+/* Runs that an earlier fosterd had not closed, as its file tells: tag id -> name. A tag id fits a pid, so the pid map
+ * serves. */
 struct state_old {
-    char (*names)[STATE_NAME_MAX]; /* owned; by tag id */
-    size_t cap;
+    struct pidmap open;
+    struct arena arena; /* owns the names */
     uint32_t last_id;
-    size_t n_open;
 };
 
 static bool state_path(const struct state *s, const char *name, char *buf, size_t size)
@@ -58,21 +59,19 @@ static void state_header(uint64_t own_limit, char *buf, size_t size)
 static void state_read_line(struct state_old *old, const char *line)
 {
     uint32_t id;
-    char name[STATE_NAME_MAX] = "";
+    char name[STATE_NAME_MAX];
     bool opens = sscanf(line, "+ %" SCNu32 " %*u %*d %79s", &id, name) == 2;
     bool closes = !opens && sscanf(line, "- %" SCNu32, &id) == 1;
     if ((!opens && !closes) || id == 0 || id > attrib_ids_max())
         return;
-    if (id >= old->cap) {
-        size_t cap = old->cap;
-        if (!mem_grow(&old->names, &old->cap, (size_t)id + 1, sizeof *old->names))
-            return;
-        memset(old->names + cap, 0, (old->cap - cap) * sizeof *old->names);
-    }
-    old->n_open += opens && old->names[id][0] == '\0';
-    old->n_open -= closes && old->names[id][0] != '\0';
-    memcpy(old->names[id], name, sizeof name);
     old->last_id = id > old->last_id ? id : old->last_id;
+    if (closes) {
+        (void)pidmap_remove(&old->open, (pid_t)id);
+        return;
+    }
+    char *copy = arena_strdup(&old->arena, name);
+    if (copy == NULL || !pidmap_put(&old->open, (pid_t)id, copy))
+        log_warn("no memory for the runs of an earlier fosterd; its left-over processes may not be recognised");
 }
 
 /* Reads the file of an earlier fosterd. False when there is none of this boot and our own place in the tags. */
@@ -95,7 +94,7 @@ static bool state_read(const struct state *s, uint64_t own_limit, struct state_o
     return ok;
 }
 
-static void state_report_one(pid_t pid, const char *name)
+static void state_report_one(struct state *s, uint32_t id, pid_t pid, const char *name)
 {
     struct procstat st;
     if (!procfs_stat(pid, &st) || st.state == 'Z')
@@ -104,10 +103,12 @@ static void state_report_one(pid_t pid, const char *name)
     log_write(LOG_LEVEL_WARN, &about,
               "process %d (%s) is left over from an earlier fosterd and cannot be adopted; end it with kill %d",
               (int)pid, st.comm, (int)pid);
+    /* Run 0: none of ours. The next fosterd is to know it too. */
+    buf_printf(&s->left_over, "+ %" PRIu32 " 0 %d %s\n", id, (int)pid, name);
 }
 
 /* Whose processes are still there? They are no children of ours, so all of /proc is searched, once. */
-static void state_report(const struct state_old *old, uint64_t own_limit)
+static void state_report(struct state *s, const struct state_old *old, uint64_t own_limit)
 {
     struct attrib probe;
     struct pidlist all = {0};
@@ -118,8 +119,9 @@ static void state_report(const struct state_old *old, uint64_t own_limit)
             if (!procfs_tag(all.pids[i], &tag) || tag >= probe.base)
                 continue;
             uint64_t id = (probe.base - tag) / probe.stride;
-            if (id > 0 && id < old->cap && old->names[id][0] != '\0')
-                state_report_one(all.pids[i], old->names[id]);
+            const char *name = id <= attrib_ids_max() ? pidmap_get(&old->open, (pid_t)id) : NULL;
+            if (name != NULL)
+                state_report_one(s, (uint32_t)id, all.pids[i], name);
         }
     }
     pidlist_done(&all);
@@ -153,6 +155,7 @@ bool state_open(struct state *s, const char *dir, uint64_t own_limit, struct err
 {
     struct state_old old = {0};
     *s = (struct state){.lock_fd = -1, .fd = -1, .dir = dir, .first_id = 1};
+    buf_init(&s->left_over, STATE_FILE_MAX);
     if (!files_make_dir(dir, 0700, e)) {
         err_prefix(e, "state_dir %s", dir);
         return false;
@@ -160,11 +163,12 @@ bool state_open(struct state *s, const char *dir, uint64_t own_limit, struct err
     if (!state_lock(s, e))
         return false;
     if (state_read(s, own_limit, &old)) {
-        if (old.n_open > 0)
-            state_report(&old, own_limit);
+        if (old.open.n > 0)
+            state_report(s, &old, own_limit);
         s->first_id = old.last_id % attrib_ids_max() + 1;
     }
-    mem_free(old.names);
+    pidmap_done(&old.open);
+    arena_done(&old.arena);
     return true;
 }
 
@@ -180,6 +184,7 @@ static void state_append(struct state *s, const char *line, size_t len)
     if (s->fd < 0)
         return;
     if (sys_write(s->fd, line, len) != (ssize_t)len) {
+        /* A torn line swallows the next one at most, and a line that is lost only costs a report. */
         state_failed(s, "writing");
         return;
     }
@@ -213,6 +218,7 @@ void state_rewrite(struct state *s, const struct attrib *a, state_name_fn *name,
     buf_init(&text, 2 * STATE_FILE_MAX);
     state_header(a->own_limit, line, sizeof line);
     buf_puts(&text, line);
+    buf_puts(&text, buf_str(&s->left_over));
     LIST_EACH (it, &a->runs) {
         const struct attrib_run *r = CONTAINER_OF(it, struct attrib_run, link);
         if (r->n_members == 0)
@@ -245,8 +251,10 @@ void state_closed(struct state *s, uint32_t tag_id)
 void state_close(struct state *s, bool empty)
 {
     char path[PATH_MAX];
-    if (s->fd >= 0 && empty && state_path(s, "runs", path, sizeof path) && sys_unlink(path) < 0)
+    if (s->fd >= 0 && empty && s->left_over.len == 0 && state_path(s, "runs", path, sizeof path) &&
+        sys_unlink(path) < 0)
         state_failed(s, "removing the file of runs");
     sys_close_fd(&s->fd);
     sys_close_fd(&s->lock_fd);
+    buf_done(&s->left_over);
 }
