@@ -157,7 +157,6 @@ void order_start_all(struct super *s)
 static void lower_unit(struct super *s, struct unit *u)
 {
     u->want_up = false;
-    u->again = false;
     if (unit_is_active(u) && u->state != UNIT_STOPPING)
         order_set_due(s, u, true);
     else if (u->state == UNIT_DONE || u->state == UNIT_FAILED)

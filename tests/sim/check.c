@@ -80,6 +80,7 @@ static void note_start(struct sim *m, unsigned unit)
             continue;
         u->op_down = false;
         u->n_backoffs = u->n_retries = 0;
+        u->fuzzy = true;
         u->backoff_ms = 0;
     }
 }
@@ -90,7 +91,7 @@ static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event
 
     if (u->spec->restart.delay_ms == 0 && steady < 1000)
         steady = 1000;
-    if (u->exec_confirmed && m->now_ms - u->exec_ms >= steady)
+    if (u->state != UNIT_STOPPING && m->now_ms - u->exec_ms >= steady)
         u->n_backoffs = 0;
     u->main_told = false;
     u->end_wstatus = e->wstatus;
@@ -219,6 +220,8 @@ static void check_verdict(struct sim *m, unsigned unit, enum unit_state to)
         sim_fail(m, "%s: done against its policy", check_name(m, unit));
     if (to == UNIT_FAILED && !no_restart && (again ? r->max_attempts == 0 : good))
         sim_fail(m, "%s: failed against its policy", check_name(m, unit));
+    if (to == UNIT_FAILED && again && !no_restart && !u->fuzzy && u->n_backoffs < (unsigned)r->max_attempts)
+        sim_fail(m, "%s: gave up after %u restarts", check_name(m, unit), u->n_backoffs);
     if (to == UNIT_BACKOFF && r->max_attempts > 0 && u->n_backoffs >= (unsigned)r->max_attempts)
         sim_fail(m, "%s: restarted more often than max_attempts", check_name(m, unit));
 }
@@ -253,6 +256,20 @@ static void check_stop_order(struct sim *m, unsigned unit)
     }
 }
 
+/* Whether something that S requires can never come. */
+static bool is_lost(const struct sim *m, const struct spec *s)
+{
+    for (size_t k = 0; k < s->n_depends_on; k++) {
+        const struct spec_dep *d = &s->depends_on[k];
+        unsigned service = find(m, d->service);
+        for (unsigned i = 0; i < m->n_units; i++)
+            if (d->required && d->condition != SPEC_COND_COMPLETED && m->units[i].service == service &&
+                m->units[i].state == UNIT_FAILED)
+                return true;
+    }
+    return false;
+}
+
 static void check_state(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
@@ -268,6 +285,12 @@ static void check_state(struct sim *m, const struct effect *f)
         sim_fail(m, "%s: leaves %s with its timer armed", v.name, unit_state_name(f->from));
     if (f->from == UNIT_BACKOFF && f->to == UNIT_WAITING && m->now_ms < u->backoff_ms)
         sim_fail(m, "%s: back %lld ms too early", v.name, (long long)(u->backoff_ms - m->now_ms));
+    if (f->to == UNIT_WAITING && f->from != UNIT_BACKOFF) {
+        u->n_backoffs = u->n_retries = 0;
+        u->fuzzy = false;
+    }
+    if (f->from == UNIT_WAITING && f->to == UNIT_FAILED && !is_lost(m, u->spec))
+        sim_fail(m, "%s: gives up a dependency that may still come", v.name);
     if (f->from == UNIT_RUNNING && f->to == UNIT_STOPPING && own && e->kind == EVENT_TIMER)
         u->ended_unready = true;
     if (f->to == UNIT_STOPPING && check_is_up(f->from) && !m->killing && !v.want_up &&
@@ -297,6 +320,19 @@ static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
             return false;
     }
     return true;
+}
+
+/* Whether service I has a reason to wait: a dependency that does not hold, or, where order is all that is asked for,
+ * one that is still on its way. */
+bool check_may_wait(const struct sim *m, unsigned i)
+{
+    if (!check_deps_hold(m, i))
+        return true;
+    for (size_t k = 0; k < m->specs[i].n_depends_on; k++)
+        for (unsigned n = 0; n < m->n_units; n++)
+            if (m->units[n].service == find(m, m->specs[i].depends_on[k].service) && m->units[n].state == UNIT_WAITING)
+                return true;
+    return false;
 }
 
 /* Whether every dependency of service I that it requires holds. */
@@ -369,6 +405,9 @@ static void check_backoff(struct sim *m, const struct effect *f)
     if ((double)(f->at_ms - m->now_ms) < delay * (1 - jitter) - 1)
         sim_fail(m, "%s: back-off of %lld ms, at least %.0f expected", check_name(m, f->unit),
                  (long long)(f->at_ms - m->now_ms), delay * (1 - jitter));
+    if (!u->fuzzy && (double)(f->at_ms - m->now_ms) > delay * (1 + jitter) + 1)
+        sim_fail(m, "%s: back-off of %lld ms, at most %.0f expected", check_name(m, f->unit),
+                 (long long)(f->at_ms - m->now_ms), delay * (1 + jitter));
     u->backoff_ms = f->at_ms;
 }
 

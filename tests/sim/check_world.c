@@ -49,6 +49,9 @@ void check_step(struct sim *m)
             sim_fail(m, "%s has %u live main processes", v.name, n);
         if (v.state != u->state)
             sim_fail(m, "%s is %s but was told to be %s", v.name, unit_state_name(v.state), unit_state_name(u->state));
+        if (u->timer_ms < 0 &&
+            (u->state == UNIT_BACKOFF || (u->state == UNIT_RUNNING && u->spec->start_timeout_ms > 0)))
+            sim_fail(m, "%s is %s without a timer", v.name, unit_state_name(u->state));
         if (v.has_last_wstatus && v.last_wstatus != u->last_wstatus)
             sim_fail(m, "%s: last status 0x%x is not that of its main process, 0x%x", v.name, (unsigned)v.last_wstatus,
                      (unsigned)u->last_wstatus);
@@ -77,8 +80,7 @@ static void check_rest(struct sim *m, unsigned unit)
     if (main_lives != (v.state == UNIT_READY))
         sim_fail(m, "%s is %s at rest, its main process %s", v.name, unit_state_name(v.state),
                  main_lives ? "lives" : "does not");
-    if (v.state == UNIT_WAITING ? check_deps_hold(m, u->service) && !u->spec->n_depends_on
-                                : check_is_up(v.state) && !main_lives)
+    if (v.state == UNIT_WAITING ? !check_may_wait(m, u->service) : check_is_up(v.state) && !main_lives)
         sim_fail(m, "%s is still %s", v.name, unit_state_name(v.state));
     if (v.state == UNIT_BACKOFF || (v.want_up && (v.state == UNIT_STOPPED || v.state == UNIT_SKIPPED)))
         sim_fail(m, "%s is %s at rest though it is wanted", v.name, unit_state_name(v.state));

@@ -78,6 +78,7 @@ struct sim_unit {
     bool exec_confirmed; /* EXEC_OK was posted for this run */
     unsigned n_backoffs; /* since the last reset, counted ones */
     unsigned n_retries;  /* since the last exec, not counted ones */
+    bool fuzzy;          /* a start was asked for that may or may not have cleared the counts */
     unsigned n_final;    /* order of its last final state */
     int final_code;
 };
@@ -172,6 +173,7 @@ void check_quiet(struct sim *m);
 void check_end(struct sim *m);
 const char *check_name(const struct sim *m, unsigned unit);
 bool check_is_up(enum unit_state v);
+bool check_may_wait(const struct sim *m, unsigned i);
 bool check_deps_hold(const struct sim *m, unsigned i);
 
 /* Runs one seed. False: a checker has found fault; the reason is in M->why. */

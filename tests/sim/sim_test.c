@@ -99,7 +99,9 @@ static void gossip(struct sim *m)
     struct effect f;
 
     super_view(m->super, unit, &before);
-    e.run = m->units[unit].run > 1 && sim_chance(m, 50) ? m->units[unit].run - 1 : before.run + 1;
+    e.run = before.run + 1;
+    if (before.run > 0 && (e.kind == EVENT_MAIN_EXITED || e.kind == EVENT_MEMBER_EXITED))
+        e.run = before.run - sim_random(m, 2); /* the right run, but a pid that it never had */
     super_post(m->super, &e, m->now_ms);
     super_view(m->super, unit, &after);
     if (super_next_effect(m->super, &f) || before.state != after.state || before.main_pid != after.main_pid ||
