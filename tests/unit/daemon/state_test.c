@@ -377,6 +377,31 @@ static int hold(void *data)
     return 0;
 }
 
+/* An earlier fosterd's process that nobody ends is told by each later one, and its tag is not handed out again. */
+static void left_over_processes_are_remembered(void **s)
+{
+    struct rig_gate gate;
+    (void)s;
+    rig_gate_close(&gate);
+    pid_t pid = leave_process(&gate, 777);
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, rig.log_fd[1]);
+    leave_file("+ 777 3 4001 web\n");
+    for (size_t n = 1; n <= 3; n++) {
+        must_open(OWN_LIMIT);
+        assert_logged("\"left-over\"", n);
+        assert_int_equal(state.first_id, 778);
+        rewrite();
+        state_close(&state, true);
+    }
+    rig_gate_open(&gate);
+    rig_await_zombie(pid);
+    rig_reap(pid);
+    must_open(OWN_LIMIT);
+    assert_logged("\"left-over\"", 3);
+    rewrite();
+    assert_file("");
+}
+
 static void a_directory_in_use_is_refused_until_its_user_ends(void **s)
 {
     struct err e = {0};
@@ -584,6 +609,7 @@ int main(void)
         TEST(lines_that_we_did_not_write_do_no_harm),
         TEST(names_may_be_of_any_length),
         TEST(left_over_processes_are_reported),
+        TEST(left_over_processes_are_remembered),
         TEST(a_directory_in_use_is_refused_until_its_user_ends),
         TEST(a_file_over_its_maximum_is_written_anew),
         TEST(a_file_beyond_all_measure_is_not_read),
