@@ -191,7 +191,10 @@ static void check_refused(const char *keys, const char *text)
     (void)scenario_write(s, "no-format", 0755, "neither script nor program\n");
     (void)scenario_write(s, "no-interpreter", 0755, "#!/nonexistent/interpreter\n");
     (void)snprintf(yaml, sizeof(yaml), "services:\n  web:\n    restart: { policy: always, delay: 10ms }\n%s", keys);
-    scenario_spawn(s, NULL, yaml);
+    /* A directory in PATH that may not be read would make another errno of it. */
+    static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    struct scenario_options o = {.env = env};
+    scenario_spawn(s, &o, yaml);
     char *expected = scenario_expand(s, text);
     const struct scenario_event *e = scenario_wait(s, "failed", "web");
     if (!strstr(e->msg, expected)) {
