@@ -200,10 +200,7 @@ static void e10_without_proc(void **state)
     if (getuid()) {
         scenario_skip("mounting needs root");
     }
-    if (world_has_asan()) {
-        scenario_skip("AddressSanitizer itself needs /proc; run in a release build");
-    }
-    struct scenario_options o = {.prepare = world_no_proc, .clone_flags = CLONE_NEWNS};
+    struct scenario_options o = {.fosterd = FOSTERD_PLAIN, .prepare = world_no_proc, .clone_flags = CLONE_NEWNS};
     struct scenario *s = scenario_new();
     scenario_gate(s, "gate");
     scenario_spawn(s, &o,
@@ -307,16 +304,14 @@ static void e13_a_supervisor_below_a_supervisor(void **state)
 static void small_stack(void *data)
 {
     (void)data;
-    /* The sanitizer itself needs more. */
-    rlim_t bytes = world_has_asan() ? 512 << 10 : 64 << 10;
-    struct rlimit limit = {bytes, bytes};
+    struct rlimit limit = {64 << 10, 64 << 10};
     (void)setrlimit(RLIMIT_STACK, &limit);
 }
 
 static void e14_with_a_small_stack(void **state)
 {
     (void)state;
-    struct scenario_options o = {.prepare = small_stack};
+    struct scenario_options o = {.fosterd = FOSTERD_PLAIN, .prepare = small_stack};
     struct scenario *s =
         scenario_start_with(&o, "services:\n"
                                 "  web: { command: '@ACTOR@ orphans 50 [ exit 0 ] print done wait', scale: 20 }\n");

@@ -34,21 +34,6 @@ static void must_work(bool ok, const char *step)
     }
 }
 
-bool world_has_asan(void)
-{
-#if defined(__SANITIZE_ADDRESS__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    return true;
-#else
-    return false;
-#endif
-#else
-    return false;
-#endif
-}
-
 int world_pid_namespace(void)
 {
     outer_uid = getuid();

@@ -9,9 +9,6 @@
 
 #include "scenario/support/scenario.h"
 
-/** True when the program was built with AddressSanitizer, and fosterd with it. */
-bool world_has_asan(void);
-
 /** CLONE_ flags for a new pid and mount namespace; with a user namespace where we are not root. 0: not allowed here. */
 int world_pid_namespace(void);
 
