@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Units among each other: dependencies at the start, the order of a stop, shutdown, and when the daemon ends with
+ * which exit status; and many units.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "super_kit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct kit k;
+
+/* A service "db" of type TYPE, and "web", of type simple, that depends on it by CONDITION. Returns the dependency. */
+static struct spec_dep *begin_pair(enum spec_type type, enum spec_condition condition)
+{
+    kit_init(&k);
+    /* web comes first in the file: the order there is no help. */
+    struct spec *web = kit_service(&k, "web", SPEC_TYPE_SIMPLE);
+    kit_service(&k, "db", type)->restart.policy = SPEC_RESTART_NO;
+    return kit_depend(web, "db", condition);
+}
+
+static struct spec *db(void)
+{
+    return &k.specs[1];
+}
+
+static struct spec *web(void)
+{
+    return &k.specs[0];
+}
+
+/* Runs both, and forgets what that led to. */
+static void bring_up(void)
+{
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_up(&k, "web");
+    kit_effects(&k);
+    kit_reports(&k);
+}
+
+/* At which point of the dependency's life the dependent comes. */
+static void test_conditions(void **state)
+{
+    static const struct {
+        enum spec_type type;
+        enum spec_condition condition;
+        int wstatus;
+        const char *at_exec; /* states of web after db's exec, and after db's end with wstatus and nothing left */
+        const char *at_end;
+    } cases[] = {
+        {SPEC_TYPE_SIMPLE, SPEC_COND_STARTED, 0, "starting", "starting"},
+        {SPEC_TYPE_FORKING, SPEC_COND_STARTED, 0, "starting", "starting"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_STARTED, 0, "starting", "starting"},
+        {SPEC_TYPE_SIMPLE, SPEC_COND_READY, 0, "starting", "starting"},
+        {SPEC_TYPE_FORKING, SPEC_COND_READY, 1 << 8, "waiting", "failed"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_READY, 0, "waiting", "starting"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_READY, 1 << 8, "waiting", "failed"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK, 0, "waiting", "starting"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK, 1 << 8, "waiting", "failed"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED, 0, "waiting", "starting"},
+        {SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED, 1 << 8, "waiting", "starting"},
+        {SPEC_TYPE_SIMPLE, SPEC_COND_COMPLETED, SIGSEGV, "waiting", "starting"},
+        {SPEC_TYPE_SIMPLE, SPEC_COND_COMPLETED_OK, 0, "waiting", "starting"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        begin_pair(cases[i].type, cases[i].condition);
+        kit_begin(&k);
+        assert_string_equal(kit_state(&k, "web"), "waiting");
+        assert_string_equal(kit_state(&k, "db"), "starting");
+        kit_up(&k, "db");
+        assert_string_equal(kit_state(&k, "web"), cases[i].at_exec);
+        kit_died(&k, "db", cases[i].wstatus, 0);
+        assert_string_equal(kit_state(&k, "web"), cases[i].at_end);
+        kit_end(&k);
+    }
+}
+
+/* What becomes of a dependent whose dependency fails for good, and what is said. */
+static void test_lost_dependencies(void **state)
+{
+    static const struct {
+        int wstatus; /* -1: hopeless spawn failure */
+        const char *report;
+    } cases[] = {
+        {-1, "web: [failed] dependency db failed to start"},
+        {1 << 8, "web: [failed] dependency db failed: exited 1"},
+        {SIGSEGV, "web: [failed] dependency db failed: killed by SIGSEGV"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+        kit_begin(&k);
+        if (cases[i].wstatus < 0) {
+            kit_fail(&k, EVENT_SPAWN_FAILED, "db", EPERM, NULL);
+        } else {
+            kit_up(&k, "db");
+            kit_died(&k, "db", cases[i].wstatus, 0);
+        }
+        assert_string_equal(kit_state(&k, "web"), "failed");
+        assert_non_null(strstr(kit_reports(&k), cases[i].report));
+        assert_true(super_is_settled(k.super));
+        kit_end(&k);
+    }
+}
+
+static void test_failure_cascades(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+    kit_depend(kit_service(&k, "shop", SPEC_TYPE_SIMPLE), "web", SPEC_COND_READY);
+    kit_depend(kit_service(&k, "logs", SPEC_TYPE_SIMPLE), "shop", SPEC_COND_COMPLETED);
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_effects(&k);
+    kit_reports(&k);
+    kit_died(&k, "db", kit_exit(1), 0);
+    assert_string_equal(kit_effects(&k), "close db 1; db>failed; web>failed; shop>failed; logs>starting; spawn logs 2");
+    assert_string_equal(kit_reports(&k), "db: [exited] exited with code 1 after 0 ms; not restarting | "
+                                         "db: [failed] failed: exited with code 1 | "
+                                         "web: [failed] dependency db failed: exited 1 | "
+                                         "shop: [failed] dependency web failed to start");
+    kit_end(&k);
+}
+
+/* The death of a dependency does not touch what has been started, but a restart looks again. */
+static void test_restart_looks_at_dependencies_again(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->restart.policy = SPEC_RESTART_ALWAYS;
+    bring_up();
+    kit_died(&k, "db", kit_exit(1), 0);
+    assert_string_equal(kit_state(&k, "web"), "ready");
+    kit_wait(&k, 500);
+    kit_died(&k, "web", kit_exit(1), 0);
+    kit_wait(&k, 500);
+    assert_string_equal(kit_state(&k, "web"), "waiting");
+    kit_up(&k, "db");
+    assert_string_equal(kit_state(&k, "web"), "starting");
+    kit_end(&k);
+}
+
+static void test_optional_dependencies(void **state)
+{
+    static const struct {
+        bool wanted;
+        bool fails;
+        const char *at_start;
+        const char *in_the_end;
+    } cases[] = {
+        {true, false, "waiting", "starting"},
+        {true, true, "waiting", "starting"},
+        {false, false, "starting", "starting"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK)->required = false;
+        db()->autostart = cases[i].wanted;
+        kit_begin(&k);
+        assert_string_equal(kit_state(&k, "web"), cases[i].at_start);
+        if (cases[i].wanted) {
+            kit_up(&k, "db");
+            assert_string_equal(kit_state(&k, "web"), "waiting");
+            kit_died(&k, "db", kit_exit(cases[i].fails), 0);
+        }
+        assert_string_equal(kit_state(&k, "web"), cases[i].in_the_end);
+        kit_end(&k);
+    }
+}
+
+static void test_optional_dependency_that_is_stopped(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK)->required = false;
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_tell(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_state(&k, "web"), "starting");
+    kit_end(&k);
+}
+
+static void test_missing_dependencies(void **state)
+{
+    (void)state;
+    for (int required = 0; required < 2; required++) {
+        kit_init(&k);
+        kit_depend(kit_service(&k, "web", SPEC_TYPE_SIMPLE), "nowhere", SPEC_COND_READY)->required = required;
+        kit_begin(&k);
+        assert_string_equal(kit_state(&k, "web"), required ? "failed" : "starting");
+        assert_string_equal(kit_reports(&k), required ? "web: [failed] dependency nowhere does not exist" : "");
+        kit_end(&k);
+    }
+}
+
+static void test_all_instances_must_be_there(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->scale = 3;
+    web()->scale = 2;
+    kit_begin(&k);
+    kit_up(&k, "db.1");
+    kit_up(&k, "db.3");
+    assert_string_equal(kit_state(&k, "web.1"), "waiting");
+    kit_up(&k, "db.2");
+    assert_string_equal(kit_state(&k, "web.1"), "starting");
+    assert_string_equal(kit_state(&k, "web.2"), "starting");
+    kit_end(&k);
+}
+
+static void test_no_instances_are_no_hindrance(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->scale = 0;
+    kit_begin(&k);
+    assert_string_equal(kit_effects(&k), "web>waiting; web>starting; spawn web 1");
+    kit_end(&k);
+}
+
+/* What is not started by itself comes up when it is needed. */
+static void test_start_pulls_up_what_is_required(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->autostart = false;
+    kit_begin(&k);
+    assert_string_equal(kit_effects(&k), "db>waiting; web>waiting; db>starting; spawn db 1");
+    kit_end(&k);
+
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->enabled = false;
+    web()->enabled = false;
+    kit_begin(&k);
+    assert_string_equal(kit_effects(&k), "");
+    assert_string_equal(kit_state(&k, "db"), "skipped");
+    assert_true(super_is_settled(k.super));
+    kit_tell(&k, EVENT_START, "web");
+    assert_string_equal(kit_effects(&k), "db>waiting; web>waiting; db>starting; spawn db 1");
+    assert_false(super_is_settled(k.super));
+    kit_end(&k);
+}
+
+static void test_start_clears_failed_dependencies(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_died(&k, "db", kit_exit(1), 0);
+    kit_effects(&k);
+    kit_tell(&k, EVENT_START, "web");
+    assert_string_equal(kit_effects(&k), "db>waiting; web>waiting; db>starting; spawn db 2");
+    kit_up(&k, "db");
+    kit_died(&k, "db", 0, 0);
+    kit_effects(&k);
+    kit_tell(&k, EVENT_RESTART, "web");
+    kit_tell(&k, EVENT_START, "web");
+    assert_string_equal(kit_state(&k, "db"), "done");
+    kit_end(&k);
+}
+
+static void test_stop_takes_dependents_first(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    kit_depend(kit_service(&k, "shop", SPEC_TYPE_SIMPLE), "web", SPEC_COND_READY);
+    kit_depend(kit_service(&k, "logs", SPEC_TYPE_SIMPLE), "db", SPEC_COND_READY)->required = false;
+    bring_up();
+    kit_up(&k, "logs");
+    kit_up(&k, "shop");
+    kit_effects(&k);
+    kit_tell(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_effects(&k), "shop>stopping; signal shop TERM main; arm shop +10000");
+    kit_died(&k, "shop", SIGTERM, 1);
+    kit_effects(&k);
+    kit_tell(&k, EVENT_MEMBERS_GONE, "shop");
+    assert_string_equal(kit_effects(&k), "close shop 4; cancel shop; shop>stopped; web>stopping; signal web TERM main; "
+                                         "arm web +10000");
+    kit_died(&k, "web", SIGTERM, 0);
+    assert_string_equal(kit_effects(&k), "close web 2; cancel web; web>stopped; db>stopping; signal db TERM main; "
+                                         "arm db +10000");
+    kit_died(&k, "db", SIGTERM, 0);
+    assert_string_equal(kit_state(&k, "logs"), "ready");
+    assert_string_equal(kit_state(&k, "db"), "stopped");
+    kit_end(&k);
+}
+
+static void test_stop_of_what_is_down_leaves_dependents(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_died(&k, "db", 0, 0);
+    kit_up(&k, "web");
+    kit_effects(&k);
+    kit_tell(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_effects(&k), "");
+    assert_string_equal(kit_state(&k, "web"), "ready");
+    kit_end(&k);
+}
+
+static void test_start_takes_back_a_stop_that_waits(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    bring_up();
+    kit_tell(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_state(&k, "db"), "ready");
+    assert_false(kit_view(&k, "db").want_up);
+    kit_tell(&k, EVENT_START, "db");
+    kit_effects(&k);
+    kit_died(&k, "web", SIGTERM, 0);
+    assert_string_equal(kit_effects(&k), "close web 2; cancel web; web>stopped");
+    assert_string_equal(kit_state(&k, "db"), "ready");
+    kit_end(&k);
+}
+
+/* A unit that dies while its stop waits for dependents is down, and nothing is restarted. */
+static void test_end_while_the_stop_waits(void **state)
+{
+    static const size_t left[] = {0, 2};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+        begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+        db()->restart.policy = SPEC_RESTART_ALWAYS;
+        bring_up();
+        kit_tell(&k, EVENT_STOP, "db");
+        kit_died(&k, "db", kit_exit(1), left[i]);
+        assert_string_equal(kit_state(&k, "db"), left[i] ? "stopping" : "stopped");
+        kit_tell(&k, EVENT_MEMBERS_GONE, "db");
+        assert_string_equal(kit_state(&k, "db"), "stopped");
+        kit_end(&k);
+    }
+}
+
+static void test_failed_spawn_while_the_stop_waits(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_STARTED);
+    db()->restart.policy = SPEC_RESTART_ALWAYS;
+    bring_up();
+    kit_died(&k, "db", kit_exit(1), 0);
+    kit_wait(&k, 500);
+    kit_tell(&k, EVENT_STOP, "db");
+    kit_effects(&k);
+    kit_fail(&k, EVENT_SPAWN_FAILED, "db", EAGAIN, NULL);
+    assert_string_equal(kit_effects(&k), "close db 3; db>stopped");
+    kit_end(&k);
+}
+
+static void test_shutdown_in_order(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY)->required = false;
+    kit_service(&k, "alone", SPEC_TYPE_SIMPLE);
+    bring_up();
+    kit_shutdown(&k, EVENT_SHUTDOWN, 0);
+    assert_string_equal(kit_effects(&k), "web>stopping; signal web TERM main; arm web +10000; alone>stopping");
+    assert_true(super_is_shutting_down(k.super));
+    kit_died(&k, "web", kit_exit(9), 0);
+    assert_string_equal(kit_effects(&k), "close web 3; cancel web; web>stopped; db>stopping; signal db TERM main; "
+                                         "arm db +10000");
+    kit_fail(&k, EVENT_SPAWN_FAILED, "alone", EAGAIN, NULL);
+    assert_string_equal(kit_effects(&k), "close alone 2; alone>stopped");
+    kit_died(&k, "db", kit_exit(9), 0);
+    assert_string_equal(kit_effects(&k), "close db 1; cancel db; db>stopped; exit 0");
+    kit_tell(&k, EVENT_START, "db");
+    kit_wait(&k, 100000);
+    assert_string_equal(kit_effects(&k), "");
+    kit_end(&k);
+}
+
+static void test_shutdown_of_what_does_not_run(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_up(&k, "web");
+    kit_died(&k, "db", kit_exit(1), 0);
+    kit_died(&k, "web", kit_exit(1), 0);
+    kit_effects(&k);
+    kit_shutdown(&k, EVENT_SHUTDOWN, 7);
+    assert_string_equal(kit_effects(&k), "cancel web; web>stopped; exit 7");
+    assert_string_equal(kit_state(&k, "db"), "failed");
+    kit_end(&k);
+}
+
+static void test_nothing_is_started_during_a_shutdown(void **state)
+{
+    static const enum event_kind kinds[] = {EVENT_START, EVENT_RESTART};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+        bring_up();
+        kit_shutdown(&k, EVENT_SHUTDOWN, 0);
+        kit_effects(&k);
+        kit_reports(&k);
+        kit_tell(&k, kinds[i], "web");
+        kit_tell(&k, EVENT_STOP, "web");
+        assert_string_equal(kit_effects(&k), "");
+        assert_string_equal(kit_reports(&k), kinds[i] == EVENT_START ? "web: [refused] start refused: shutting down"
+                                                                     : "web: [refused] restart refused: shutting down");
+        kit_end(&k);
+    }
+}
+
+static void test_stop_timeout(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    k.set.supervisor.stop_timeout_ms = 3000;
+    bring_up();
+    kit_shutdown(&k, EVENT_SHUTDOWN, 0);
+    assert_string_equal(kit_effects(&k), "arm all +3000; web>stopping; signal web TERM main; arm web +10000");
+    kit_wait(&k, 2999);
+    assert_string_equal(kit_effects(&k), "");
+    kit_wait(&k, 1);
+    assert_string_equal(kit_effects(&k), "kill web all; db>stopping; kill db all");
+    kit_died(&k, "db", SIGKILL, 0);
+    kit_died(&k, "web", SIGKILL, 0);
+    assert_string_equal(kit_effects(&k), "close db 1; db>stopped; close web 2; cancel web; web>stopped; exit 0");
+    kit_end(&k);
+
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    k.set.supervisor.stop_timeout_ms = 3000;
+    bring_up();
+    kit_shutdown(&k, EVENT_SHUTDOWN, 0);
+    kit_died(&k, "web", 0, 0);
+    kit_effects(&k);
+    kit_died(&k, "db", 0, 0);
+    assert_string_equal(kit_effects(&k), "close db 1; cancel db; db>stopped; cancel all; exit 0");
+    kit_end(&k);
+}
+
+/* Who ends the daemon, and with which exit status. */
+static void test_who_ends_everything(void **state)
+{
+    static const struct {
+        bool essential;
+        enum spec_end_action on_success, on_failure;
+        int wstatus;
+        int code; /* -1: the daemon goes on */
+    } cases[] = {
+        {true, SPEC_END_IGNORE, SPEC_END_IGNORE, 0, 0},         {true, SPEC_END_IGNORE, SPEC_END_IGNORE, 3 << 8, 3},
+        {true, SPEC_END_IGNORE, SPEC_END_IGNORE, 7 << 8, 7},    {true, SPEC_END_IGNORE, SPEC_END_IGNORE, SIGSEGV, 139},
+        {false, SPEC_END_IGNORE, SPEC_END_IGNORE, 3 << 8, -1},  {false, SPEC_END_SHUTDOWN, SPEC_END_IGNORE, 0, 0},
+        {false, SPEC_END_SHUTDOWN, SPEC_END_IGNORE, 7 << 8, 7}, {false, SPEC_END_SHUTDOWN, SPEC_END_IGNORE, 3 << 8, -1},
+        {false, SPEC_END_IGNORE, SPEC_END_SHUTDOWN, 0, -1},     {false, SPEC_END_IGNORE, SPEC_END_SHUTDOWN, 3 << 8, 3},
+    };
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        kit_init(&k);
+        struct spec *s = kit_service(&k, "web", SPEC_TYPE_SIMPLE);
+        s->restart.policy = SPEC_RESTART_NO;
+        s->essential = cases[i].essential;
+        s->on_success = cases[i].on_success;
+        s->on_failure = cases[i].on_failure;
+        spec_exits_add_code(&s->success_exit_codes, 7);
+        kit_service(&k, "db", SPEC_TYPE_SIMPLE);
+        kit_begin(&k);
+        kit_up(&k, "db");
+        kit_up(&k, "web");
+        kit_died(&k, "web", cases[i].wstatus, 0);
+        assert_int_equal(super_is_shutting_down(k.super), cases[i].code >= 0);
+        assert_string_equal(kit_state(&k, "db"), cases[i].code >= 0 ? "stopping" : "ready");
+        kit_effects(&k);
+        if (cases[i].code >= 0) {
+            kit_died(&k, "db", SIGTERM, 0);
+            snprintf(text, sizeof text, "close db 2; cancel db; db>stopped; exit %d", cases[i].code);
+            assert_string_equal(kit_effects(&k), text);
+        }
+        kit_end(&k);
+    }
+}
+
+static void test_exit_status_of_failed_starts(void **state)
+{
+    static const struct {
+        enum event_kind kind;
+        int errnum;
+        const char *exit;
+    } cases[] = {
+        {EVENT_EXEC_FAILED, ENOENT, "exit 127"},
+        {EVENT_EXEC_FAILED, EACCES, "exit 126"},
+        {EVENT_SPAWN_FAILED, EPERM, "exit 126"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        kit_init(&k);
+        kit_service(&k, "web", SPEC_TYPE_SIMPLE)->essential = true;
+        kit_begin(&k);
+        if (cases[i].kind == EVENT_EXEC_FAILED)
+            kit_spawned(&k, "web");
+        kit_fail(&k, cases[i].kind, "web", cases[i].errnum, "x");
+        if (cases[i].kind == EVENT_EXEC_FAILED)
+            kit_died(&k, "web", kit_exit(127), 0);
+        assert_non_null(strstr(kit_effects(&k), cases[i].exit));
+        kit_end(&k);
+    }
+}
+
+static void test_essential_that_loses_its_dependency(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+    web()->essential = true;
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_effects(&k);
+    kit_died(&k, "db", kit_exit(5), 0);
+    assert_string_equal(kit_effects(&k), "close db 1; db>failed; web>failed; exit 1");
+    kit_end(&k);
+}
+
+static void test_an_essential_stop_is_no_end(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    web()->essential = true;
+    bring_up();
+    kit_tell(&k, EVENT_STOP, "web");
+    kit_died(&k, "web", SIGTERM, 0);
+    assert_false(super_is_shutting_down(k.super));
+    kit_end(&k);
+}
+
+/* exit_when: idle, with the status of what failed last. */
+static void test_idle(void **state)
+{
+    static const struct {
+        enum spec_exit_when when;
+        int web_status, db_status;
+        bool web_last;
+        const char *exit; /* NULL: goes on */
+    } cases[] = {
+        {SPEC_EXIT_IDLE, 0, 0, false, "exit 0"},           {SPEC_EXIT_IDLE, 3 << 8, 0, false, "exit 3"},
+        {SPEC_EXIT_IDLE, 3 << 8, 4 << 8, false, "exit 4"}, {SPEC_EXIT_IDLE, 3 << 8, 4 << 8, true, "exit 3"},
+        {SPEC_EXIT_IDLE, SIGTERM, 0, true, "exit 143"},    {SPEC_EXIT_ESSENTIAL, 0, 0, true, NULL},
+        {SPEC_EXIT_NEVER, 3 << 8, 0, true, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        kit_init(&k);
+        k.set.supervisor.exit_when = cases[i].when;
+        kit_service(&k, "web", SPEC_TYPE_SIMPLE)->restart.policy = SPEC_RESTART_NO;
+        kit_service(&k, "db", SPEC_TYPE_SIMPLE)->restart.policy = SPEC_RESTART_NO;
+        kit_service(&k, "late", SPEC_TYPE_SIMPLE)->autostart = false;
+        kit_begin(&k);
+        kit_up(&k, "web");
+        kit_up(&k, "db");
+        kit_died(&k, cases[i].web_last ? "db" : "web", cases[i].web_last ? cases[i].db_status : cases[i].web_status, 0);
+        kit_effects(&k);
+        assert_false(k.over);
+        kit_died(&k, cases[i].web_last ? "web" : "db", cases[i].web_last ? cases[i].web_status : cases[i].db_status, 0);
+        assert_int_equal(k.over, cases[i].exit != NULL);
+        if (cases[i].exit)
+            assert_non_null(strstr(kit_effects(&k), cases[i].exit));
+        kit_end(&k);
+    }
+}
+
+static void test_idle_counts_adopted_left_overs(void **state)
+{
+    (void)state;
+    kit_init(&k);
+    k.set.supervisor.exit_when = SPEC_EXIT_IDLE;
+    kit_service(&k, "web", SPEC_TYPE_SIMPLE)->orphans = SPEC_ORPHANS_ADOPT;
+    kit_begin(&k);
+    kit_up(&k, "web");
+    kit_died(&k, "web", 0, 2);
+    assert_string_equal(kit_state(&k, "web"), "done");
+    assert_false(k.over);
+    kit_tell(&k, EVENT_MEMBERS_GONE, "web");
+    assert_true(k.over);
+    kit_end(&k);
+}
+
+static void test_idle_from_the_start(void **state)
+{
+    (void)state;
+    kit_init(&k);
+    k.set.supervisor.exit_when = SPEC_EXIT_IDLE;
+    kit_service(&k, "web", SPEC_TYPE_SIMPLE)->autostart = false;
+    kit_begin(&k);
+    assert_string_equal(kit_effects(&k), "exit 0");
+    kit_end(&k);
+
+    kit_init(&k);
+    k.set.supervisor.exit_when = SPEC_EXIT_NEVER;
+    kit_begin(&k);
+    assert_string_equal(kit_effects(&k), "");
+    kit_shutdown(&k, EVENT_SHUTDOWN, 2);
+    assert_string_equal(kit_effects(&k), "exit 2");
+    kit_end(&k);
+}
+
+/* The whole life of many units, as an executor would see it. */
+static void live_with_many(struct spec_set *set, unsigned n)
+{
+    struct super_params params = {.seed = 1};
+    struct super *s = super_new(set, &params);
+    unsigned n_ready = 0, n_steps = 0;
+    struct effect f;
+    bool over = false;
+
+    assert_non_null(s);
+    assert_int_equal(super_count(s), n);
+    super_start(s, 0);
+    while (!over) {
+        while (!over && super_next_effect(s, &f)) {
+            struct event e = {.kind = EVENT_SPAWNED, .unit = f.unit, .run = f.run, .pid = (pid_t)(f.unit + 1)};
+            n_steps++;
+            over = f.kind == EFFECT_EXIT;
+            if (f.kind == EFFECT_SPAWN) {
+                super_post(s, &e, 1);
+                e.kind = EVENT_EXEC_OK;
+                super_post(s, &e, 1);
+            } else if (f.kind == EFFECT_SIGNAL) {
+                e.kind = EVENT_MAIN_EXITED;
+                super_post(s, &e, 3);
+            } else if (f.kind == EFFECT_STATE && f.to == UNIT_READY) {
+                n_ready++;
+            }
+        }
+        assert_int_equal(n_ready, n);
+        assert_true(super_is_settled(s));
+        super_post(s, &(struct event){.kind = EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT}, 2);
+    }
+    assert_true(n_steps > 8 * n);
+    super_free(s);
+}
+
+static void test_ten_thousand_instances(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    web()->scale = 10000;
+    db()->scale = 5000;
+    live_with_many(&k.set, 15000);
+}
+
+/* A chain as long as a file may have services, and every service that depends on the one before. */
+static void test_a_long_chain(void **state)
+{
+    enum { N = SPEC_SERVICES_MAX, NAME = 16 };
+    struct spec *specs = calloc(N, sizeof *specs);
+    struct spec_dep *deps = calloc(N, sizeof *deps);
+    char(*names)[NAME] = calloc(N, NAME);
+    struct spec_set set;
+
+    (void)state;
+    kit_init(&k);
+    kit_service(&k, "model", SPEC_TYPE_SIMPLE);
+    assert_true(specs && deps && names);
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(names[i], NAME, "s%u", i);
+        specs[i] = k.specs[0];
+        specs[i].name = names[i];
+        specs[i].depends_on = &deps[i];
+        specs[i].n_depends_on = i > 0;
+        deps[i] =
+            (struct spec_dep){.service = i > 0 ? names[i - 1] : "", .condition = SPEC_COND_READY, .required = true};
+    }
+    set = k.set;
+    set.services = specs;
+    set.n_services = N;
+    live_with_many(&set, N);
+    free(specs);
+    free(deps);
+    free(names);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_lost_dependencies),
+        cmocka_unit_test(test_failure_cascades),
+        cmocka_unit_test(test_restart_looks_at_dependencies_again),
+        cmocka_unit_test(test_optional_dependencies),
+        cmocka_unit_test(test_optional_dependency_that_is_stopped),
+        cmocka_unit_test(test_missing_dependencies),
+        cmocka_unit_test(test_all_instances_must_be_there),
+        cmocka_unit_test(test_no_instances_are_no_hindrance),
+        cmocka_unit_test(test_start_pulls_up_what_is_required),
+        cmocka_unit_test(test_start_clears_failed_dependencies),
+        cmocka_unit_test(test_stop_takes_dependents_first),
+        cmocka_unit_test(test_stop_of_what_is_down_leaves_dependents),
+        cmocka_unit_test(test_start_takes_back_a_stop_that_waits),
+        cmocka_unit_test(test_end_while_the_stop_waits),
+        cmocka_unit_test(test_failed_spawn_while_the_stop_waits),
+        cmocka_unit_test(test_shutdown_in_order),
+        cmocka_unit_test(test_shutdown_of_what_does_not_run),
+        cmocka_unit_test(test_nothing_is_started_during_a_shutdown),
+        cmocka_unit_test(test_stop_timeout),
+        cmocka_unit_test(test_who_ends_everything),
+        cmocka_unit_test(test_exit_status_of_failed_starts),
+        cmocka_unit_test(test_essential_that_loses_its_dependency),
+        cmocka_unit_test(test_an_essential_stop_is_no_end),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_idle_counts_adopted_left_overs),
+        cmocka_unit_test(test_idle_from_the_start),
+        cmocka_unit_test(test_ten_thousand_instances),
+        cmocka_unit_test(test_a_long_chain),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
