@@ -11,6 +11,7 @@
 
 function note_skip(what, why) {
     skipped++
+    sub(/^SKIP: /, "", why)
     if (why == "")
         why = "no reason given"
     skips[skipped] = what ": " why
