@@ -26,6 +26,10 @@ static void b01_a_daemon_is_followed_and_restarted(void **state)
     pid_t first = scenario_wait(s, "followed", "web")->pid;
     (void)scenario_wait(s, "ready", "web");
     scenario_check(s, first != launcher);
+    /* It is followed from the moment its launcher is gone, which may be before it has its session. */
+    while (scenario_read_pid(s, "pid") != first) {
+        (void)scenario_sync(s);
+    }
     scenario_check(s, procs_session(first) == first);
     scenario_check(s, scenario_count(s, "exited", "web") == 0);
     assert_int_equal(kill(first, SIGKILL), 0);

@@ -8,7 +8,7 @@
 
 #include "scenario/support/scenario.h"
 
-enum { FIFOS_MAX = 8, TEXTS_MAX = 256 };
+enum { FIFOS_MAX = 8 };
 
 /** One line of a service's output, or of standard error when it is not JSON. */
 struct line {
@@ -56,8 +56,9 @@ struct scenario {
     int live_settled;
     struct fifo fifos[FIFOS_MAX];
     size_t n_fifos;
-    char *texts[TEXTS_MAX]; /**< owned; paths and contents handed to the test */
+    char **texts; /**< owned, each of them too; paths and contents handed to the test */
     size_t n_texts;
+    size_t cap_texts;
 };
 
 /** Aborts the program when an allocation was refused. */

@@ -35,9 +35,7 @@ void *grown(void *array, size_t *cap, size_t n, size_t size)
 
 const char *keep(struct scenario *s, char *text)
 {
-    if (s->n_texts == TEXTS_MAX) {
-        abort();
-    }
+    s->texts = grown(s->texts, &s->cap_texts, s->n_texts, sizeof(*s->texts));
     s->texts[s->n_texts++] = must(text);
     return text;
 }
@@ -69,6 +67,7 @@ void place_remove(struct scenario *s)
     for (size_t i = 0; i < s->n_texts; i++) {
         free(s->texts[i]);
     }
+    free(s->texts);
     if (*s->dir) {
         (void)nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     }
