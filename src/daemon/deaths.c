@@ -140,7 +140,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         look = look || (d->ended && d->unit != NULL && d->unit->main_pid == 0);
     }
     for (size_t i = 0; i < n; i++)
-        if (entries[i].is_main && entries[i].ended) {
+        if (entries[i].unit != NULL && entries[i].is_main && entries[i].ended) {
             output_drain(&entries[i].unit->out, true);
             launch_settle(entries[i].unit);
         }
@@ -148,7 +148,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         census_refresh(g);
     for (size_t i = 0; i < n; i++) {
         struct deaths_entry *d = &entries[i];
-        if (d->is_main)
+        if (d->unit != NULL && d->is_main)
             deaths_post_main(g, &notes[i], d);
         else
             deaths_post_member(g, &notes[i], d);

@@ -90,14 +90,13 @@ static void engine_report(struct engine *g, const struct effect *f)
     log_write(f->level, &about, "%s", f->text);
 }
 
-static void engine_set_main(struct engine *g, const struct effect *f)
+static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
 {
-    struct engine_unit *u = &g->units[f->unit];
-    struct attrib_proc *p = attrib_find(&g->attrib, f->pid);
+    struct attrib_proc *p = attrib_find(&g->attrib, pid);
     if (BUG_IF(p == NULL || p->run == NULL || p->run != u->run))
         return;
     p->role = ATTRIB_MAIN;
-    u->main_pid = f->pid;
+    u->main_pid = pid;
 }
 
 static const char *engine_name_of(unsigned unit, void *data)
@@ -106,9 +105,9 @@ static const char *engine_name_of(unsigned unit, void *data)
     return g->units[unit].name;
 }
 
-static void engine_close_run(struct engine *g, const struct effect *f)
+static void engine_close_run(struct engine *g, uint64_t number)
 {
-    struct attrib_run *run = attrib_run_find(&g->attrib, f->run);
+    struct attrib_run *run = attrib_run_find(&g->attrib, number);
     if (run == NULL)
         return;
     struct engine_unit *u = engine_unit_of(g, run);
@@ -124,12 +123,11 @@ static void engine_close_run(struct engine *g, const struct effect *f)
         state_rewrite(&g->state, &g->attrib, engine_name_of, g);
 }
 
-static void engine_kill(struct engine *g, const struct effect *f)
+static void engine_kill(struct engine *g, struct engine_unit *u, enum effect_scope scope)
 {
-    struct engine_unit *u = &g->units[f->unit];
     u->killing = true;
-    u->kill_scope = f->scope;
-    census_kill(g, u, f->scope);
+    u->kill_scope = scope;
+    census_kill(g, u, scope);
 }
 
 static bool engine_has_children(void)
@@ -183,9 +181,8 @@ static void engine_exit(struct engine *g, int code)
         engine_leave(g);
 }
 
-static void engine_do(struct engine *g, const struct effect *f)
+static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct effect *f)
 {
-    struct engine_unit *u = f->unit < g->n_units ? &g->units[f->unit] : NULL;
     switch (f->kind) {
     case EFFECT_SPAWN:
         u->killing = false;
@@ -195,36 +192,45 @@ static void engine_do(struct engine *g, const struct effect *f)
         (void)census_signal(g, u, f->signal, f->scope);
         break;
     case EFFECT_KILL:
-        engine_kill(g, f);
+        engine_kill(g, u, f->scope);
         break;
     case EFFECT_SET_MAIN:
-        engine_set_main(g, f);
-        break;
-    case EFFECT_CLOSE_RUN:
-        engine_close_run(g, f);
+        engine_set_main(g, u, f->pid);
         break;
     case EFFECT_ARM_TIMER:
-        if (u != NULL)
-            engine_arm(g, &u->timer, &u->timer_at_ms, f->at_ms);
-        else
-            engine_arm(g, &g->super_timer, &g->super_timer_at_ms, f->at_ms);
+        engine_arm(g, &u->timer, &u->timer_at_ms, f->at_ms);
         break;
     case EFFECT_CANCEL_TIMER:
-        ev_timer_stop(g->loop, u != NULL ? &u->timer : &g->super_timer);
-        break;
-    case EFFECT_REPORT:
-        engine_report(g, f);
+        ev_timer_stop(g->loop, &u->timer);
         break;
     case EFFECT_STATE:
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
         break;
+    case EFFECT_CLOSE_RUN:
+    case EFFECT_REPORT:
     case EFFECT_EXIT:
-        engine_exit(g, f->exit_code);
-        break;
     case EFFECT_N:
         break;
     }
+}
+
+static void engine_do(struct engine *g, const struct effect *f)
+{
+    if (f->kind == EFFECT_REPORT)
+        engine_report(g, f);
+    else if (f->kind == EFFECT_CLOSE_RUN)
+        engine_close_run(g, f->run);
+    else if (f->kind == EFFECT_EXIT)
+        engine_exit(g, f->exit_code);
+    else if (f->unit < g->n_units)
+        engine_do_unit(g, &g->units[f->unit], f);
+    else if (f->kind == EFFECT_ARM_TIMER)
+        engine_arm(g, &g->super_timer, &g->super_timer_at_ms, f->at_ms);
+    else if (f->kind == EFFECT_CANCEL_TIMER)
+        ev_timer_stop(g->loop, &g->super_timer);
+    else
+        (void)BUG_IF(f->unit >= g->n_units);
 }
 
 static void engine_carry_out(struct engine *g)

@@ -15,8 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 enum { LAUNCH_MARKER_MAX = 1024, LAUNCH_TEXT_MAX = 384 };
 

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_LINE_MAX = 256, STATE_NAME_MAX = 80, STATE_BOOT_MAX = 64 };
+enum { STATE_LINE_MAX = 256, STATE_BOOT_MAX = 64 };
 
 /* Runs that an earlier fosterd had not closed, as its file tells: tag id -> name. A tag id fits a pid, so the pid map
  * serves. */
@@ -55,16 +55,32 @@ static void state_header(uint64_t own_limit, char *buf, size_t size)
     snprintf(buf, size, "foster-runs 1 %s %" PRIu64 "\n", boot, own_limit);
 }
 
-/* Takes in one line; a line that we could not have written is passed over. */
-static void state_read_line(struct state_old *old, const char *line)
+/* Cuts the next word off *LINE; NULL at its end. */
+static char *state_word(char **line)
 {
-    uint32_t id;
-    char name[STATE_NAME_MAX];
-    bool opens = sscanf(line, "+ %" SCNu32 " %*u %*d %79s", &id, name) == 2;
-    bool closes = !opens && sscanf(line, "- %" SCNu32, &id) == 1;
-    if ((!opens && !closes) || id == 0 || id > attrib_ids_max())
+    char *word = *line;
+    if (word == NULL || *word == '\0')
+        return NULL;
+    char *end = strchr(word, ' ');
+    if (end != NULL)
+        *end++ = '\0';
+    *line = end;
+    return word;
+}
+
+/* Takes in one line; a line that we could not have written is passed over. */
+static void state_read_line(struct state_old *old, char *line)
+{
+    const char *sign = state_word(&line), *number = state_word(&line);
+    int64_t id;
+    if (sign == NULL || number == NULL || !parse_int(number, &id) || id < 1 || id > attrib_ids_max())
         return;
-    old->last_id = id > old->last_id ? id : old->last_id;
+    bool closes = strcmp(sign, "-") == 0;
+    const char *run = state_word(&line), *pid = state_word(&line), *name = state_word(&line);
+    bool opens = strcmp(sign, "+") == 0 && run != NULL && pid != NULL && name != NULL;
+    if (!opens && !closes)
+        return;
+    old->last_id = id > old->last_id ? (uint32_t)id : old->last_id;
     if (closes) {
         (void)pidmap_remove(&old->open, (pid_t)id);
         return;
