@@ -111,7 +111,7 @@ void order_drain(struct super *s) NONNULL();
 void life_dispatch(struct super *s, struct unit *u, enum fsm_event ev, const struct event *e) NONNULL(1, 2);
 
 /** Takes U to the state TO. False when the table does not allow that: then U is in FAILED. */
-bool life_enter(struct super *s, struct unit *u, enum unit_state to) MUST_CHECK NONNULL();
+bool life_enter(struct super *s, struct unit *u, enum unit_state to) NONNULL();
 
 /** Everything of U's run is gone, or need not go: what now? */
 void life_finish(struct super *s, struct unit *u) NONNULL();

@@ -125,8 +125,8 @@ static void come_up(struct super *s, struct unit *u, const struct event *e UNUSE
     if (u->state == UNIT_FAILED && u->strays && unit_clears_orphans(u)) {
         u->again = true;
         stop_begin(s, u, POLICY_ASKED);
-    } else if (!life_enter(s, u, UNIT_WAITING)) {
-        return;
+    } else {
+        life_enter(s, u, UNIT_WAITING);
     }
 }
 
@@ -156,8 +156,7 @@ static void stand_down(struct super *s, struct unit *u, const struct event *e UN
         return;
     }
     report(s, u, LOG_LEVEL_INFO, "stopped", "stopped");
-    if (!life_enter(s, u, UNIT_STOPPED))
-        return;
+    life_enter(s, u, UNIT_STOPPED);
 }
 
 static void start_again(struct super *s UNUSED, struct unit *u, const struct event *e UNUSED)
@@ -221,8 +220,7 @@ static void await_failed_child(struct super *s, struct unit *u, const struct eve
     report_no_start(s, u, e);
     u->stop_killed = false;
     u->stop_back = UNIT_STATE_N;
-    if (!life_enter(s, u, UNIT_STOPPING))
-        return;
+    life_enter(s, u, UNIT_STOPPING);
 }
 
 /* Has the service daemonized? Then its daemon is the main process from now on. */
@@ -280,8 +278,7 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
     } else {
         report_exit(s, u, e, "stopped");
         close_run(s, u);
-        if (!life_enter(s, u, UNIT_STOPPED))
-            return;
+        life_enter(s, u, UNIT_STOPPED);
     }
 }
 
@@ -299,8 +296,7 @@ static void tell_resumed(struct super *s, struct unit *u, const struct event *e 
 
 static void backoff_over(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    if (!life_enter(s, u, UNIT_WAITING))
-        return;
+    life_enter(s, u, UNIT_WAITING);
 }
 
 void life_finish(struct super *s, struct unit *u)
@@ -309,15 +305,13 @@ void life_finish(struct super *s, struct unit *u)
     if (u->again) {
         u->again = false;
         unit_forget_failures(u);
-        if (!life_enter(s, u, UNIT_WAITING))
-            return;
+        life_enter(s, u, UNIT_WAITING);
     } else if (u->want_up) {
         life_decide(s, u, NULL);
     } else {
         bool final = u->stop_back != UNIT_STATE_N;
         report(s, u, LOG_LEVEL_INFO, "stopped", "stopped");
-        if (!life_enter(s, u, final ? u->stop_back : UNIT_STOPPED))
-            return;
+        life_enter(s, u, final ? u->stop_back : UNIT_STOPPED);
     }
 }
 
