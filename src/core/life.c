@@ -82,14 +82,16 @@ void life_quarantine(struct super *s, struct unit *u, const char *event, const c
 {
     enum effect_scope scope;
     bool alive = u->phase != UNIT_NO_RUN || u->strays;
+    bool kill = alive && (stop_kill_scope(u, &scope) || u->phase == UNIT_ASKED);
 
     report(s, u, LOG_LEVEL_ERROR, event, "%s", why);
-    if (alive && (stop_kill_scope(u, &scope) || u->phase == UNIT_ASKED)) {
+    close_run(s, u);
+    if (kill) {
+        /* Behind the closing, after which nobody is signalled any more on behalf of that run's stop. */
         struct effects_slot *e = effects_add(&s->effects, EFFECT_KILL, u->index);
         e->run = u->run;
         e->scope = scope;
     }
-    close_run(s, u);
     u->strays = alive && u->spec->orphans != SPEC_ORPHANS_IGNORE;
     u->want_up = false;
     u->again = false;

@@ -594,7 +594,7 @@ static void test_a_broken_promise_ends_in_failed(void **state)
     kit_effects(&k);
     kit_reports(&k);
     kit_spawned(&k, "web");
-    assert_string_equal(kit_effects(&k), "kill web all; close web 1; web>failed");
+    assert_string_equal(kit_effects(&k), "close web 1; kill web all; web>failed");
     assert_string_equal(kit_reports(&k), "web: [bug] cannot happen: spawned while ready");
     kit_tell(&k, EVENT_START, "web");
     assert_string_equal(kit_effects(&k), "web>stopping; signal web TERM rest; arm web +10000");
