@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * What a death means. The order matters: first all the dead are taken out of the tables, for their pids
- * are free from now on; then their last words and their exec status are read; then, once a slice, the
- * living are counted; and only then is anything posted, since what follows may start new processes.
+ * What a death means. The order matters: first, once a slice, the heirs of the dead are looked up, while the runs
+ * of the dead are still known; then all the dead are taken out of the tables, for their pids are free
+ * from now on; then their last words and their exec status are read; and only then is anything posted, since
+ * what follows may start new processes.
  */
 #include "daemon/deaths.h"
 
@@ -26,9 +27,26 @@ struct deaths_entry {
     bool ended;
 };
 
+static bool deaths_has_ended(const struct reaper_note *note)
+{
+    return WIFEXITED(note->wstatus) || WIFSIGNALED(note->wstatus);
+}
+
+/* Whether the end of NOTE's process makes it matter now what it has left behind: while its main process lives, nobody
+ * waits for the end of a unit; but a closed run is forgotten with its last member, and must learn of its heirs before.
+ */
+static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
+{
+    const struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
+    if (!deaths_has_ended(note) || p == NULL || p->run == NULL)
+        return false;
+    pid_t main_pid = g->units[p->run->unit].main_pid;
+    return p->run->closed || main_pid == 0 || main_pid == note->pid;
+}
+
 static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
 {
-    struct deaths_entry d = {.ended = WIFEXITED(note->wstatus) || WIFSIGNALED(note->wstatus)};
+    struct deaths_entry d = {.ended = deaths_has_ended(note)};
     struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
     if (p == NULL)
         return d;
@@ -133,19 +151,17 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
 {
     static struct deaths_entry entries[REAPER_SLICE];
     bool look = false;
-    for (size_t i = 0; i < n; i++) {
-        struct deaths_entry *d = &entries[i];
-        *d = deaths_entry_of(g, &notes[i]);
-        /* While its main process lives, nobody waits for the end of a unit, and orphans can be looked up later. */
-        look = look || (d->ended && d->unit != NULL && d->unit->main_pid == 0);
-    }
+    for (size_t i = 0; i < n; i++)
+        look = look || deaths_leaves(g, &notes[i]);
+    if (look)
+        census_refresh(g);
+    for (size_t i = 0; i < n; i++)
+        entries[i] = deaths_entry_of(g, &notes[i]);
     for (size_t i = 0; i < n; i++)
         if (entries[i].unit != NULL && entries[i].is_main && entries[i].ended) {
             output_drain(&entries[i].unit->out, true);
             launch_settle(entries[i].unit);
         }
-    if (look)
-        census_refresh(g);
     for (size_t i = 0; i < n; i++) {
         struct deaths_entry *d = &entries[i];
         if (d->unit != NULL && d->is_main)
@@ -153,7 +169,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         else
             deaths_post_member(g, &notes[i], d);
         if (d->unit != NULL && d->ended)
-            d->unit->touched = d->unit->touched || !d->is_main || d->unit->killing;
+            d->unit->touched = true;
     }
     for (size_t i = 0; i < n; i++)
         if (entries[i].unit != NULL && entries[i].unit->touched)

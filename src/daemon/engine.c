@@ -93,7 +93,8 @@ static void engine_report(struct engine *g, const struct effect *f)
 static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
 {
     struct attrib_proc *p = attrib_find(&g->attrib, pid);
-    if (BUG_IF(p == NULL || p->run == NULL || p->run != u->run))
+    /* It may have ended since super chose it; super has been told of that. */
+    if (p == NULL || p->run == NULL || p->run != u->run)
         return;
     p->role = ATTRIB_MAIN;
     u->main_pid = pid;
@@ -393,7 +394,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->signals.data = g;
     if (!reaper_start(&g->reaper, g->loop, e) || !signals_start(&g->signals, g->loop, e))
         return false;
-    struct super_params sp = {.seed = seed, .is_init = g->is_init};
+    struct super_params sp = {.seed = seed};
     g->super = super_new(g->set, &sp);
     if (g->super == NULL || !engine_init_units(g)) {
         err_set_errno(e, ENOMEM, "table of services");

@@ -114,7 +114,8 @@ static void the_end_of_a_main_process_is_told(void **state)
     bench_run(0, 11);
     pid_t pid = start(0, ATTRIB_MAIN, 3, false);
     take(&pid, 1);
-    assert_int_equal(told.n, 1);
+    assert_int_equal(told.n, 2);
+    assert_told(1, EVENT_MEMBERS_GONE, 0);
     const struct event *ev = assert_told(0, EVENT_MAIN_EXITED, 0);
     assert_int_equal(ev->run, 11);
     assert_int_equal(ev->pid, pid);
@@ -157,6 +158,31 @@ static void what_a_main_process_left_is_told_with_its_end(void **state)
     assert_int_equal(ev->pid_file_pid, known);
     assert_ptr_equal(attrib_find(&bench.attrib, unseen)->run, bench_units[0].run);
     assert_ptr_equal(attrib_find(&bench.attrib, other)->run, bench_units[1].run);
+}
+
+/* A closed run is forgotten with its last member: what that one leaves behind must be known to belong there before. */
+static void the_heirs_of_a_closed_run_are_found_in_time(void **state)
+{
+    (void)state;
+    bench_specs[0].orphans = SPEC_ORPHANS_ADOPT;
+    bench_run(0, 1);
+    struct attrib_run *closed = bench_units[0].run;
+    pid_t stray = start(0, ATTRIB_MEMBER, 0, false);
+    struct life l = {.tag = attrib_run_tag(&bench.attrib, closed), .waits = true};
+    int tagged[2];
+    char c;
+    assert_int_equal(pipe2(tagged, O_CLOEXEC), 0);
+    l.tell = tagged[1];
+    pid_t heir = rig_fork(live, &l);
+    assert_int_equal(read(tagged[0], &c, 1), 1);
+    close(tagged[0]);
+    close(tagged[1]);
+    attrib_run_close(&bench.attrib, closed);
+    bench_run(0, 2);
+    (void)start(0, ATTRIB_MAIN, 0, true);
+    take(&stray, 1);
+    assert_non_null(attrib_find(&bench.attrib, heir));
+    assert_ptr_equal(attrib_find(&bench.attrib, heir)->run, closed);
 }
 
 static void the_last_member_ends_the_clearing(void **state)
@@ -257,7 +283,8 @@ static void exec_and_last_words_come_before_the_end(void **state)
     launch_unit(&bench_units[0], 1);
     pid_t pid = bench_units[0].main_pid;
     take(&pid, 1);
-    assert_int_equal(told.n, 3);
+    assert_int_equal(told.n, 4);
+    assert_told(3, EVENT_MEMBERS_GONE, 0);
     assert_told(0, EVENT_SPAWNED, 0);
     assert_told(1, EVENT_EXEC_OK, 0);
     assert_int_equal(assert_told(2, EVENT_MAIN_EXITED, 0)->wstatus, STATUS_3);
@@ -294,10 +321,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(the_end_of_a_main_process_is_told),       TEST(what_a_main_process_left_is_told_with_its_end),
-        TEST(the_last_member_ends_the_clearing),       TEST(while_the_main_process_lives_nobody_is_gone),
-        TEST(the_dead_of_nobody_are_only_taken_out),   TEST(one_slice_may_hold_many),
-        TEST(stops_and_continues_of_main_are_told),    TEST(exec_and_last_words_come_before_the_end),
+        TEST(the_end_of_a_main_process_is_told),
+        TEST(what_a_main_process_left_is_told_with_its_end),
+        TEST(the_heirs_of_a_closed_run_are_found_in_time),
+        TEST(the_last_member_ends_the_clearing),
+        TEST(while_the_main_process_lives_nobody_is_gone),
+        TEST(the_dead_of_nobody_are_only_taken_out),
+        TEST(one_slice_may_hold_many),
+        TEST(stops_and_continues_of_main_are_told),
+        TEST(exec_and_last_words_come_before_the_end),
         TEST(a_killing_goes_on_until_nothing_is_left),
     };
 
