@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The dependency graph of a configuration: cycles, and the order of starting.
+ * The dependency graph of a configuration: its cycles.
  */
 #ifndef FOSTER_CORE_GRAPH_H
 #define FOSTER_CORE_GRAPH_H
@@ -21,9 +21,5 @@ typedef void graph_cycle_fn(const char *path, const struct spec_dep *dep, void *
 /** Tells FN of every dependency among the enabled services of SET that closes a cycle, but not of a service that
  *  depends on itself. Iterative: the depth of the graph costs no stack. False without memory. */
 bool graph_cycles(const struct spec_set *set, graph_cycle_fn *fn, void *data) MUST_CHECK NONNULL(1, 2);
-
-/** Fills ORDER (set->n_services elements) with service numbers such that each comes after all that it
- *  depends on, otherwise in the order of the file. False when there is a cycle or no memory. */
-bool graph_order(const struct spec_set *set, size_t *order) MUST_CHECK NONNULL();
 
 #endif

@@ -139,7 +139,6 @@ struct super;
 /** What the daemon knows and the core cannot. */
 struct super_params {
     uint64_t seed; /**< for jitter */
-    bool is_init;  /**< we are PID 1 of our namespace */
 };
 
 /** A supervisor over SET (borrowed: must outlive it), nothing started. NULL with ENOMEM. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The dependency graph of a configuration. Both walks are iterative: the depth of the graph costs no stack.
+ * The dependency graph of a configuration. The walk is iterative: the depth of the graph costs no stack.
  */
 #include "core/graph.h"
 
@@ -109,12 +109,11 @@ static void graph_tell(struct graph *g, size_t at, const struct spec_dep *dep, g
     fn(text, dep, data);
 }
 
-/* Walks from START along dependencies, depth first, and puts each service whose dependencies are all behind it into
- * ORDER (NULL: not wanted). Each dependency that leads back to a service the walk is still in is told to FN (NULL: not
- * wanted) and not followed. Returns how many there were. */
-static size_t graph_walk(struct graph *g, size_t start, size_t *order, size_t *n_order, graph_cycle_fn *fn, void *data)
+/* Walks from START along dependencies, depth first. Each dependency that leads back to a service the walk is still in
+ * is told to FN and not followed. */
+static void graph_walk(struct graph *g, size_t start, graph_cycle_fn *fn, void *data)
 {
-    size_t at = start, n_back = 0;
+    size_t at = start;
 
     g->nodes[start].mark = GRAPH_OPEN;
     while (at != SIZE_MAX) {
@@ -122,8 +121,6 @@ static size_t graph_walk(struct graph *g, size_t start, size_t *order, size_t *n
         const struct spec *s = &g->set->services[at];
         if (node->next_dep == s->n_depends_on) {
             node->mark = GRAPH_CLOSED;
-            if (order)
-                order[(*n_order)++] = at;
             at = node->parent;
             continue;
         }
@@ -132,8 +129,7 @@ static size_t graph_walk(struct graph *g, size_t start, size_t *order, size_t *n
         if (!to || to->mark == GRAPH_CLOSED)
             continue;
         if (to->mark == GRAPH_OPEN) {
-            n_back++;
-            if (fn && to != node)
+            if (to != node)
                 graph_tell(g, at, dep, fn, data);
             continue;
         }
@@ -141,7 +137,6 @@ static size_t graph_walk(struct graph *g, size_t start, size_t *order, size_t *n
         to->parent = at;
         at = to->index;
     }
-    return n_back;
 }
 
 bool graph_cycles(const struct spec_set *set, graph_cycle_fn *fn, void *data)
@@ -152,21 +147,7 @@ bool graph_cycles(const struct spec_set *set, graph_cycle_fn *fn, void *data)
         return false;
     for (size_t i = 0; i < set->n_services; i++)
         if (set->services[i].enabled && g.nodes[i].mark == GRAPH_NEW)
-            (void)graph_walk(&g, i, NULL, NULL, fn, data);
+            graph_walk(&g, i, fn, data);
     graph_done(&g);
     return true;
-}
-
-bool graph_order(const struct spec_set *set, size_t *order)
-{
-    size_t n = 0, n_back = 0;
-    struct graph g;
-
-    if (!graph_init(&g, set))
-        return false;
-    for (size_t i = 0; i < set->n_services; i++)
-        if (g.nodes[i].mark == GRAPH_NEW)
-            n_back += graph_walk(&g, i, order, &n, NULL, NULL);
-    graph_done(&g);
-    return n_back == 0;
 }
