@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Copyright The Foster authors
 #
-# Shows that each check of arch.sh passes a clean tree and fails one with a planted violation, and that the
-# tally counts what it should: a check that cannot fail checks nothing.
+# Shows that each check of arch.sh passes a clean tree and fails one with a planted violation, that the tally
+# counts what it should, and that the developer's command leaves nothing behind: a check that cannot fail checks nothing.
 #
 #   selftest.sh SOURCE-DIR CC NM AR
 set -eu
@@ -209,6 +209,33 @@ tally '0 passed, 0 failed, 1 skipped' '   Passed' "${run1}needs root\n[  SKIPPED
 tally '0 passed, 1 failed' 'Subprocess aborted***Exception:' "$run1"
 tally '1 passed, 1 failed' '***Failed' "${run1}[       OK ] a\n==1==ERROR: LeakSanitizer\n"
 tally '1 passed, 1 failed' '   Passed' '[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n'
+
+# The developer's command, with tools and a fosterd that do nothing.
+dev() { # dev PASS|FAIL WHAT TMPDIR: run "dev run" there; nothing of it may be left
+    made=$((made + 1))
+    result=0
+    PATH=$d/bin:$PATH CC=cc TMPDIR=$3 sh "$d/dev" run >"$scratch/said" 2>&1 || result=$?
+    case $1:$result in pass:0 | fail:1) left= ;; *) left="exit status $result" ;; esac
+    if [ "$1" = fail ] && ! grep -q '^dev: cannot write to ' "$scratch/said"; then left="$left, no clear word"; fi
+    left="$left$(find "$d" -name 'foster-dev.*')"
+    if [ -n "$left" ]; then
+        echo "dev run, $2: $left; it said:"
+        sed 's/^/    /' "$scratch/said"
+        status=1
+    fi
+}
+d=$scratch/project
+mkdir -p "$d/bin" "$d/tmp" "$d/build/release"
+cp "$source/dev" "$d/dev"
+for tool in cc cmake ninja pkg-config; do printf '#!/bin/sh\nexit 0\n' >"$d/bin/$tool"; done
+printf '#!/bin/sh\nexit 1\n' >"$d/bin/ccache"
+cp "$d/bin/cc" "$d/build/release/fosterd"
+chmod +x "$d"/bin/* "$d/build/release/fosterd"
+dev pass 'a place for temporary files' "$d/tmp"
+dev pass 'no place for temporary files but build' "$d/nowhere"
+rm -rf "$d/build"
+: >"$d/build"
+dev fail 'no place for temporary files at all' "$d/nowhere"
 
 echo "$made self-tests made"
 exit $status
