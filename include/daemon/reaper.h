@@ -47,6 +47,10 @@ struct reaper {
  *  turn of the loop, for zombies inherited through exec. R's callbacks and data are set before. False with *E. */
 bool reaper_start(struct reaper *r, struct ev_loop *loop, struct err *e) MUST_CHECK NONNULL();
 
+/** Reaps whoever has ended by now, all of them, without waiting for the loop: the last thing before we go, so that we
+ *  leave no zombie to anybody. */
+void reaper_drain(struct reaper *r) NONNULL();
+
 /** Stops reaping and closes what R owns. */
 void reaper_stop(struct reaper *r) NONNULL();
 

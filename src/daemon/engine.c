@@ -458,6 +458,7 @@ int engine_run(const struct engine_params *params, struct err *e)
         super_start(g->super, sys_now_ms());
         engine_carry_out(g);
         ev_run(g->loop, 0);
+        reaper_drain(&g->reaper);
     }
     int code = g->exit_code;
     engine_done(g);

@@ -69,6 +69,8 @@ static void reaper_sweep(struct reaper *r)
     }
     if (more)
         ev_timer_start(r->loop, &r->again);
+    else
+        ev_timer_stop(r->loop, &r->again);
     if (r->n_notes > 0)
         r->on_slice(r->notes, r->n_notes, r->data);
 }
@@ -116,6 +118,13 @@ bool reaper_start(struct reaper *r, struct ev_loop *loop, struct err *e)
     r->again.data = r;
     ev_timer_start(loop, &r->again);
     return true;
+}
+
+void reaper_drain(struct reaper *r)
+{
+    do
+        reaper_sweep(r);
+    while (ev_is_active(&r->again));
 }
 
 void reaper_stop(struct reaper *r)
