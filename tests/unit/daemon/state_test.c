@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The table of runs on disk: what is written, what a later fosterd makes of it, and that neither a damaged file
- * nor a disk that refuses costs more than a warning.
+ * The table of runs on disk: what is written and read back, and that neither a damaged file nor a disk that refuses
+ * costs more than a warning.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,119 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/log.h"
-#include "daemon/state.h"
-
-#include "unit/daemon/rig.h"
-
-#include <inttypes.h>
-
-enum { TEXT_MAX = 4096, HEADER_MAX = 160, OWN_ID = 54321 };
-
-/* A limit as that of a supervisor below another: no process outside this test bears tags of it. */
-#define OWN_LIMIT ((UINT64_C(1) << 60) - (uint64_t)OWN_ID * (UINT64_C(1) << 40))
-#define STRIDE    (UINT64_C(1) << 20)
-
-static struct state state = {.lock_fd = -1, .fd = -1};
-static struct attrib attrib;
-static bool has_attrib;
-
-static const char *const unit_names[] = {"web", "db", "job.2"};
-
-static const char *name_of(unsigned unit, void *data)
-{
-    (*(int *)data)++;
-    return unit_names[unit];
-}
-
-static void open_attrib(uint32_t first_id)
-{
-    attrib_init(&attrib, OWN_LIMIT, 1, first_id);
-    has_attrib = true;
-}
-
-static void close_attrib(void)
-{
-    if (has_attrib)
-        attrib_done(&attrib);
-    has_attrib = false;
-}
-
-/* A run of UNIT with one member, PID. */
-static struct attrib_run *run_open(unsigned unit, uint64_t run, pid_t pid)
-{
-    struct attrib_run *r = attrib_run_open(&attrib, unit, run);
-    assert_non_null(r);
-    if (pid > 0)
-        assert_non_null(attrib_add(&attrib, pid, r, ATTRIB_MAIN, ATTRIB_BORN, 0));
-    return r;
-}
-
-static int begin(void **s)
-{
-    int r = rig_begin(s);
-    rig_dir();
-    rig_catch_log(LOG_LEVEL_INFO);
-    return r;
-}
-
-static int end(void **s)
-{
-    state_close(&state, false);
-    close_attrib();
-    return rig_end(s);
-}
-
-static void must_open(uint64_t own_limit)
-{
-    struct err e = {0};
-    if (!state_open(&state, rig.dir, own_limit, &e))
-        fail_msg("%s", e.text);
-    assert_int_equal(e.kind, ERR_NONE);
-}
-
-static void rewrite(void)
-{
-    int n_named = 0;
-    state_rewrite(&state, &attrib, name_of, &n_named);
-}
-
-/* The first line as it is on this boot. */
-static void header(char *buf, size_t size, uint64_t own_limit)
-{
-    char boot[64] = "";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    assert_non_null(f);
-    assert_non_null(fgets(boot, sizeof boot, f));
-    fclose(f);
-    boot[strcspn(boot, "\n")] = '\0';
-    snprintf(buf, size, "foster-runs 1 %s %" PRIu64 "\n", boot, own_limit);
-}
-
-/* Writes the file as an earlier fosterd on this boot left it. */
-static void leave_file(const char *lines)
-{
-    static char text[TEXT_MAX];
-    header(text, sizeof text, OWN_LIMIT);
-    strncat(text, lines, sizeof text - 1 - strlen(text));
-    rig_write_file("runs", text);
-}
-
-static void assert_file(const char *lines)
-{
-    static char text[TEXT_MAX], expected[TEXT_MAX];
-    header(expected, sizeof expected, OWN_LIMIT);
-    strncat(expected, lines, sizeof expected - 1 - strlen(expected));
-    assert_true(rig_read_file("runs", text, sizeof text) >= 0);
-    assert_string_equal(text, expected);
-    assert_int_equal(state.size, strlen(expected));
-}
-
-static void assert_logged(const char *word, size_t n)
-{
-    if (rig_count(rig_log(), word) != n)
-        fail_msg("the log has not %zu times [%s]: [%s]", n, word, rig_log());
-}
+#include "unit/daemon/state_kit.h"
 
 static void a_table_is_written_and_read_back(void **s)
 {
@@ -284,145 +172,6 @@ static void names_may_be_of_any_length(void **s)
         assert_int_equal(state.first_id, 7);
         state_close(&state, false);
     }
-}
-
-/* What a process that lost its fosterd is told. */
-struct left {
-    struct rig_gate gate;
-    rlim_t tag;
-    int ready; /* a byte is written here once it bears the tag */
-};
-
-static int wear_tag_and_wait(void *data)
-{
-    const struct left *left = data;
-    struct rig_gate gate = left->gate;
-    struct rlimit lim = {.rlim_cur = left->tag, .rlim_max = left->tag};
-    if (setrlimit(RLIMIT_LOCKS, &lim) != 0 || write(left->ready, "r", 1) != 1)
-        return 1;
-    rig_gate_wait(&gate);
-    return 0;
-}
-
-/* Starts a process that bears the tag of run ID. */
-static pid_t leave_process(struct rig_gate *gate, uint32_t id)
-{
-    struct left left = {.gate = *gate, .tag = OWN_LIMIT - id * STRIDE};
-    int ready[2];
-    char c;
-    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-    left.ready = ready[1];
-    pid_t pid = rig_fork(wear_tag_and_wait, &left);
-    close(ready[1]);
-    ssize_t n = read(ready[0], &c, 1);
-    close(ready[0]);
-    if (n != 1) {
-        rig_reap(pid);
-        rig_gate_open(gate);
-        skip();
-    }
-    return pid;
-}
-
-static void left_over_processes_are_reported(void **s)
-{
-    static const struct {
-        const char *lines;
-        size_t n_reported;
-    } cases[] = {
-        {"+ 777 3 4001 web\n", 1},        {"+ 776 2 4001 db\n+ 777 3 4002 web\n- 776\n", 1},
-        {"+ 777 3 4001 web\n- 777\n", 0}, {"+ 776 3 4001 web\n", 0},
-        {"+ 778 3 4001 web\n", 0},        {"", 0},
-    };
-    struct rig_gate gate;
-    char report[128];
-    (void)s;
-    rig_gate_close(&gate);
-    pid_t pid = leave_process(&gate, 777);
-    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, rig.log_fd[1]);
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        leave_file(cases[i].lines);
-        must_open(OWN_LIMIT);
-        n += cases[i].n_reported;
-        assert_logged("\"left-over\"", n);
-        state_close(&state, false);
-    }
-    assert_logged("\n", n);
-    assert_logged("\"service\":\"web\"", n);
-    snprintf(report, sizeof report, "\"pid\":%d", (int)pid);
-    assert_logged(report, n);
-    snprintf(report, sizeof report, "kill %d", (int)pid);
-    assert_logged(report, n);
-    /* A zombie is nobody to be ended. */
-    rig_gate_open(&gate);
-    rig_await_zombie(pid);
-    leave_file("+ 777 3 4001 web\n");
-    must_open(OWN_LIMIT);
-    rig_reap(pid);
-    assert_logged("\n", n);
-}
-
-static int hold(void *data)
-{
-    struct err e = {0};
-    int *fds = data;
-    struct state mine;
-    char c;
-    if (!state_open(&mine, rig.dir, OWN_LIMIT, &e) || write(fds[1], "l", 1) != 1)
-        return 1;
-    close(fds[3]);
-    while (read(fds[2], &c, 1) < 0 && errno == EINTR)
-        continue;
-    return 0;
-}
-
-/* An earlier fosterd's process that nobody ends is told by each later one, and its tag is not handed out again. */
-static void left_over_processes_are_remembered(void **s)
-{
-    struct rig_gate gate;
-    (void)s;
-    rig_gate_close(&gate);
-    pid_t pid = leave_process(&gate, 777);
-    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, rig.log_fd[1]);
-    leave_file("+ 777 3 4001 web\n");
-    for (size_t n = 1; n <= 3; n++) {
-        must_open(OWN_LIMIT);
-        assert_logged("\"left-over\"", n);
-        assert_int_equal(state.first_id, 778);
-        rewrite();
-        state_close(&state, true);
-    }
-    rig_gate_open(&gate);
-    rig_await_zombie(pid);
-    rig_reap(pid);
-    must_open(OWN_LIMIT);
-    assert_logged("\"left-over\"", 3);
-    rewrite();
-    assert_file("");
-}
-
-static void a_directory_in_use_is_refused_until_its_user_ends(void **s)
-{
-    struct err e = {0};
-    int fds[4];
-    char c;
-    (void)s;
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(fds + 2, O_CLOEXEC), 0);
-    pid_t pid = rig_fork(hold, fds);
-    assert_int_equal(read(fds[0], &c, 1), 1);
-    bool ok = state_open(&state, rig.dir, OWN_LIMIT, &e);
-    int lock_fd = state.lock_fd;
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-        close(fds[i]);
-    assert_int_equal(rig_reap(pid), 0);
-    assert_false(ok);
-    assert_int_equal(lock_fd, -1);
-    assert_int_equal(e.kind, ERR_BUSY);
-    assert_non_null(strstr(e.text, rig.dir));
-    assert_non_null(strstr(e.text, "another fosterd"));
-    must_open(OWN_LIMIT);
 }
 
 static void a_file_over_its_maximum_is_written_anew(void **s)
@@ -608,9 +357,6 @@ int main(void)
         TEST(what_is_not_ours_to_read_is_passed_over),
         TEST(lines_that_we_did_not_write_do_no_harm),
         TEST(names_may_be_of_any_length),
-        TEST(left_over_processes_are_reported),
-        TEST(left_over_processes_are_remembered),
-        TEST(a_directory_in_use_is_refused_until_its_user_ends),
         TEST(a_file_over_its_maximum_is_written_anew),
         TEST(a_file_beyond_all_measure_is_not_read),
         TEST(a_file_of_somebody_else_is_not_trusted),
