@@ -9,12 +9,13 @@
 #   includes ROOT          which floor may include what
 #   symbols ROOT NM CORE BASE...   what the core library (and base, but for its log) may call
 #   link ROOT CC CORE BASE what needs the kernel floor does not link with the core
-#   sizes ROOT             files and functions: a report, and the hard limit of a file
+#   sizes ROOT             files and functions: a report, and the hard limit of a file, tests included
 #   headers ROOT CC INCLUDE...     each header compiles alone
 #   docstrings ROOT        each public function and structure is described
 #   spdx ROOT              licence lines
 #   words ROOT             nothing unfinished, no place of somebody's machine
-#   guide ROOT             doc/architecture.md names every source file, and no other; links lead somewhere
+#   guide ROOT             doc/architecture.md names every source file, and no other; links lead somewhere; the
+#                          tests and the cases that doc/reliability.md names are there
 #
 # Violations are printed, one a line; exit status 1 when there was any, 2 when the check could not be made.
 set -eu
@@ -169,6 +170,7 @@ check_sizes() {
     awk '$1 > 70 { printf "long function: %s %s, %d lines (aim: 70)\n", $2, $3, $1 }' "$scratch/functions"
     tree | grep -E '^include/.*\.h$' | xargs wc -l | grep -v ' total$' |
         awk '$1 > 200 { printf "long header: %s, %d lines\n", $2, $1 }'
+    tree | grep -E '^(tests|tools)/.*\.[ch]$' | xargs -r wc -l | grep -v ' total$' >>"$scratch/files" || :
     awk '$1 > 600 { printf "%s: %d lines, the limit is 600\n", $2, $1 }' "$scratch/files" >"$scratch/out"
     violations "$scratch/out"
 }
@@ -252,7 +254,7 @@ check_guide() {
         file=${file#include/}
         if ! grep -qF "\`$file\`" "$guide"; then echo "$guide does not name $file"; fi
     done >"$scratch/out"
-    # shellcheck disable=SC2016 # the backticks are Markdown
+    # shellcheck disable=SC2016,SC2129 # the backticks are Markdown; three loops read best on their own
     grep -oE '`(base|core|sys|daemon)/[a-z_0-9]+\.(c|h|def)`' "$guide" | tr -d '`' | sort -u | while read -r file; do
         if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
     done >>"$scratch/out"
@@ -263,7 +265,26 @@ check_guide() {
             if [ -n "$link" ] && [ ! -e "$(dirname "$page")/$link" ]; then echo "$page links to $link, which is not there"; fi
         done
     done >>"$scratch/out"
+    guide_tests >>"$scratch/out"
     violations "$scratch/out"
+}
+
+# A promise names what shows it as `FILE CASE...`: FILE is below tests/ and less its "_test.c", each CASE a word in it.
+guide_tests() {
+    page=doc/reliability.md
+    [ -e "$page" ] || return 0
+    # shellcheck disable=SC2016 # the backticks are Markdown
+    sed -n 's/^|.*|\([^|]*\)|$/\1/p' "$page" | grep -oE '`[^`]+`' | tr -d '`' | sort -u | while read -r name cases; do
+        file=tests/${name}_test.c
+        if [ ! -e "$file" ]; then file=tests/$name; fi
+        if [ ! -f "$file" ]; then
+            echo "$page names the test $name, which is not there"
+            continue
+        fi
+        for case in $cases; do
+            if ! grep -qw "$case" "$file"; then echo "$page names the case $case, which $file has not"; fi
+        done
+    done
 }
 
 case $check in

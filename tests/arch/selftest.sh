@@ -150,6 +150,10 @@ while [ $i -lt 600 ]; do
     i=$((i + 1))
 done >>"$t/src/core/diag.c"
 expect fail sizes 'a file of more than 600 lines'
+mkdir -p "$t/tests/unit"
+mv "$t/src/core/diag.c" "$t/tests/unit/diag_test.c"
+sed 3q "$t/tests/unit/diag_test.c" >"$t/src/core/diag.c"
+expect fail sizes 'a test of more than 600 lines'
 violate headers 'a header that needs another' include/core/diag.h 'size_t diag_count(void);'
 violate docstrings 'an undescribed function' include/core/diag.h '\nint diag_count(void);'
 violate docstrings 'an undescribed structure' include/core/diag.h '\nstruct other {\n    int n;\n};'
@@ -159,6 +163,20 @@ violate words "somebody's directory" doc/architecture.md 'see /hom''e/someone/no
 violate words 'a tracker' doc/architecture.md 'see iss''ue 12'
 violate guide 'the guide names a file that is gone' doc/architecture.md "\`core/gone.c\`"
 violate guide 'a link to nowhere' doc/architecture.md 'see [there](gone.md)'
+promise() { # promise PASS|FAIL WHAT TEXT: a page of promises that names TEXT
+    plant
+    mkdir -p "$t/tests/unit"
+    echo 'static void a_case_that_is(void)' >"$t/tests/unit/diag_test.c"
+    # shellcheck disable=SC2016 # the backticks are Markdown
+    printf '| promise | how | shown by |\n|---|---|---|\n| It holds. | by `magic gone` | %s |\n' "$3" >"$t/doc/reliability.md"
+    expect "$1" guide "$2"
+}
+# shellcheck disable=SC2016 # the backticks are Markdown
+{
+    promise pass 'a promise with its test and case' '`unit/diag a_case_that_is`'
+    promise fail 'a promise whose test is gone' '`unit/diag a_case_that_is`, `unit/gone`'
+    promise fail 'a promise whose case is gone' '`unit/diag a_case_that`'
+}
 plant
 cp "$t/src/core/diag.c" "$t/src/core/new.c"
 expect fail guide 'a file that the guide does not name'
