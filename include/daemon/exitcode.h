@@ -11,7 +11,7 @@
 enum exitcode {
     EXITCODE_OK = 0,
     EXITCODE_USAGE = 64,       /**< wrong command line */
-    EXITCODE_UNAVAILABLE = 69, /**< runtime directory or socket in use */
+    EXITCODE_UNAVAILABLE = 69, /**< state directory in use */
     EXITCODE_OS = 71,          /**< not a subreaper, no event loop, no descriptors */
     EXITCODE_CONFIG = 78,      /**< the configuration has errors, or cannot be read */
 };
