@@ -51,8 +51,9 @@ enum policy_verdict policy_decide(const struct spec *s, const struct policy_end 
 /** Whether an error of fork or exec may pass by itself: then it is nobody's failure. */
 bool policy_errno_is_temporary(int errnum) MUST_CHECK;
 
-/** Whether a run of S that has lasted UPTIME_MS is good enough to clear delay and count. */
-bool policy_is_steady(const struct spec *s, int64_t uptime_ms) MUST_CHECK NONNULL();
+/** Whether a run of S that has been READY for READY_MS is good enough to clear delay and count. One that was never
+ *  ready is not, and is not to be asked about. */
+bool policy_is_steady(const struct spec *s, int64_t ready_ms) MUST_CHECK NONNULL();
 
 /** The exit status that a shell would give for WSTATUS: the code, or 128 + signal. */
 int policy_status_code(int wstatus) MUST_CHECK;

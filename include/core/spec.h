@@ -75,7 +75,7 @@ struct spec_restart {
     int64_t max_delay_ms;
     double jitter;          /**< 0..1, share of the delay by which it varies either way */
     int64_t max_attempts;   /**< 0: endless */
-    int64_t reset_after_ms; /**< ready (running, for what is never ready) that long resets delay and count */
+    int64_t reset_after_ms; /**< READY that long resets delay and count; a run that is never ready does not */
 };
 
 /** The set of exit statuses: codes 0..255 and signals. */

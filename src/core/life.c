@@ -263,7 +263,8 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
     u->end = (struct policy_end){.cause = POLICY_EXITED, .wstatus = e->wstatus};
     if (unready_daemon && WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0)
         u->end.cause = POLICY_NO_DAEMON;
-    if (policy_is_steady(u->spec, s->now_ms - u->exec_ms)) {
+    /* A run that was never ready has not shown that it works, however long it took. */
+    if (u->state == UNIT_READY && policy_is_steady(u->spec, s->now_ms - u->since_ms)) {
         u->n_attempts = 0;
         backoff_reset(&u->backoff);
     }

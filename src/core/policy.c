@@ -77,13 +77,13 @@ enum policy_verdict policy_decide(const struct spec *s, const struct policy_end 
     return decide_restart(s, policy_is_success(s, e), n_attempts);
 }
 
-bool policy_is_steady(const struct spec *s, int64_t uptime_ms)
+bool policy_is_steady(const struct spec *s, int64_t ready_ms)
 {
     int64_t least = s->restart.reset_after_ms;
 
     if (s->restart.delay_ms == 0 && least < STEADY_MIN_MS)
         least = STEADY_MIN_MS;
-    return uptime_ms >= least;
+    return ready_ms >= least;
 }
 
 int policy_status_code(int wstatus)

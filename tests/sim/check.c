@@ -91,7 +91,7 @@ static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event
 
     if (u->spec->restart.delay_ms == 0 && steady < 1000)
         steady = 1000;
-    if (u->state != UNIT_STOPPING && m->now_ms - u->exec_ms >= steady)
+    if (u->state == UNIT_READY && m->now_ms - u->ready_ms >= steady)
         u->n_backoffs = 0;
     u->main_told = false;
     u->end_wstatus = e->wstatus;
@@ -303,6 +303,8 @@ static void check_state(struct sim *m, const struct effect *f)
         u->back = f->from == UNIT_DONE || f->from == UNIT_FAILED;
     }
     u->state = f->to;
+    if (f->to == UNIT_READY)
+        u->ready_ms = m->now_ms;
     if ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && !u->back)
         note_final(m, f->unit, f->from, f->to);
     if (f->from == UNIT_STOPPING)

@@ -68,8 +68,9 @@ struct sim_unit {
     bool touched;             /* something of it was reaped in this slice */
     bool killing;             /* KILL is in force */
     enum effect_scope kill_scope;
-    int64_t exec_ms; /* when exec was confirmed */
-    int end_errno;   /* of the last failed start, 0: the last run ended otherwise */
+    int64_t exec_ms;  /* when exec was confirmed */
+    int64_t ready_ms; /* when READY was entered */
+    int end_errno;    /* of the last failed start, 0: the last run ended otherwise */
     int end_wstatus;
     bool has_wstatus;
     int last_wstatus;    /* of the last true main process that had exec'd */

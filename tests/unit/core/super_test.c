@@ -167,6 +167,49 @@ static void test_backoff_grows_and_gives_up(void **state)
     kit_end(&k);
 }
 
+/* However long it runs: only being ready counts, from when on it is. */
+static void test_a_run_that_was_never_ready_clears_nothing(void **state)
+{
+    static const enum spec_type types[] = {SPEC_TYPE_ONESHOT, SPEC_TYPE_FORKING};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct spec *s = begin_one(types[i]);
+        s->start_timeout_ms = 0;
+        s->restart.policy = SPEC_RESTART_ON_FAILURE;
+        s->restart.max_attempts = 2;
+        kit_begin(&k);
+        for (int n = 0; n < 3; n++) {
+            kit_up(&k, "web");
+            k.now_ms += 3600000;
+            kit_died(&k, "web", kit_exit(1), 0);
+            kit_wait(&k, 1000);
+        }
+        assert_string_equal(kit_state(&k, "web"), "failed");
+        kit_end(&k);
+    }
+}
+
+static void test_steadiness_counts_from_ready(void **state)
+{
+    struct spec *s = begin_one(SPEC_TYPE_FORKING);
+
+    (void)state;
+    s->restart.max_attempts = 1;
+    kit_begin(&k);
+    for (int i = 0; i < 2; i++) {
+        kit_up(&k, "web");
+        k.now_ms += 9000;
+        kit_died(&k, "web", 0, 1);
+        assert_string_equal(kit_state(&k, "web"), "ready");
+        k.now_ms += 9999;
+        kit_died(&k, "web", kit_exit(1), 0);
+        assert_string_equal(kit_state(&k, "web"), i == 0 ? "backoff" : "failed");
+        kit_wait(&k, 500);
+    }
+    kit_end(&k);
+}
+
 static void test_a_steady_run_clears_delay_and_count(void **state)
 {
     struct spec *s = begin_one(SPEC_TYPE_SIMPLE);
@@ -458,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_report_of_an_exit_has_its_code),
         cmocka_unit_test(test_backoff_grows_and_gives_up),
         cmocka_unit_test(test_a_steady_run_clears_delay_and_count),
+        cmocka_unit_test(test_a_run_that_was_never_ready_clears_nothing),
+        cmocka_unit_test(test_steadiness_counts_from_ready),
         cmocka_unit_test(test_no_delay_does_not_spin),
         cmocka_unit_test(test_spawn_failures),
         cmocka_unit_test(test_retries_of_a_start_grow_and_do_not_count),
