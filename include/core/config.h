@@ -21,8 +21,8 @@ enum { CONFIG_INCLUDE_DEPTH_MAX = 8, CONFIG_FILES_MAX = 256, CONFIG_MEMORY_MAX =
 /** Where configuration files come from. The functions may be called during config_load() only. */
 struct config_source {
     /** Reads the whole file PATH (at most MAX bytes) into OUT (empty). On failure adds nothing, puts a
-     *  reason without the path into WHY of WHY_SIZE bytes and returns false; *RET_MISSING says whether
-     *  it was because there is no such file. */
+     *  reason without the path into WHY of WHY_SIZE bytes, with "; " and what to do when it is something else than
+     *  making the file readable, and returns false; *RET_MISSING says whether it was because there is no such file. */
     bool (*read)(const char *path, size_t max, struct buf *out, bool *ret_missing, char *why, size_t why_size,
                  void *data);
     /** Expands the glob PATTERN, sorted, into absolute or caller-relative paths allocated in A; *RET_N may be 0. */

@@ -41,7 +41,7 @@ const char *source_path(struct source *s, struct diag_pos pos, const char *path)
 enum source_result { SOURCE_OK, SOURCE_MISSING, SOURCE_FAILED };
 
 /** Reads PATH into OUT (initialised here; free with buf_done() in every case). A failure is said at
- *  POS; a missing file too, unless MISSING_OK. */
+ *  POS, or at the file's begin when POS is nowhere; a missing file at POS, unless MISSING_OK. */
 enum source_result source_read(struct source *s, struct diag_pos pos, const char *path, bool missing_ok,
                                struct buf *out) MUST_CHECK NONNULL();
 

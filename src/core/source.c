@@ -82,7 +82,8 @@ const char *source_path(struct source *s, struct diag_pos pos, const char *path)
 enum source_result source_read(struct source *s, struct diag_pos pos, const char *path, bool missing_ok,
                                struct buf *out)
 {
-    char why[256] = "";
+    struct diag_pos place = pos.file ? pos : (struct diag_pos){.file = path, .line = 1, .column = 1};
+    char why[512] = "";
     bool missing = false;
 
     buf_init(out, TREE_BYTES_MAX);
@@ -93,6 +94,7 @@ enum source_result source_read(struct source *s, struct diag_pos pos, const char
     if (missing)
         diag_error(s->diag, pos, "there is no file %s; create it or correct the path", path);
     else
-        diag_error(s->diag, pos, "cannot read %s: %s; make it readable", path, why[0] ? why : "unknown reason");
+        diag_error(s->diag, place, "cannot read %s: %s%s", path, why[0] ? why : "unknown reason",
+                   strstr(why, "; ") ? "" : "; make it readable");
     return missing ? SOURCE_MISSING : SOURCE_FAILED;
 }

@@ -26,7 +26,10 @@ static bool openfile_read(const char *path, size_t max, struct buf *out, bool *r
     if (files_read(path, max, FILES_TRUST_SAFE, out, &e))
         return true;
     *ret_missing = e.errnum == ENOENT;
-    snprintf(why, why_size, "%s", e.text);
+    if (e.kind == ERR_LIMIT)
+        snprintf(why, why_size, "%s; keep it below %zu KiB or split it with include", e.text, max / 1024);
+    else
+        snprintf(why, why_size, "%s", e.text);
     return false;
 }
 

@@ -31,8 +31,8 @@ static void set_errno(struct err *e, int errnum)
     e->errnum = errnum;
 }
 
-/* Whether the open file FD may be read under TRUST. False with *E. */
-static bool check_trust(int fd, enum files_trust trust, struct err *e)
+/* Whether the open file FD, which is PATH, may be read under TRUST. False with *E. */
+static bool check_trust(int fd, const char *path, enum files_trust trust, struct err *e)
 {
     struct stat st;
     if (sys_fstat(fd, &st) != 0) {
@@ -40,17 +40,18 @@ static bool check_trust(int fd, enum files_trust trust, struct err *e)
         return false;
     }
     if (!S_ISREG(st.st_mode)) {
-        err_set(e, ERR_INPUT, "not a regular file");
+        err_set(e, ERR_INPUT, "not a regular file; name a regular file");
         return false;
     }
     if (trust == FILES_TRUST_ANY || sys_geteuid() != 0)
         return true;
     if (st.st_uid != 0) {
-        err_set(e, ERR_INPUT, "owned by uid %lu, which root must not trust", (unsigned long)st.st_uid);
+        err_set(e, ERR_INPUT, "owned by uid %lu, which root must not trust; chown root %s", (unsigned long)st.st_uid,
+                path);
         return false;
     }
     if ((st.st_mode & S_IWOTH) != 0) {
-        err_set(e, ERR_INPUT, "writable for everybody, which root must not trust");
+        err_set(e, ERR_INPUT, "writable for everybody, which root must not trust; chmod o-w %s", path);
         return false;
     }
     return true;
@@ -100,7 +101,7 @@ bool files_read(const char *path, size_t max, enum files_trust trust, struct buf
         set_errno(e, errno);
         return false;
     }
-    return check_trust(fd, trust, e) && read_to_end(fd, max, out, e);
+    return check_trust(fd, path, trust, e) && read_to_end(fd, max, out, e);
 }
 
 static bool write_whole(int fd, const char *data, size_t len)

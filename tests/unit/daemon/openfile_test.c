@@ -123,14 +123,20 @@ static void what_cannot_be_read_is_named(void **state)
         const char *file;
         const char *says;
     } cases[] = {
-        {"missing.yaml", "there is no file"}, {"dir", "not a regular file"},
-        {"fifo", "not a regular file"},       {"/dev/null", "not a regular file"},
-        {"foreign.yaml", "owned by uid 1"},   {"open.yaml", "writable for everybody"},
+        {"missing.yaml", "there is no file"},
+        {"dir", "dir:1:1: cannot read dir: not a regular file; name a regular file\n"},
+        {"fifo", "not a regular file"},
+        {"/dev/null", "not a regular file"},
+        {"big.yaml", "too large; keep it below 1024 KiB or split it with include\n"},
+        {"foreign.yaml", "owned by uid 1, which root must not trust; chown root foreign.yaml\n"},
+        {"open.yaml", "writable for everybody, which root must not trust; chmod o-w open.yaml\n"},
     };
     char path[RIG_PATH_MAX];
     (void)state;
     assert_int_equal(mkdir(rig_path("dir", path), 0700), 0);
     assert_int_equal(mkfifo(rig_path("fifo", path), 0600), 0);
+    rig_write_file("big.yaml", "");
+    assert_int_equal(truncate(rig_path("big.yaml", path), 2 << 20), 0);
     rig_write_file("open.yaml", ONE_SERVICE("web"));
     assert_int_equal(chmod(rig_path("open.yaml", path), 0666), 0);
     rig_write_file("foreign.yaml", ONE_SERVICE("web"));
@@ -138,7 +144,7 @@ static void what_cannot_be_read_is_named(void **state)
     if (is_root)
         assert_int_equal(chown(rig_path("foreign.yaml", path), 1, 1), 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (!is_root && i >= 4)
+        if (!is_root && i >= 5)
             continue;
         const struct cli c = {.mode = CLI_RUN, .file = cases[i].file};
         const char *said = load(&c);

@@ -91,11 +91,11 @@ static void reads_regular_files_only(void **state)
         {"some", 0, ERR_LIMIT, "too large"},
         {"none", 0, ERR_NONE, ""},
         {"link", 100, ERR_NONE, "hello\n"},
-        {"fifo", 100, ERR_INPUT, "not a regular file"},
-        {".", 100, ERR_INPUT, "not a regular file"},
+        {"fifo", 100, ERR_INPUT, "not a regular file; name a regular file"},
+        {".", 100, ERR_INPUT, "not a regular file; name a regular file"},
         {"missing", 100, ERR_SYS, "No such file or directory"},
         {"some/below", 100, ERR_SYS, "Not a directory"},
-        {"/dev/null", 100, ERR_INPUT, "not a regular file"},
+        {"/dev/null", 100, ERR_INPUT, "not a regular file; name a regular file"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         bool absolute = cases[i].path[0] == '/';
@@ -161,13 +161,13 @@ static void reads_standard_input(void **state UNUSED)
 static void root_trusts_safe_files_only(void **state)
 {
     const char *dir = *state;
-    char path[KIT_PATH_MAX];
+    char path[KIT_PATH_MAX], text[KIT_PATH_MAX + 100];
     bool root = geteuid() == 0;
 
     kit_file(path, dir, "wide", "x", 0646);
     assert_read(path, 9, FILES_TRUST_ANY, ERR_NONE, "x");
-    assert_read(path, 9, FILES_TRUST_SAFE, root ? ERR_INPUT : ERR_NONE,
-                root ? "writable for everybody, which root must not trust" : "x");
+    snprintf(text, sizeof text, "writable for everybody, which root must not trust; chmod o-w %s", path);
+    assert_read(path, 9, FILES_TRUST_SAFE, root ? ERR_INPUT : ERR_NONE, root ? text : "x");
     kit_file(path, dir, "group", "x", 0664);
     assert_read(path, 9, FILES_TRUST_SAFE, ERR_NONE, "x");
     if (!root) {
@@ -177,7 +177,8 @@ static void root_trusts_safe_files_only(void **state)
     kit_file(path, dir, "theirs", "x", 0600);
     assert_int_equal(chown(path, 65533, 65533), 0);
     assert_read(path, 9, FILES_TRUST_ANY, ERR_NONE, "x");
-    assert_read(path, 9, FILES_TRUST_SAFE, ERR_INPUT, "owned by uid 65533, which root must not trust");
+    snprintf(text, sizeof text, "owned by uid 65533, which root must not trust; chown root %s", path);
+    assert_read(path, 9, FILES_TRUST_SAFE, ERR_INPUT, text);
 }
 
 /* ------------------------------------------------------------------ writing */
