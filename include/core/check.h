@@ -13,6 +13,9 @@
 /** Says in D what does not go together in S, which was made from the mapping NODE (for the places). */
 void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node) NONNULL();
 
+/** Says in D, at POS, when `exit_when: essential` of SET could never come true. */
+void check_exit_when(struct diag_list *d, const struct spec_set *set, struct diag_pos pos) NONNULL();
+
 /** Says in D what does not go together in SET: names, dependencies, cycles, numbers of instances. */
 void check_set(struct diag_list *d, const struct spec_set *set) NONNULL();
 

@@ -56,6 +56,7 @@ struct loader {
     size_t cap_run;
     unsigned depth;  /**< of includes */
     bool incomplete; /**< something could not be read: what seems to be missing may be there */
+    bool doubtful;   /**< a service has a default where something was written: what seems to be missing may be there */
 };
 
 /** The loader that C is in. */
@@ -71,9 +72,9 @@ struct loader_file *loader_open(struct loader *l, struct diag_pos pos, const cha
 /** Expands the variables below NODE. False when there was an error. */
 bool loader_expand(struct loader *l, struct tree_node *node) MUST_CHECK NONNULL();
 
-/** Expands the variables of each key of the mapping NODE and leaves out the keys where that fails (said).
- *  False when there was one. */
-bool loader_expand_pairs(struct loader *l, struct tree_node *node) MUST_CHECK NONNULL();
+/** Expands the variables of each key of the mapping NODE, a SECTION, and leaves out the keys where that fails (said,
+ *  and also when the key itself is wrong). False when there was one. */
+bool loader_expand_pairs(struct loader *l, struct tree_node *node, enum schema_section section) MUST_CHECK NONNULL();
 
 /** The `defaults` of F, ready for use; NULL when there are none or they are wrong (said). */
 struct tree_node *loader_defaults(struct loader *l, struct loader_file *f) NONNULL();

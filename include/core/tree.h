@@ -47,8 +47,10 @@ struct tree_node {
 };
 
 /** Reads the LEN bytes at TEXT, called FILE in messages, into a tree in A. Problems go to D. Returns
- *  the root, or NULL when there was any error (no partial tree). An empty file gives an empty mapping;
- *  the root may be of any kind otherwise.
+ *  the root. Errors that leave the rest of the file as it is meant do not hinder that, so that whoever reads the
+ *  tree can say what else is wrong: of a key that is given twice the first stays, as does the first `<<`, and a tag
+ *  is left out. D says whether there was one. NULL after any other error: of syntax, a cap, memory, an alias or key
+ *  that means nothing. An empty file gives an empty mapping; the root may be of any kind otherwise.
  *
  *  A copy of an aliased node has the place of its alias, what is in it keeps the place where it was written.
  *  `<<` merges are deep, unlike YAML's own: where both sides of a key are mappings these merge as well,

@@ -45,6 +45,10 @@ bool value_is(struct value_ctx *c, const struct tree_node *node, enum tree_kind 
 /** The text of the scalar NODE, checked to be UTF-8 and not null, in the set's arena; NULL on error (said). */
 const char *value_text(struct value_ctx *c, const struct tree_node *node, const char *what) MUST_CHECK NONNULL();
 
+/** Whether the key of PAIR may stand in SECTION, called WHAT in messages; what is wrong with it is said. */
+bool value_key(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_pair *pair)
+    NONNULL();
+
 /** Converts the mapping NODE, called WHAT in messages, into BASE by the rows of SECTION. Goes on after
  *  an error; false when there was one. */
 bool value_section(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_node *node,

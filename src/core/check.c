@@ -174,6 +174,19 @@ static void check_numbers(struct diag_list *d, const struct spec_set *set)
                    SPEC_UNITS_MAX);
 }
 
+/* Services of profiles that are not selected count: SET may not depend on what is selected. */
+void check_exit_when(struct diag_list *d, const struct spec_set *set, struct diag_pos pos)
+{
+    if (set->supervisor.exit_when != SPEC_EXIT_ESSENTIAL)
+        return;
+    for (size_t i = 0; i < set->n_services; i++) {
+        const struct spec *s = &set->services[i];
+        if (s->essential || s->on_success == SPEC_END_SHUTDOWN || s->on_failure == SPEC_END_SHUTDOWN)
+            return;
+    }
+    diag_error(d, pos, "no service is `essential`; mark one, or use idle or never");
+}
+
 void check_set(struct diag_list *d, const struct spec_set *set)
 {
     check_numbers(d, set);

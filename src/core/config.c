@@ -213,6 +213,7 @@ static void make_spec(struct loader *l, struct loader_service *from, struct spec
     node = inherit_service(l, from);
     if (!name)
         value_nomem(&l->value, from->pos);
+    l->doubtful |= !node;
     if (!node)
         return;
     ok = value_section(&l->value, SCHEMA_SERVICE, schema_section_name(SCHEMA_SERVICE), node, s);
@@ -224,6 +225,8 @@ static void make_spec(struct loader *l, struct loader_service *from, struct spec
     /* A value that was refused has its default here, which would only contradict by accident. */
     if (ok && !from->damaged && !from->file->damaged)
         check_service(l->value.source.diag, s, node);
+    else
+        l->doubtful = true;
 }
 
 static void make_services(struct loader *l)
@@ -243,12 +246,16 @@ static void make_services(struct loader *l)
         check_set(l->value.source.diag, set);
 }
 
-static void note_log_keys(const struct loader_file *main_file, struct spec_supervisor *s)
+/* What depends on which keys of `supervisor` MAIN_FILE has. */
+static void check_supervisor(struct loader *l, const struct loader_file *main_file)
 {
     const struct tree_node *node = tree_get(main_file->root, "supervisor");
+    const struct tree_node *exit_when = node ? tree_get(node, "exit_when") : NULL;
 
-    s->log_level_set = node && tree_get(node, "log_level");
-    s->log_format_set = node && tree_get(node, "log_format");
+    l->set->supervisor.log_level_set = node && tree_get(node, "log_level");
+    l->set->supervisor.log_format_set = node && tree_get(node, "log_format");
+    if (exit_when && !l->incomplete && !l->doubtful && l->set->n_services > 0)
+        check_exit_when(l->value.source.diag, l->set, exit_when->pos);
 }
 
 static void load_all(struct loader *l, const char *file)
@@ -283,7 +290,7 @@ struct spec_set *config_load(const char *file, const struct config_source *src, 
     load_all(&l, file);
     for (struct loader_file *f = l.files; f; f = f->next)
         if (!f->next && f->root)
-            note_log_keys(f, &set->supervisor);
+            check_supervisor(&l, f);
     loader_done(&l);
     diag_sort(d);
     if (d->n_errors == before)

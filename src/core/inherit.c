@@ -128,7 +128,7 @@ static struct tree_node *merge_service(struct loader *l, struct loader_service *
     if (!value_is(&l->value, s->node, TREE_MAPPING, what, "a map of keys such as `command`"))
         return NULL;
     loader_drop_extensions(s->node);
-    s->damaged = !loader_expand_pairs(l, s->node);
+    s->damaged = !loader_expand_pairs(l, s->node, SCHEMA_SERVICE);
     extends = take(s->node, "extends");
     if (!extends)
         return s->node;

@@ -30,13 +30,16 @@ bool loader_expand(struct loader *l, struct tree_node *node)
     return s->diag->n_errors == before;
 }
 
-bool loader_expand_pairs(struct loader *l, struct tree_node *node)
+bool loader_expand_pairs(struct loader *l, struct tree_node *node, enum schema_section section)
 {
     size_t kept = 0, before = node->n;
 
-    for (size_t i = 0; i < before; i++)
+    for (size_t i = 0; i < before; i++) {
         if (loader_expand(l, node->pairs[i].value))
             node->pairs[kept++] = node->pairs[i];
+        else
+            value_key(&l->value, section, schema_section_name(section), &node->pairs[i]);
+    }
     node->n = kept;
     return kept == before;
 }
@@ -121,7 +124,7 @@ struct tree_node *loader_defaults(struct loader *l, struct loader_file *f)
     if (f->defaults && f->defaults_state == LOADER_NEW) {
         bool ok = value_is(&l->value, f->defaults, TREE_MAPPING, "`defaults`", "a map of service keys");
         loader_drop_extensions(f->defaults);
-        f->damaged = ok && !loader_expand_pairs(l, f->defaults);
+        f->damaged = ok && !loader_expand_pairs(l, f->defaults, schema_find(SCHEMA_TOP, "defaults")->sub);
         f->defaults_state = ok ? LOADER_READY : LOADER_FAILED;
     }
     return f->defaults_state == LOADER_READY ? f->defaults : NULL;

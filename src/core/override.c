@@ -49,11 +49,15 @@ static struct tree_node *new_node(struct loader *l, enum tree_kind kind, struct 
 /* The VALUE of --set as a node. */
 static struct tree_node *value_node(struct loader *l, struct diag_pos pos, const char *text)
 {
+    struct diag_list *d = l->value.source.diag;
+    size_t before = d->n_errors;
     bool null = is_null_word(text);
     struct tree_node *node;
 
-    if (text[0] && !null)
-        return tree_load(&l->scratch, l->value.source.diag, pos.file, text, strlen(text));
+    if (text[0] && !null) {
+        node = tree_load(&l->scratch, d, pos.file, text, strlen(text));
+        return d->n_errors == before ? node : NULL;
+    }
     node = new_node(l, TREE_SCALAR, pos, 0);
     if (node) {
         node->plain = null;

@@ -4,8 +4,8 @@
  * From libyaml's events to a tree of nodes. The event interface is used because the document interface
  * of libyaml resolves anchors in quadratic time, builds cyclic graphs, and keeps duplicate keys.
  *
- * DIAGNOSTICS: an error of meaning (a duplicate key, a tag) is noted and reading goes on; a syntax
- * error, a cap or refused memory ends it.
+ * DIAGNOSTICS: an error of meaning is noted and reading goes on: a duplicate key, a tag or a second `<<` is left
+ * out of the tree, anything else leaves no tree. A syntax error, a cap or refused memory ends the reading.
  * BUGS: libyaml asks libc for its memory, not base/mem.h: it has no hook. Its refusals come back as
  * YAML_MEMORY_ERROR, and all it holds is deleted on every path.
  */
@@ -55,7 +55,8 @@ struct loader {
     struct tree_node *root;
     struct tree_node refused; /* stands for what an error was reported of, so that it gives no second one */
     bool has_document;
-    bool stop; /* an error after which nothing more can be read */
+    bool unusable; /* an error that leaves a hole in the tree, so that there is none in the end */
+    bool stop;     /* an error after which nothing more can be read */
 };
 
 static struct diag_pos mark_pos(const struct loader *l, yaml_mark_t mark)
@@ -147,16 +148,19 @@ static const char *key_text(struct loader *l, const struct tree_node *node)
     if (node == &l->refused)
         return NULL;
     if (node->kind != TREE_SCALAR) {
+        l->unusable = true;
         diag_error(l->d, node->pos, "a %s cannot be a key; write a name, and quote one that begins with \"{\" or \"[\"",
                    node->kind == TREE_MAPPING ? "mapping" : "list");
         return NULL;
     }
     if (node->plain && node->text[0] == '\0') {
+        l->unusable = true;
         diag_error(l->d, node->pos, "a key is missing here; write \"key: value\"");
         return NULL;
     }
     len = strlen(node->text);
     if (len > TREE_KEY_MAX) {
+        l->unusable = true;
         diag_error(l->d, node->pos, "the key \"%.*s…\" has %zu bytes; a key has at most %d",
                    (int)utf8_cut(node->text, len, 20), node->text, len, TREE_KEY_MAX);
         return NULL;
@@ -219,6 +223,14 @@ static void deliver(struct loader *l, struct tree_node *node)
 
 /* Scalars and aliases */
 
+/* Instead of an alias at POS that stands for nothing. */
+static void deliver_refused(struct loader *l, struct diag_pos pos)
+{
+    l->refused.pos = pos;
+    l->unusable = true;
+    deliver(l, &l->refused);
+}
+
 static bool is_null_text(const char *s)
 {
     return s[0] == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0 || strcmp(s, "Null") == 0 ||
@@ -234,8 +246,10 @@ static void on_scalar(struct loader *l, const yaml_event_t *event)
     if (!node)
         return;
     refuse_tag(l, event->data.scalar.tag, node->pos);
-    if (memchr(text, '\0', len))
+    if (memchr(text, '\0', len)) {
         diag_error(l->d, node->pos, "the text holds a NUL byte; remove the \\0 from it");
+        l->unusable = true;
+    }
     node->text = arena_strndup(l->a, text, len);
     if (!node->text) {
         out_of_memory(l, node->pos);
@@ -254,16 +268,15 @@ static void on_alias(struct loader *l, const yaml_event_t *event)
     struct diag_pos pos = mark_pos(l, event->start_mark);
     struct tree_node *copy;
 
-    l->refused.pos = pos;
     if (!anchor) {
         diag_error(l->d, pos, "no anchor \"%s\" before this alias; define it with &%s", name, name);
-        deliver(l, &l->refused);
+        deliver_refused(l, pos);
         return;
     }
     if (anchor->open) {
         diag_error(l->d, pos, "the alias \"%s\" is inside the node it names; move it out of line %u", name,
                    anchor->node->pos.line);
-        deliver(l, &l->refused);
+        deliver_refused(l, pos);
         return;
     }
     copy = tree_copy(l->a, l->d, pos, anchor->node, l->depth, &l->budget);
@@ -305,26 +318,33 @@ static int by_key(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* Of the N pairs of one mapping. */
-static void refuse_duplicates(struct loader *l, const struct tree_pair *pairs, size_t n, struct diag_pos pos)
+/* Removes from the N pairs of one mapping all but the first of each key, and says how many are left. */
+static size_t refuse_duplicates(struct loader *l, struct tree_pair *pairs, size_t n, struct diag_pos pos)
 {
-    const struct tree_pair **sorted = mem_array(n, sizeof *sorted);
+    struct tree_pair **sorted = mem_array(n, sizeof(struct tree_pair *));
+    size_t kept = 0;
 
     if (!sorted) {
         out_of_memory(l, pos);
-        return;
+        return n;
     }
     for (size_t i = 0; i < n; i++)
         sorted[i] = &pairs[i];
-    qsort(sorted, n, sizeof *sorted, by_key);
+    qsort(sorted, n, sizeof(struct tree_pair *), by_key);
     for (size_t i = 1, first = 0; i < n; i++) {
-        if (strcmp(sorted[i]->key, sorted[first]->key) == 0)
-            diag_error(l->d, sorted[i]->key_pos, "the key \"%s\" is already on line %u; keep one of them",
-                       sorted[i]->key, sorted[first]->key_pos.line);
-        else
+        if (strcmp(sorted[i]->key, sorted[first]->key) != 0) {
             first = i;
+            continue;
+        }
+        diag_error(l->d, sorted[i]->key_pos, "the key \"%s\" is already on line %u; keep one of them", sorted[i]->key,
+                   sorted[first]->key_pos.line);
+        sorted[i]->key = NULL;
     }
     mem_free(sorted);
+    for (size_t i = 0; i < n; i++)
+        if (pairs[i].key)
+            pairs[kept++] = pairs[i];
+    return kept;
 }
 
 /* A syntax error leaves collections open; what they hold so far is told as well. */
@@ -334,13 +354,14 @@ static void refuse_open_duplicates(struct loader *l)
         const struct frame *f = &l->frames[l->depth - 1];
 
         if (f->node->kind == TREE_MAPPING)
-            refuse_duplicates(l, l->pairs + f->first, end - f->first, f->node->pos);
+            (void)refuse_duplicates(l, l->pairs + f->first, end - f->first, f->node->pos);
         end = f->first;
     }
 }
 
 static bool is_layer(struct loader *l, const struct tree_node *node, struct diag_pos pos)
 {
+    l->unusable |= node->kind != TREE_MAPPING;
     if (node->kind != TREE_MAPPING && node != &l->refused)
         diag_error(l->d, pos, "\"<<\" takes a mapping or a list of mappings; write <<: *ANCHOR of a mapping");
     return node->kind == TREE_MAPPING;
@@ -409,7 +430,7 @@ static void on_end(struct loader *l)
         return;
     }
     if (node->kind == TREE_MAPPING)
-        refuse_duplicates(l, node->pairs, node->n, node->pos);
+        node->n = refuse_duplicates(l, node->pairs, node->n, node->pos);
     if (f->merge && !l->stop)
         merge_into(l, node, f->merge);
     if (f->anchor)
@@ -524,7 +545,6 @@ struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *fi
 {
     struct loader *l = new_loader(a, d, file);
     struct tree_node *root = NULL;
-    size_t n_errors = d->n_errors;
     struct tree_text t;
 
     if (!l) {
@@ -535,10 +555,12 @@ struct tree_node *tree_load(struct arena *a, struct diag_list *d, const char *fi
     if (tree_text_check(&t, d)) {
         read_events(l, &t);
         root = finish(l);
+        if (l->stop || l->unusable)
+            root = NULL;
     }
     mem_free(l->pairs);
     mem_free(l);
-    return d->n_errors == n_errors ? root : NULL;
+    return root;
 }
 
 struct tree_node *tree_get(const struct tree_node *node, const char *key)

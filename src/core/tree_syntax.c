@@ -127,6 +127,12 @@ static bool is_missing_key(const yaml_parser_t *p, const char *at, size_t len)
     return len > 0 && at[0] == ':' && (has_words(p->problem, "node content") || has_words(p->problem, "expected key"));
 }
 
+/* "${" without quotes: in a flow collection the '$' is a text and the '{' the next thing behind it. */
+static bool is_bare_variable(const struct tree_text *t, const yaml_parser_t *p, const char *at, size_t len)
+{
+    return len > 0 && at > t->bytes && at[-1] == '$' && at[0] == '{' && has_words(p->context, "flow");
+}
+
 static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, struct diag_pos inner, struct diag_list *d)
 {
     const struct wording *w = find_wording(p);
@@ -134,7 +140,9 @@ static void scanner_error(const struct tree_text *t, const yaml_parser_t *p, str
     const char *at = tree_text_at(t, p->problem_mark.index, &len);
     struct diag_pos pos = mark_pos(t, w && w->place == AT_START ? p->context_mark : p->problem_mark);
 
-    if (is_overlong_key(p, at, len))
+    if (is_bare_variable(t, p, at, len))
+        diag_error(d, pos, "between brackets no variable can stand without quotes; quote it: \"${NAME}\"");
+    else if (is_overlong_key(p, at, len))
         diag_error(d, pos, "the key before this \":\" is too long; a key has at most %d bytes", TREE_KEY_MAX);
     else if (has_words(p->problem, "cannot start any token"))
         bad_start(t, p->problem_mark, at, len, d);

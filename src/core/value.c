@@ -351,8 +351,7 @@ static bool unknown_key(struct value_ctx *c, enum schema_section section, const 
                        key.text, what);
 }
 
-static bool section_pair(struct value_ctx *c, enum schema_section section, const char *what,
-                         const struct tree_pair *pair, void *base)
+bool value_key(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_pair *pair)
 {
     const struct schema_row *row = schema_find(section, pair->key);
 
@@ -366,7 +365,15 @@ static bool section_pair(struct value_ctx *c, enum schema_section section, const
     if ((row->flags & SCHEMA_MAIN_FILE) && c->included)
         return value_error(c, pair->key_pos, "`%s` stands in an included file; only the main file may have it",
                            row->key);
-    return schema_kind(row->kind)->parse(c, row, pair->value, base);
+    return true;
+}
+
+static bool section_pair(struct value_ctx *c, enum schema_section section, const char *what,
+                         const struct tree_pair *pair, void *base)
+{
+    const struct schema_row *row = schema_find(section, pair->key);
+
+    return value_key(c, section, what, pair) && schema_kind(row->kind)->parse(c, row, pair->value, base);
 }
 
 bool value_section(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_node *node,

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** A file that begins with this cannot be read, for the reason that follows. */
+#define CONFIG_BENCH_REASON "\001"
+
 /** A file, or a variable. */
 struct config_entry {
     const char *name;
@@ -54,6 +57,10 @@ static inline bool config_bench_read(const char *path, size_t max, struct buf *o
     *ret_missing = !there;
     if (there && !text)
         (void)snprintf(why, why_size, "Permission denied");
+    if (text && text[0] == CONFIG_BENCH_REASON[0]) {
+        (void)snprintf(why, why_size, "%s", text + 1);
+        return false;
+    }
     return text && strlen(text) <= max && buf_puts(out, text);
 }
 

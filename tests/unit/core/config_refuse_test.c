@@ -233,13 +233,96 @@ static void refuses_what_cannot_be_read(void **state)
     config_bench_done(&b);
 }
 
+/* The main file is its own place; the remedy is the reader's when it has one. */
+static void places_what_is_wrong_with_a_whole_file(void **state)
+{
+    static const struct config_entry files[] = {
+        {"locked.yaml", NULL}, {"wide.yaml", CONFIG_BENCH_REASON "wide open; close it"}, {NULL, NULL}};
+    static const struct config_refusal cases[] = {
+        {"include: wide.yaml\n" WEB "\n", "f.yaml:1:10: cannot read wide.yaml: wide open; close it\n"},
+        {WEB "env_file: wide.yaml\n", "f.yaml:4:15: cannot read wide.yaml: wide open; close it\n"},
+        {WEB "extends: { service: x, file: wide.yaml }\n", "f.yaml:4:14: cannot read wide.yaml: wide open; close it\n"},
+    };
+    struct config_bench b = {.files = files};
+
+    (void)state;
+    assert_null(config_bench_load_file(&b, "locked.yaml"));
+    assert_string_equal(config_bench_problems(&b),
+                        "locked.yaml:1:1: cannot read locked.yaml: Permission denied; make it readable\n");
+    assert_null(config_bench_load_file(&b, "wide.yaml"));
+    assert_string_equal(config_bench_problems(&b), "wide.yaml:1:1: cannot read wide.yaml: wide open; close it\n");
+    config_bench_refuses(&b, cases, ARRAY_LEN(cases));
+}
+
+/* Twice the same key, a tag, an unset variable: none of them hides what else is wrong. */
+static void goes_on_after_errors_of_the_tree(void **state)
+{
+    static const struct config_refusal cases[] = {
+        {WEB "scale: 2\n    scale: many\n    comand: x\n  db: { type: simple }\n",
+         "f.yaml:5:5: the key \"scale\" is already on line 4; keep one of them\n"
+         "f.yaml:6:5: unknown key `comand` in a service; did you mean `command`?\n"
+         "f.yaml:7:3: service `db` has no `command`; write the program to run\n"},
+        {WEB "scale: !!int many\n",
+         "f.yaml:4:12: tags are not supported (!!int); remove this one, and quote the value to make it a string\n"
+         "f.yaml:4:12: `many` is not a whole number; write one from 0 to 10000\n"},
+        {"x-a: &a { scale: 2 }\nservices:\n  web:\n    <<: *a\n    <<: *a\n    command: run\n    umask: 9\n",
+         "f.yaml:5:5: \"<<\" is already on line 4; write one, with a list: <<: [*a, *b]\n"
+         "f.yaml:7:12: `9` is not an octal mode; write e.g. \"022\"\n"},
+        {WEB "comand: \"${NOPE}\"\n", "f.yaml:4:5: unknown key `comand` in a service; did you mean `command`?\n"
+                                      "f.yaml:4:13: variable NOPE is not set; set it, or write ${NOPE:-default}\n"},
+        {"defaults: { comand: \"${NOPE}\" }\n" WEB "\n",
+         "f.yaml:1:13: unknown key `comand` in a service; did you mean `command`?\n"
+         "f.yaml:1:21: variable NOPE is not set; set it, or write ${NOPE:-default}\n"},
+    };
+    struct config_bench b = {0};
+
+    (void)state;
+    config_bench_refuses(&b, cases, ARRAY_LEN(cases));
+}
+
+/* A --set is read for the file and for its services, and said to be wrong once. */
+static void says_once_what_is_wrong_with_a_set(void **state)
+{
+    static const char *const sets[] = {"supervisor={exit_when: never, exit_when: idle}"};
+    struct config_bench b = {.opt = {.sets = sets, .n_sets = 1}};
+
+    (void)state;
+    assert_null(config_bench_load(&b, WEB "\n"));
+    assert_int_equal(b.diag.n_errors, 1);
+    config_bench_done(&b);
+}
+
+static void refuses_to_wait_for_nothing_essential(void **state)
+{
+    static const struct config_refusal cases[] = {
+        {WEB "\nsupervisor:\n  exit_when: essential\n",
+         "f.yaml:6:14: no service is `essential`; mark one, or use idle or never\n"},
+        {WEB "essential: maybe\nsupervisor: { exit_when: essential }\n",
+         "f.yaml:4:16: `maybe` is not true or false; write `essential: true` or `essential: false`\n"},
+    };
+    struct config_bench b = {0};
+
+    (void)state;
+    config_bench_refuses(&b, cases, ARRAY_LEN(cases));
+    config_bench_service(&b, WEB "essential: true\nsupervisor: { exit_when: essential }\n");
+    config_bench_service(&b, WEB "on_failure: shutdown\nsupervisor: { exit_when: essential }\n");
+    config_bench_done(&b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_bad_values),          cmocka_unit_test(refuses_bad_commands),
-        cmocka_unit_test(refuses_bad_environments),    cmocka_unit_test(refuses_unknown_keys),
-        cmocka_unit_test(refuses_bad_shapes),          cmocka_unit_test(says_everything_in_one_run),
+        cmocka_unit_test(refuses_bad_values),
+        cmocka_unit_test(refuses_bad_commands),
+        cmocka_unit_test(refuses_bad_environments),
+        cmocka_unit_test(refuses_unknown_keys),
+        cmocka_unit_test(refuses_bad_shapes),
+        cmocka_unit_test(says_everything_in_one_run),
         cmocka_unit_test(refuses_what_cannot_be_read),
+        cmocka_unit_test(places_what_is_wrong_with_a_whole_file),
+        cmocka_unit_test(goes_on_after_errors_of_the_tree),
+        cmocka_unit_test(says_once_what_is_wrong_with_a_set),
+        cmocka_unit_test(refuses_to_wait_for_nothing_essential),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static const struct config_sample config_samples[] = {
     {SCHEMA_TOP, "name", "name: shop\n" CONFIG_SAMPLE_WEB},
     {SCHEMA_TOP, "services", CONFIG_SAMPLE_WEB "  third: { command: t }\n"},
     {SCHEMA_TOP, "defaults", "defaults: { umask: 077 }\n" CONFIG_SAMPLE_WEB},
-    {SCHEMA_TOP, "supervisor", CONFIG_SAMPLE_WEB "supervisor: { exit_when: essential }\n"},
+    {SCHEMA_TOP, "supervisor", CONFIG_SAMPLE_WEB "    essential: true\nsupervisor: { exit_when: essential }\n"},
     SERVICE_SAMPLE("entrypoint", "[sh, -c]"),
     SERVICE_SAMPLE("type", "oneshot"),
     SERVICE_SAMPLE("environment", "{ A: 1, B: null, C: '' }"),

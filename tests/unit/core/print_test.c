@@ -342,6 +342,7 @@ static struct spec_set *random_set(uint64_t seed)
     for (size_t i = 0; i < m.set->n_services; i++)
         random_service(&m, i);
     s->exit_when = (enum spec_exit_when)below(&m, SPEC_EXIT_N);
+    m.set->services[0].essential |= s->exit_when == SPEC_EXIT_ESSENTIAL;
     s->stop_timeout_ms = random_ms(&m, 0, INT64_C(2592000000));
     s->log_level = levels[below(&m, ARRAY_LEN(levels))];
     s->log_format = coin(&m) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;

@@ -212,7 +212,7 @@ static void survives_damage(void **state)
         for (size_t i = 0; i < n; i++)
             buf_puts(&text, pieces[test_rand_below(&seed, ARRAY_LEN(pieces))]);
         root = bench_load(&b, buf_str(&text), text.len);
-        assert_int_equal(root == NULL, b.problems.n_errors > 0);
+        assert_true(root || b.problems.n_errors > 0);
         if (root)
             bench_dump(&b, root);
         buf_done(&text);

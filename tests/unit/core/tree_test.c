@@ -174,16 +174,51 @@ static void merges(void **state)
     expect_trees(cases, ARRAY_LEN(cases));
 }
 
+/* What is left out of the tree says so; the rest of the file is there, to be looked at in the same run. */
+static void leaves_out_what_the_rest_does_not_need(void **state)
+{
+    static const struct {
+        struct tree_case problems;
+        const char *tree;
+    } cases[] = {
+        {{TEXT("a: 1\nb: 2\na: 3\na: 4"), "f:3:1: the key \"a\" is already on line 1; keep one of them\n"
+                                          "f:4:1: the key \"a\" is already on line 1; keep one of them\n"},
+         "{a: 1, b: 2}"},
+        {{TEXT("a: {b: 1, 'b': 2}"), "f:1:11: the key \"b\" is already on line 1; keep one of them\n"}, "{a: {b: 1}}"},
+        {{TEXT("&a a: b\n*a : c"), "f:2:1: the key \"a\" is already on line 1; keep one of them\n"}, "{a: b}"},
+        {{TEXT("a: {<<: {k: 1, k: 2}, k: 3}"), "f:1:16: the key \"k\" is already on line 1; keep one of them\n"},
+         "{a: {k: 3}}"},
+        {{TEXT("a: &x {k: 1}\nb:\n  <<: *x\n  <<: *x"),
+          "f:4:3: \"<<\" is already on line 3; write one, with a list: <<: [*a, *b]\n"},
+         "{a: {k: 1}, b: {k*: 1}}"},
+        {{TEXT("a: !!str 1\nb: !foo {c: !x [], !!int d: 1}\ne: ! f"),
+          "f:1:4: tags are not supported (!!str); remove this one, and quote the value to make it a string\n"
+          "f:2:4: tags are not supported (!foo); remove this one, and quote the value to make it a string\n"
+          "f:2:13: tags are not supported (!x); remove this one, and quote the value to make it a string\n"
+          "f:2:20: tags are not supported (!!int); remove this one, and quote the value to make it a string\n"
+          "f:3:4: tags are not supported (!); remove this one, and quote the value to make it a string\n"},
+         "{a: 1, b: {c: [], d: 1}, e: f}"},
+        {{TEXT("%TAG !a! tag:x,2000:\n---\na: 1"), "f:1:1: tags are not supported; remove the %TAG lines above\n"},
+         "{a: 1}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench b;
+        const struct tree_node *root;
+
+        bench_init(&b);
+        root = bench_load(&b, cases[i].problems.text, cases[i].problems.len);
+        assert_string_equal(bench_problems(&b), cases[i].problems.expected);
+        assert_non_null(root);
+        assert_string_equal(bench_dump(&b, root), cases[i].tree);
+        bench_done(&b);
+    }
+}
+
 static void refuses_what_has_no_meaning(void **state)
 {
     static const struct tree_case cases[] = {
-        {TEXT("a: 1\nb: 2\na: 3\na: 4"), "f:3:1: the key \"a\" is already on line 1; keep one of them\n"
-                                         "f:4:1: the key \"a\" is already on line 1; keep one of them\n"},
-        {TEXT("a: {b: 1, 'b': 2}"), "f:1:11: the key \"b\" is already on line 1; keep one of them\n"},
-        {TEXT("&a a: b\n*a : c"), "f:2:1: the key \"a\" is already on line 1; keep one of them\n"},
-        {TEXT("a: {<<: {k: 1, k: 2}, k: 3}"), "f:1:16: the key \"k\" is already on line 1; keep one of them\n"},
-        {TEXT("a: &x {k: 1}\nb:\n  <<: *x\n  <<: *x"),
-         "f:4:3: \"<<\" is already on line 3; write one, with a list: <<: [*a, *b]\n"},
         {TEXT("<<: 3"), "f:1:5: \"<<\" takes a mapping or a list of mappings; write <<: *ANCHOR of a mapping\n"},
         {TEXT("a: &x 1\n<<: [*x, {}, [], ]"),
          "f:2:6: \"<<\" takes a mapping or a list of mappings; write <<: *ANCHOR of a mapping\n"
@@ -209,13 +244,6 @@ static void refuses_what_has_no_meaning(void **state)
         {TEXT("a: &a\n  b:\n    <<: *a"),
          "f:3:9: the alias \"a\" is inside the node it names; move it out of line 1\n"},
         {TEXT("a: &x 1\nb: &x [*x]"), "f:2:8: the alias \"x\" is inside the node it names; move it out of line 2\n"},
-        {TEXT("a: !!str 1\nb: !foo {c: !x [], !!int d: 1}\ne: ! f"),
-         "f:1:4: tags are not supported (!!str); remove this one, and quote the value to make it a string\n"
-         "f:2:4: tags are not supported (!foo); remove this one, and quote the value to make it a string\n"
-         "f:2:13: tags are not supported (!x); remove this one, and quote the value to make it a string\n"
-         "f:2:20: tags are not supported (!!int); remove this one, and quote the value to make it a string\n"
-         "f:3:4: tags are not supported (!); remove this one, and quote the value to make it a string\n"},
-        {TEXT("%TAG !a! tag:x,2000:\n---\na: 1"), "f:1:1: tags are not supported; remove the %TAG lines above\n"},
         {TEXT("a: 1\n---\nb: 2"),
          "f:2:1: a second document begins here; keep one in a file, and use include for more\n"},
         {TEXT("a: 1\n...\n--- 2"),
@@ -292,6 +320,10 @@ static void words_syntax_errors(void **state)
         {TEXT("a: ['1' \"2\"]"),
          "f:1:9: the list goes on without a comma or is never closed; write \",\" or \"]\"; the list begins at line 1, "
          "column 4\n"},
+        {TEXT("a: {x: ${NOPE}}"),
+         "f:1:9: between brackets no variable can stand without quotes; quote it: \"${NAME}\"\n"},
+        {TEXT("a: [x, /${NOPE:-y}]"),
+         "f:1:10: between brackets no variable can stand without quotes; quote it: \"${NAME}\"\n"},
         {TEXT("a: {x: 1\nb: 3}"), "f:2:2: the mapping goes on without a comma or is never closed; write \",\" or "
                                   "\"}\"; the mapping begins at line "
                                   "1, column 4\n"},
@@ -444,6 +476,7 @@ int main(void)
         cmocka_unit_test(copies_are_independent),
         cmocka_unit_test(merges),
         cmocka_unit_test(refuses_what_has_no_meaning),
+        cmocka_unit_test(leaves_out_what_the_rest_does_not_need),
         cmocka_unit_test(refuses_what_is_no_text),
         cmocka_unit_test(words_syntax_errors),
         cmocka_unit_test(keeps_places),
