@@ -83,6 +83,7 @@ struct event {
     const char *text;                    /**< what failed, for people; borrowed for the call */
     const struct attrib_candidate *left; /**< live members that are our children; borrowed for the call */
     size_t n_left;
+    size_t n_dying;     /**< members that have ended but are not reaped yet: they may leave heirs */
     pid_t pid_file_pid; /**< what the unit's pid file names, 0 for none */
     int exit_code;
 };

@@ -17,16 +17,22 @@
 
 #include <stddef.h>
 
+/** Opens (again) the descriptors that are kept in reserve for looking around when there are no others. */
+void census_reserve(struct engine *g) NONNULL();
+
 /** Makes sure that our child PID, dead or alive, is in the tables: one that is not known is attributed. */
 void census_meet(struct engine *g, pid_t pid) NONNULL();
 
 /** Looks through our children for ones that were re-parented to us since the last look. */
 void census_refresh(struct engine *g) NONNULL();
 
-/** Fills C with the live members (not the main process) of RUN among our children, at most MAX, and returns
- *  how many there are. */
-size_t census_left(struct engine *g, const struct attrib_run *run, struct attrib_candidate *c, size_t max)
-    NONNULL(1, 2);
+/** As census_refresh(), unless that was done in this turn of the loop already: the list costs time for each child, so a
+ *  thousand stops in one turn look once. */
+void census_refresh_once(struct engine *g) NONNULL();
+
+/** The live members (not the main process) of RUN among our children; *RET_N says how many. Owned by G, valid until the
+ * next call. When memory is refused there are fewer, and what is left out counts as about to end. */
+const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n) NONNULL();
 
 /** How many of our unreaped children belong to U, in all runs that still count; the main process included. */
 size_t census_count(const struct engine *g, const struct engine_unit *u) NONNULL();

@@ -42,6 +42,8 @@ struct engine_unit {
 
     bool killing;                 /**< SIGKILL whatever is still found in it */
     enum effect_scope kill_scope; /**< whom, while killing */
+    uint64_t start_run;           /**< the run that waits to be started, while start_link is in a list */
+    struct list start_link;       /**< in struct engine.starting */
     bool touched;                 /**< one of its processes was reaped in the present slice */
     struct output_stream out;
 };
@@ -62,15 +64,25 @@ struct engine {
     struct ev_timer watchdog;
     struct ev_timer super_timer;
     int64_t super_timer_at_ms;
-    struct ev_timer more; /**< goes on with effects after other events have had their turn */
+    struct ev_timer more; /**< goes on with starting after other events have had their turn */
     enum procfs_children_source children_source;
-    struct pidlist children;      /**< scratch: our children */
-    struct pidlist found;         /**< scratch: members below a run */
+    struct pidlist children;       /**< scratch: our children */
+    struct pidlist found;          /**< scratch: members below a run */
+    struct attrib_candidate *left; /**< owned; scratch: see census_left() */
+    size_t left_cap;
+    unsigned refreshed_in;        /**< the turn of the loop in which our children were looked up last */
+    int reserve_fds[4];           /**< owned; lent to looking around when there are no other descriptors */
+    struct list starting;         /**< of struct engine_unit.start_link: units whose spawn is due */
+    unsigned starts_in;           /**< the turn of the loop that start_budget is for */
+    int start_budget;             /**< how many more may be started in it */
     struct rlimit nofile;         /**< our limit of descriptors as inherited; services get it back */
     const char *inherited_marker; /**< our own FOSTER_RUN, for nesting; borrowed from the environment, NULL: none */
     bool is_init;
-    bool over;     /**< super has spoken its last effect */
-    bool clearing; /**< PID 1: ending what is left before we go */
+    bool over;              /**< super has spoken its last effect */
+    bool clearing;          /**< PID 1: we go once nobody is left */
+    bool ending_strangers;  /**< PID 1: everybody who is left has been asked to end */
+    bool killing_strangers; /**< PID 1: and is killed now */
+    int64_t stop_asked_ms;  /**< when somebody first wanted us to stop, 0: nobody has */
     struct ev_timer clear_timer;
     int exit_code;
     bool said_settled;

@@ -27,6 +27,7 @@ struct state {
     int lock_fd;          /**< owned */
     int fd;               /**< owned; the file of runs, appended to */
     const char *dir;      /**< borrowed */
+    uint64_t own_limit;   /**< as for attrib_init() */
     size_t size;          /**< of the file; beyond STATE_FILE_MAX it is written anew */
     bool failing;         /**< said so already */
     struct buf left_over; /**< lines of the runs of an earlier fosterd of which something is still there */

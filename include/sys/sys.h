@@ -81,6 +81,8 @@ int sys_execve(const char *path, char *const argv[], char *const envp[]) MUST_CH
 /** kill(2). A pid below 2 or our own is refused with EINVAL, for no mistake of ours may hit a group, everybody, or
  * PID 1. */
 int sys_kill(pid_t pid, int sig) MUST_CHECK;
+/** kill(2) of -1: every process of our PID namespace but ourselves. EPERM unless we are its PID 1. */
+int sys_kill_everybody(int sig) MUST_CHECK;
 /** pidfd_open(2); ENOSYS before kernel 5.3. */
 int sys_pidfd_open(pid_t pid) MUST_CHECK;
 /** pidfd_send_signal(2); ENOSYS before kernel 5.1. */

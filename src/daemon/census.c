@@ -13,6 +13,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -69,11 +70,42 @@ void census_meet(struct engine *g, pid_t pid)
         census_say_adopted(g, p, &st);
 }
 
+/* Puts the children of PID into L. Out of descriptors, the reserve is lent to the look: what a service leaves behind
+ * must be seen also then. */
+static bool census_children(struct engine *g, pid_t pid, struct pidlist *l)
+{
+    if (procfs_children(pid, l))
+        return true;
+    if (errno != EMFILE && errno != ENFILE)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(g->reserve_fds); i++)
+        sys_close_fd(&g->reserve_fds[i]);
+    bool ok = procfs_children(pid, l);
+    int errnum = errno;
+    census_reserve(g);
+    errno = errnum;
+    return ok;
+}
+
+void census_reserve(struct engine *g)
+{
+    for (size_t i = 0; i < ARRAY_LEN(g->reserve_fds); i++)
+        if (g->reserve_fds[i] < 0)
+            g->reserve_fds[i] = sys_open("/dev/null", O_RDONLY, 0);
+}
+
+void census_refresh_once(struct engine *g)
+{
+    if (g->refreshed_in != ev_iteration(g->loop))
+        census_refresh(g);
+}
+
 void census_refresh(struct engine *g)
 {
     if (g->children_source == PROCFS_CHILDREN_NONE)
         return;
-    if (!procfs_children(sys_getpid(), &g->children)) {
+    g->refreshed_in = ev_iteration(g->loop);
+    if (!census_children(g, sys_getpid(), &g->children)) {
         log_warn("looking up our children: %s; new orphans are seen when they end", err_errno_text(errno));
         return;
     }
@@ -117,7 +149,7 @@ size_t census_count(const struct engine *g, const struct engine_unit *u)
     return n;
 }
 
-size_t census_left(struct engine *g, const struct attrib_run *run, struct attrib_candidate *c, size_t max)
+const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n)
 {
     size_t n = 0;
     LIST_EACH (it, &run->members) {
@@ -127,12 +159,12 @@ size_t census_left(struct engine *g, const struct attrib_run *run, struct attrib
             continue;
         if (procfs_stat(p->pid, &st) && (st.state == 'Z' || st.state == 'X') && st.n_threads <= 1)
             continue;
-        if (n < max)
-            c[n] = (struct attrib_candidate){.pid = p->pid, .session = st.session, .start_ticks = st.start_ticks};
-        n++;
+        if (!mem_grow(&g->left, &g->left_cap, n + 1, sizeof *g->left))
+            break;
+        g->left[n++] = (struct attrib_candidate){.pid = p->pid, .session = st.session, .start_ticks = st.start_ticks};
     }
-    (void)g;
-    return n;
+    *ret_n = n;
+    return g->left;
 }
 
 /* The list of processes that a pass works on: first our own children, then, appended, their descendants. */
@@ -169,7 +201,7 @@ static void census_find(struct census_pass *pass)
     if (g->children_source == PROCFS_CHILDREN_NONE)
         return;
     for (size_t i = 0; i < pass->found->n; i++) {
-        if (!procfs_children(pass->found->pids[i], &g->children))
+        if (!census_children(g, pass->found->pids[i], &g->children))
             continue;
         for (size_t k = 0; k < g->children.n; k++)
             if (!census_append(pass->found, g->children.pids[k]))
@@ -177,30 +209,30 @@ static void census_find(struct census_pass *pass)
     }
 }
 
-/* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears a run's
- * tag, or its parent is still below us. A pid that was recycled meanwhile has neither. */
-static bool census_is_ours(struct engine *g, pid_t pid, const struct pidlist *found)
+/* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears the tag of a
+ * run of unit U (NULL: of any), or its parent is one of FOUND. A pid that was recycled meanwhile has neither. */
+static bool census_is_ours(struct engine *g, const struct engine_unit *u, pid_t pid, const struct pidlist *found)
 {
     enum attrib_evidence evidence;
-    if (census_claim(g, pid, &evidence) != NULL)
-        return true;
+    const struct attrib_run *run = census_claim(g, pid, &evidence);
+    if (run != NULL)
+        return u == NULL || run->unit == u->index;
     struct procstat st;
     if (!procfs_stat(pid, &st))
         return false;
-    if (st.ppid == sys_getpid())
-        return true;
     for (size_t i = 0; i < found->n; i++)
         if (found->pids[i] == st.ppid)
             return true;
     return false;
 }
 
-static bool census_send_deep(struct engine *g, pid_t pid, int sig, const struct pidlist *found)
+static bool census_send_deep(struct engine *g, const struct engine_unit *u, pid_t pid, int sig,
+                             const struct pidlist *found)
 {
     int pidfd = sys_pidfd_open(pid);
     if (pidfd < 0)
         return false;
-    bool sent = census_is_ours(g, pid, found) && sys_pidfd_send_signal(pidfd, sig) == 0;
+    bool sent = census_is_ours(g, u, pid, found) && sys_pidfd_send_signal(pidfd, sig) == 0;
     sys_close(pidfd);
     return sent;
 }
@@ -218,7 +250,8 @@ static size_t census_send(struct census_pass *pass, int sig)
         pid_t pid = pass->found->pids[i];
         if (!census_wants(pass, pid))
             continue;
-        bool sent = i < pass->n_children ? sys_kill(pid, sig) == 0 : census_send_deep(pass->g, pid, sig, pass->found);
+        bool sent = i < pass->n_children ? sys_kill(pid, sig) == 0
+                                         : census_send_deep(pass->g, pass->unit, pid, sig, pass->found);
         if (sent)
             n++;
         else if (errno == EPERM)
@@ -243,7 +276,7 @@ size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enu
             log_debug("SIGCONT to %d: %s", (int)u->main_pid, err_errno_text(errno));
         return n;
     }
-    census_refresh(g);
+    census_refresh_once(g);
     census_find(&pass);
     size_t n = census_send(&pass, sig);
     (void)census_send(&pass, SIGCONT);
@@ -259,8 +292,10 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
     }
     struct census_pass pass = census_pass_of(g, u, scope);
     size_t before = 0;
+    /* Whoever slips through, born between two looks of a parent that is gone, is met after the next death and killed
+     * then. */
+    census_refresh_once(g);
     for (int round = 0; round < CENSUS_FREEZE_ROUNDS; round++) {
-        census_refresh(g);
         census_find(&pass);
         if (pass.found->n == before && round > 0)
             break;
@@ -273,18 +308,22 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
 size_t census_signal_everything(struct engine *g, int sig)
 {
     size_t n = 0;
-    if (!procfs_children(sys_getpid(), &g->found))
+    if (!census_children(g, sys_getpid(), &g->found)) {
+        /* Without /proc, PID 1 can still reach everybody in its namespace at once (kill(2)); nobody else may. */
+        if (g->is_init && sys_kill_everybody(sig) < 0)
+            log_warn("signalling everybody: %s", err_errno_text(errno));
         return 0;
+    }
     size_t n_children = g->found.n;
     for (size_t i = 0; i < g->found.n; i++) {
-        if (!procfs_children(g->found.pids[i], &g->children))
+        if (!census_children(g, g->found.pids[i], &g->children))
             continue;
         for (size_t k = 0; k < g->children.n && census_append(&g->found, g->children.pids[k]); k++)
             continue;
     }
     for (size_t i = 0; i < g->found.n; i++) {
         pid_t pid = g->found.pids[i];
-        bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(g, pid, sig, &g->found);
+        bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(g, NULL, pid, sig, &g->found);
         n += sent;
         if (sent && sig != SIGKILL && i < n_children && sys_kill(pid, SIGCONT) < 0)
             log_debug("SIGCONT to %d: %s", (int)pid, err_errno_text(errno));

@@ -17,8 +17,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { DEATHS_LEFT_MAX = 256 };
-
 /* One note, with what the tables said of its process before it was taken out. */
 struct deaths_entry {
     struct engine_unit *unit; /* NULL: unclaimed */
@@ -66,7 +64,6 @@ static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper
 static void deaths_post_main(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
 {
     struct engine_unit *u = d->unit;
-    struct attrib_candidate left[DEATHS_LEFT_MAX];
     struct event ev = {
         .kind = EVENT_MAIN_EXITED, .unit = u->index, .run = d->run, .pid = note->pid, .wstatus = note->wstatus};
     if (!d->ended) {
@@ -75,9 +72,8 @@ static void deaths_post_main(struct engine *g, const struct reaper_note *note, c
         return;
     }
     if (u->run != NULL && u->run->run == d->run) {
-        size_t n = census_left(g, u->run, left, DEATHS_LEFT_MAX);
-        ev.left = left;
-        ev.n_left = n < DEATHS_LEFT_MAX ? n : DEATHS_LEFT_MAX;
+        ev.left = census_left(g, u->run, &ev.n_left);
+        ev.n_dying = u->run->n_members - ev.n_left;
     }
     if (ev.n_left > 0 && u->spec->pid_file != NULL)
         ev.pid_file_pid = files_read_pid(u->spec->pid_file);

@@ -144,12 +144,38 @@ static void engine_leave(struct engine *g)
     ev_break(g->loop, EVBREAK_ALL);
 }
 
+static void engine_kill_strangers(struct engine *g)
+{
+    g->killing_strangers = true;
+    (void)census_signal_everything(g, SIGKILL);
+}
+
 static void engine_on_clear_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     (void)revents;
-    struct engine *g = w->data;
     ev_timer_stop(loop, w);
-    (void)census_signal_everything(g, SIGKILL);
+    engine_kill_strangers(w->data);
+}
+
+/* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
+ * waiting longer than promised. */
+static double engine_clear_grace(const struct engine *g)
+{
+    int64_t budget = g->set->supervisor.stop_timeout_ms;
+    if (budget <= 0)
+        return ENGINE_CLEAR_GRACE_S;
+    int64_t left = g->stop_asked_ms > 0 ? g->stop_asked_ms + budget - sys_now_ms() : budget;
+    return left > 0 ? (double)left / 1000. : 0.;
+}
+
+static void engine_end_strangers(struct engine *g)
+{
+    g->ending_strangers = true;
+    log_info("ending what no service owns");
+    (void)census_signal_everything(g, SIGTERM);
+    ev_timer_init(&g->clear_timer, engine_on_clear_timer, engine_clear_grace(g), 0.);
+    g->clear_timer.data = g;
+    ev_timer_start(g->loop, &g->clear_timer);
 }
 
 /* PID 1 must not go while a descendant lives: the kernel would kill it without a word. */
@@ -159,17 +185,13 @@ static void engine_clear(struct engine *g)
         engine_leave(g);
         return;
     }
-    if (g->clearing)
-        return;
-    g->clearing = true;
-    if (!super_is_shutting_down(g->super)) {
+    if (!g->clearing)
         log_info("waiting for the processes that are left, since we are PID 1");
-        return;
-    }
-    log_info("ending %zu processes that no service owns", census_signal_everything(g, SIGTERM));
-    ev_timer_init(&g->clear_timer, engine_on_clear_timer, ENGINE_CLEAR_GRACE_S, 0.);
-    g->clear_timer.data = g;
-    ev_timer_start(g->loop, &g->clear_timer);
+    g->clearing = true;
+    if (g->killing_strangers)
+        engine_kill_strangers(g);
+    else if (super_is_shutting_down(g->super) && !g->ending_strangers)
+        engine_end_strangers(g);
 }
 
 static void engine_exit(struct engine *g, int code)
@@ -186,8 +208,8 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
 {
     switch (f->kind) {
     case EFFECT_SPAWN:
-        u->killing = false;
-        launch_unit(u, f->run);
+        u->start_run = f->run;
+        list_append(&g->starting, &u->start_link);
         break;
     case EFFECT_SIGNAL:
         (void)census_signal(g, u, f->signal, f->scope);
@@ -234,23 +256,57 @@ static void engine_do(struct engine *g, const struct effect *f)
         (void)BUG_IF(f->unit >= g->n_units);
 }
 
-static void engine_carry_out(struct engine *g)
+/* Starts the unit that has waited longest; one that has been stopped meanwhile was never born. */
+static void engine_start_next(struct engine *g)
 {
-    if (g->carrying)
+    struct engine_unit *u = CONTAINER_OF(g->starting.next, struct engine_unit, start_link);
+    struct unit_view v;
+    list_remove(&u->start_link);
+    super_view(g->super, u->index, &v);
+    if (v.state == UNIT_STARTING && v.run == u->start_run) {
+        g->start_budget--;
+        u->killing = false;
+        launch_unit(u, u->start_run);
         return;
-    g->carrying = true;
+    }
+    struct event ev = {.kind = EVENT_SPAWN_FAILED,
+                       .unit = u->index,
+                       .run = u->start_run,
+                       .errnum = ECANCELED,
+                       .text = "stopped before it was started"};
+    engine_post(g, &ev);
+}
+
+static void engine_tell(struct engine *g)
+{
     if (!g->said_stopping && super_is_shutting_down(g->super)) {
         g->said_stopping = true;
         status_stopping(g);
     }
+}
+
+/* Carries out all effects, then starts, of what is due, as much as this turn of the loop allows. Signals, timers and
+ * reports never wait behind starts. */
+static void engine_carry_out(struct engine *g)
+{
     struct effect f;
-    int n_spawns = 0;
-    while (n_spawns < ENGINE_SPAWNS_A_TURN && super_next_effect(g->super, &f)) {
-        n_spawns += f.kind == EFFECT_SPAWN;
-        engine_do(g, &f);
+    if (g->carrying)
+        return;
+    g->carrying = true;
+    engine_tell(g);
+    if (g->starts_in != ev_iteration(g->loop)) {
+        g->starts_in = ev_iteration(g->loop);
+        g->start_budget = ENGINE_SPAWNS_A_TURN;
+    }
+    for (;;) {
+        while (super_next_effect(g->super, &f))
+            engine_do(g, &f);
+        if (g->over || g->start_budget == 0 || list_is_empty(&g->starting))
+            break;
+        engine_start_next(g);
     }
     g->carrying = false;
-    if (n_spawns == ENGINE_SPAWNS_A_TURN)
+    if (!g->over && !list_is_empty(&g->starting))
         ev_timer_start(g->loop, &g->more);
     if (g->state_changed) {
         g->state_changed = false;
@@ -311,8 +367,12 @@ static void engine_on_request(enum signals_request request, int sig, void *data)
         log_debug("signal %d ignored", sig);
         return;
     }
-    if (g->clearing)
-        (void)census_signal_everything(g, ev.kind == EVENT_KILL_NOW ? SIGKILL : SIGTERM);
+    if (g->stop_asked_ms == 0)
+        g->stop_asked_ms = sys_now_ms();
+    if (g->clearing && (ev.kind == EVENT_KILL_NOW || g->ending_strangers))
+        engine_kill_strangers(g);
+    else if (g->clearing)
+        engine_end_strangers(g);
     engine_post(g, &ev);
 }
 
@@ -335,6 +395,7 @@ static bool engine_init_units(struct engine *g)
             .status_fd = -1,
         };
         u->out.read_fd = u->out.write_fd = -1;
+        list_init(&u->start_link);
         ev_timer_init(&u->timer, engine_on_unit_timer, 0., 0.);
         u->timer.data = u;
     }
@@ -383,6 +444,9 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     sys_random(&seed, sizeof seed);
     g->set = params->set;
     g->nofile = params->nofile;
+    list_init(&g->starting);
+    g->refreshed_in = (unsigned)-1;
+    census_reserve(g);
     g->is_init = sys_getpid() == 1;
     g->loop = loop_new(e);
     if (g->loop == NULL)
@@ -433,6 +497,9 @@ static void engine_done(struct engine *g)
     mem_free(g->units);
     pidlist_done(&g->children);
     pidlist_done(&g->found);
+    mem_free(g->left);
+    for (size_t i = 0; i < ARRAY_LEN(g->reserve_fds); i++)
+        sys_close_fd(&g->reserve_fds[i]);
     if (g->attrib.runs.next != NULL)
         attrib_done(&g->attrib);
     super_free(g->super);
@@ -448,6 +515,7 @@ int engine_run(const struct engine_params *params, struct err *e)
         .sdnotify.fd = -1,
         .state.fd = -1,
         .state.lock_fd = -1,
+        .reserve_fds = {-1, -1, -1, -1},
         .exit_code = EXITCODE_OS,
     };
     struct engine *g = &engine;
@@ -457,7 +525,9 @@ int engine_run(const struct engine_params *params, struct err *e)
                   (int)sys_getpid(), g->is_init ? " (init)" : "");
         super_start(g->super, sys_now_ms());
         engine_carry_out(g);
-        ev_run(g->loop, 0);
+        /* With nothing to start, everything was over before the loop could be told to end. */
+        if (!g->over || g->clearing)
+            ev_run(g->loop, 0);
         reaper_drain(&g->reaper);
     }
     int code = g->exit_code;

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_LINE_MAX = 256, STATE_BOOT_MAX = 64 };
+enum { STATE_LINE_MAX = 256, STATE_BOOT_MAX = 64, STATE_ANCESTORS_MAX = 64 };
 
 /* Runs that an earlier fosterd had not closed, as its file tells: tag id -> name. A tag id fits a pid, so the pid map
  * serves. */
@@ -110,10 +110,24 @@ static bool state_read(const struct state *s, uint64_t own_limit, struct state_o
     return ok;
 }
 
+/* Whether the process whose parent is PID belongs to another fosterd that lives, whose tags are the same as ours: the
+ * first of its ancestors that bears no tag is a program like us then. */
+static bool state_is_kept(const struct state *s, pid_t pid)
+{
+    struct procstat self, st;
+    uint64_t tag;
+    if (!procfs_stat(sys_getpid(), &self))
+        return false;
+    for (int depth = 0; depth < STATE_ANCESTORS_MAX && procfs_stat(pid, &st); depth++, pid = st.ppid)
+        if (!procfs_tag(pid, &tag) || tag >= s->own_limit)
+            return strcmp(st.comm, self.comm) == 0;
+    return false;
+}
+
 static void state_report_one(struct state *s, uint32_t id, pid_t pid, const char *name)
 {
     struct procstat st;
-    if (!procfs_stat(pid, &st) || st.state == 'Z')
+    if (!procfs_stat(pid, &st) || st.state == 'Z' || state_is_kept(s, st.ppid))
         return;
     struct log_about about = {.service = name, .event = "left-over", .pid = pid};
     log_write(LOG_LEVEL_WARN, &about,
@@ -170,7 +184,7 @@ static bool state_lock(struct state *s, struct err *e)
 bool state_open(struct state *s, const char *dir, uint64_t own_limit, struct err *e)
 {
     struct state_old old = {0};
-    *s = (struct state){.lock_fd = -1, .fd = -1, .dir = dir, .first_id = 1};
+    *s = (struct state){.lock_fd = -1, .fd = -1, .dir = dir, .own_limit = own_limit, .first_id = 1};
     buf_init(&s->left_over, STATE_FILE_MAX);
     if (!files_make_dir(dir, 0700, e)) {
         err_prefix(e, "state_dir %s", dir);

@@ -222,6 +222,15 @@ int sys_kill(pid_t pid, int sig)
     return kill(pid, sig);
 }
 
+int sys_kill_everybody(int sig)
+{
+    if (getpid() != 1) {
+        errno = EPERM;
+        return -1;
+    }
+    return kill(-1, sig);
+}
+
 int sys_pidfd_open(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0U);

@@ -28,6 +28,10 @@ static inline int bench_begin(void **state)
         return -1;
     memset(&bench, 0, sizeof bench);
     bench.loop = rig.loop;
+    list_init(&bench.starting);
+    bench.refreshed_in = (unsigned)-1;
+    for (size_t i = 0; i < ARRAY_LEN(bench.reserve_fds); i++)
+        bench.reserve_fds[i] = -1;
     bench.units = bench_units;
     bench.n_units = BENCH_UNITS;
     bench.reaper.signal_fd = bench.signals.fd = bench.sdnotify.fd = -1;
@@ -83,6 +87,9 @@ static inline int bench_end(void **state)
     attrib_done(&bench.attrib);
     pidlist_done(&bench.children);
     pidlist_done(&bench.found);
+    mem_free(bench.left);
+    for (size_t i = 0; i < ARRAY_LEN(bench.reserve_fds); i++)
+        sys_close_fd(&bench.reserve_fds[i]);
     assert_int_equal(sys_set_subreaper(false), 0);
     return rig_end(state);
 }
