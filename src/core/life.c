@@ -268,13 +268,13 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
         u->n_attempts = 0;
         backoff_reset(&u->backoff);
     }
-    if (clear && (e->n_left > 0 || (u->strays && !u->want_up))) {
+    if (clear && (e->n_left > 0 || e->n_dying > 0 || (u->strays && !u->want_up))) {
         snprintf(tail, sizeof tail, "left-over processes: %zu, ending them", e->n_left);
         report_exit(s, u, e, e->n_left > 0 ? tail : "ending left-over processes");
         stop_clear(s, u);
         return;
     }
-    if (e->n_left > 0 && u->spec->orphans != SPEC_ORPHANS_IGNORE)
+    if ((e->n_left > 0 || e->n_dying > 0) && u->spec->orphans != SPEC_ORPHANS_IGNORE)
         u->strays = true;
     if (u->want_up) {
         life_decide(s, u, e);
