@@ -220,6 +220,9 @@ static bool census_is_ours(struct engine *g, const struct engine_unit *u, pid_t 
     struct procstat st;
     if (!procfs_stat(pid, &st))
         return false;
+    /* Its parent may just have ended, so that it is our child now. */
+    if (u == NULL && st.ppid == sys_getpid())
+        return true;
     for (size_t i = 0; i < found->n; i++)
         if (found->pids[i] == st.ppid)
             return true;
