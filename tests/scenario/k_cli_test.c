@@ -303,9 +303,12 @@ static void k14_subreaper_false_goes_on_where_it_is_refused(void **state)
     scenario_stop(s);
 }
 
+/** The second service starts when the first one is in the file. */
 #define WITH_STATE                                                                                                     \
     "supervisor: { state_dir: '@DIR@/state' }\n"                                                                       \
-    "services: { web: { command: '@ACTOR@ say @DIR@/ear %p wait' } }\n"
+    "services:\n"                                                                                                      \
+    "  web: { command: '@ACTOR@ say @DIR@/ear %p wait' }\n"                                                            \
+    "  after: { type: oneshot, command: '@ACTOR@ say @DIR@/after %p', depends_on: [web] }\n"
 
 static void k15_a_state_directory_has_one_user(void **state)
 {
@@ -313,6 +316,7 @@ static void k15_a_state_directory_has_one_user(void **state)
     struct stat st;
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
+    scenario_ear(s, "after");
     scenario_spawn(s, NULL, WITH_STATE);
     (void)scenario_wait(s, "settled", NULL);
     (void)scenario_heard(s, "ear");
@@ -322,7 +326,7 @@ static void k15_a_state_directory_has_one_user(void **state)
     struct command c = command_run(s, "-c", "foster.yaml");
     expect_refusal(s, &c, 69, "in use by another fosterd");
     /* The first one has not noticed, and what it has at its end is nothing. */
-    scenario_check(s, scenario_count(s, "exited", NULL) == 0);
+    scenario_check(s, scenario_count(s, "exited", "web") == 0);
     scenario_stop(s);
     assert_int_equal(access(scenario_path(s, "state/runs"), F_OK), -1);
 }
@@ -332,9 +336,11 @@ static pid_t leave_a_service(struct scenario *s)
 {
     pid_t fosterd = command_start(s, (const char *const[]){"-c", "foster.yaml", NULL});
     pid_t service = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
-    /* It is in the file before its program begins. */
+    pid_t after = (pid_t)strtol(scenario_heard(s, "after"), NULL, 10);
     assert_int_equal(kill(fosterd, SIGKILL), 0);
     assert_int_equal(waitpid(fosterd, NULL, 0), fosterd);
+    /* Ended by itself, and reaped by either of us. */
+    (void)waitpid(after, NULL, 0);
     scenario_check(s, procs_parent(service) == getpid());
     return service;
 }
@@ -345,6 +351,7 @@ static void k16_what_a_killed_fosterd_left_is_told(void **state)
     struct scenario_options o = {.leaves_children = true};
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
+    scenario_ear(s, "after");
     (void)scenario_write(s, "foster.yaml", 0644, WITH_STATE);
     /* Twice: who is told of a left-over and killed in turn passes it on. */
     pid_t left[2];
@@ -372,6 +379,7 @@ static void k17_left_overs_that_have_ended_are_forgotten(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
+    scenario_ear(s, "after");
     (void)scenario_write(s, "foster.yaml", 0644, WITH_STATE);
     pid_t left = leave_a_service(s);
     assert_int_equal(kill(left, SIGKILL), 0);
