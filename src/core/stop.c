@@ -163,7 +163,8 @@ void stop_action_newborn(struct super *s, struct unit *u, const struct event *e 
 void stop_action_main_gone(struct super *s, struct unit *u, const struct event *e)
 {
     bool failed_child = u->end.cause == POLICY_NO_EXEC;
-    bool wait = unit_stops_members(u) && (e->n_left > 0 || e->n_dying > 0 || u->strays) && !(failed_child && u->want_up);
+    bool wait =
+        unit_stops_members(u) && (e->n_left > 0 || e->n_dying > 0 || u->strays) && !(failed_child && u->want_up);
     char tail[REPORT_STATUS_MAX] = "";
 
     if (e->n_left > 0 && wait)

@@ -30,13 +30,19 @@ static int main_fail(const struct err *e, int code)
     return code;
 }
 
+/* The end of what was asked of standard output; OK says whether it has gone well so far. */
+static int main_flush(bool ok)
+{
+    if (ok && fflush(stdout) == 0)
+        return EXITCODE_OK;
+    fprintf(stderr, "fosterd: standard output: %s; nothing was started\n", err_errno_text(errno));
+    return EXITCODE_OS;
+}
+
 static int main_print(struct buf *out, bool ok)
 {
-    if (!ok || fwrite(out->data, 1, out->len, stdout) != out->len || fflush(stdout) != 0) {
-        fprintf(stderr, "fosterd: standard output: %s; nothing was started\n", err_errno_text(ok ? errno : ENOMEM));
-        return EXITCODE_OS;
-    }
-    return EXITCODE_OK;
+    errno = ENOMEM;
+    return main_flush(ok && fwrite(out->data, 1, out->len, stdout) == out->len);
 }
 
 static int main_schema(void)
@@ -119,10 +125,9 @@ int main(int argc, char **argv)
     switch (c.mode) {
     case CLI_HELP:
         cli_help(stdout);
-        return EXITCODE_OK;
+        return main_flush(true);
     case CLI_VERSION:
-        puts("foster " FOSTER_VERSION);
-        return EXITCODE_OK;
+        return main_flush(puts("foster " FOSTER_VERSION) >= 0);
     case CLI_SCHEMA:
         return main_schema();
     case CLI_RUN:

@@ -162,16 +162,27 @@ static void k07_without_a_file_it_ends_with_78(void **state)
     expect_refusal(s, &c, 78, "-c FILE");
 }
 
-static void k08_print_that_cannot_be_written_ends_with_71(void **state)
+static void print_to_a_full_disk(const char *option)
 {
-    (void)state;
     static const char *const prefix[] = {"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh", NULL};
-    static const char *const args[] = {"--schema", NULL};
+    const char *const args[] = {option, NULL};
     struct scenario_options o = {.prefix = prefix, .args = args, .no_config = true, .plain_log = true};
     struct scenario *s = scenario_new();
     scenario_spawn(s, &o, "services: {}\n");
     (void)scenario_wait_raw(s, "standard output: No space left on device");
     scenario_end(s, 71);
+}
+
+static void k08_a_schema_that_cannot_be_written_ends_with_71(void **state)
+{
+    (void)state;
+    print_to_a_full_disk("--schema");
+}
+
+static void k08_a_version_that_cannot_be_written_ends_with_71(void **state)
+{
+    (void)state;
+    print_to_a_full_disk("--version");
 }
 
 /** Fails once, ends well then: messages of the levels debug, info and warn. */
@@ -473,7 +484,8 @@ int main(void)
         SCENARIO(k05_check_says_where),
         SCENARIO(k06_wrong_words_end_with_64),
         SCENARIO(k07_without_a_file_it_ends_with_78),
-        SCENARIO(k08_print_that_cannot_be_written_ends_with_71),
+        SCENARIO(k08_a_schema_that_cannot_be_written_ends_with_71),
+        SCENARIO(k08_a_version_that_cannot_be_written_ends_with_71),
         SCENARIO(k09_level_and_format_come_from_the_file),
         SCENARIO(k10_the_level_of_the_command_line_wins),
         SCENARIO(k11_the_format_of_the_command_line_wins),
