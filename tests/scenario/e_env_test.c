@@ -216,6 +216,7 @@ static void e10_without_proc(void **state)
     (void)scenario_wait_line(s, "storm", "done");
     /* The tag is read by a system call, so the dead are still attributed. */
     scenario_wait_count(s, "orphan-reaped", "storm", 100);
+    scenario_wait_count(s, "started", "back", 2);
     scenario_stop(s);
 }
 
