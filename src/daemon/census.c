@@ -191,6 +191,18 @@ static void census_take_child(const struct attrib_proc *p, void *data)
         log_warn("too many processes in %s to signal at once; the rest gets it later", pass->unit->name);
 }
 
+/* Appends to FOUND whoever is below those in it. */
+static void census_descend(struct engine *g, struct pidlist *found)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        if (!census_children(g, found->pids[i], &g->children))
+            continue;
+        for (size_t k = 0; k < g->children.n; k++)
+            if (!census_append(found, g->children.pids[k]))
+                return;
+    }
+}
+
 /* Fills found with every member of the unit: our children, and below them whoever is there. */
 static void census_find(struct census_pass *pass)
 {
@@ -200,13 +212,7 @@ static void census_find(struct census_pass *pass)
     pass->n_children = pass->found->n;
     if (g->children_source == PROCFS_CHILDREN_NONE)
         return;
-    for (size_t i = 0; i < pass->found->n; i++) {
-        if (!census_children(g, pass->found->pids[i], &g->children))
-            continue;
-        for (size_t k = 0; k < g->children.n; k++)
-            if (!census_append(pass->found, g->children.pids[k]))
-                return;
-    }
+    census_descend(g, pass->found);
 }
 
 /* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears the tag of a
@@ -318,12 +324,7 @@ size_t census_signal_everything(struct engine *g, int sig)
         return 0;
     }
     size_t n_children = g->found.n;
-    for (size_t i = 0; i < g->found.n; i++) {
-        if (!census_children(g, g->found.pids[i], &g->children))
-            continue;
-        for (size_t k = 0; k < g->children.n && census_append(&g->found, g->children.pids[k]); k++)
-            continue;
-    }
+    census_descend(g, &g->found);
     for (size_t i = 0; i < g->found.n; i++) {
         pid_t pid = g->found.pids[i];
         bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(g, NULL, pid, sig, &g->found);
