@@ -135,13 +135,6 @@ int sys_unlink(const char *path)
     return unlink(path);
 }
 
-int sys_ftruncate(int fd, off_t len)
-{
-    int r;
-    RETRY(r, ftruncate(fd, len));
-    return r;
-}
-
 int sys_dup3(int from, int to)
 {
     int r;
