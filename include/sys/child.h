@@ -7,21 +7,16 @@
 #define FOSTER_SYS_CHILD_H
 
 #include "base/compiler.h"
-
-#include <stdint.h>
-#include <sys/resource.h>
+#include "sys/spawn.h"
 
 /** All that the child needs, prepared before the fork: it can neither allocate nor look anything up. */
 struct child_plan {
-    const char *const *programs; /**< NULL-terminated; the paths to try, in this order; at least one */
-    char *const *argv;
-    char *const *envp;
-    const char *working_dir;     /**< NULL: stay */
-    int umask;                   /**< -1: inherit */
-    const struct rlimit *nofile; /**< NULL: inherit */
-    uint64_t tag;                /**< 0: leave it */
-    int stdio[3];                /**< -1: /dev/null */
-    int status_fd;               /**< a struct spawn_failure is written here, in one piece, when a step fails */
+    const struct spawn_request *req; /**< borrowed */
+    char *const *programs;           /**< borrowed; NULL-terminated; the paths to try, in this order; at least one */
+    char **script_argv; /**< borrowed; argv of the shell that reads what the kernel cannot execute, its element 1 free
+                           for the path; NULL: none does */
+    int stdio[3];       /**< as in REQ, but moved about */
+    int status_fd;      /**< a struct spawn_failure is written here, in one piece, when a step fails */
 };
 
 /** Takes the steps of enum spawn_step in their order; with the last one the process becomes the program. When a step

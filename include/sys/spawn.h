@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "sys/inherited.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +22,23 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/** What becomes of the child's session and process group. */
+enum spawn_session {
+    SPAWN_SESSION_NEW,   /**< setsid(2) */
+    SPAWN_SESSION_GROUP, /**< a process group of its own in our session, made on both sides of the fork: it exists
+                              before spawn_start() returns and before the program runs */
+    SPAWN_SESSION_SAME,  /**< ours */
+};
+
+/** Values of spawn_request.stdio beside descriptors. */
+enum { SPAWN_FD_NULL = -1, SPAWN_FD_CLOSED = -2 };
+
+/** Room for the digits of a pid and the NUL in struct spawn_request.pid_slots. */
+enum { SPAWN_PID_ROOM = 12 };
+
 /** The steps between fork and exec, in their order; the failed one is named in messages. */
 enum spawn_step {
-    SPAWN_STEP_SESSION, /**< setsid */
+    SPAWN_STEP_SESSION, /**< session, process group, terminal */
     SPAWN_STEP_TAG,     /**< RLIMIT_LOCKS */
     SPAWN_STEP_UMASK,
     SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
@@ -44,7 +59,19 @@ struct spawn_request {
     int umask;                   /**< -1: inherit */
     const struct rlimit *nofile; /**< RLIMIT_NOFILE to give back, since ours was raised; NULL: inherit */
     uint64_t tag;                /**< soft and hard RLIMIT_LOCKS; 0: leave it */
-    int stdio[3];                /**< borrowed; descriptors to become 0, 1, 2; -1: /dev/null */
+    int stdio[3];                /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
+    enum spawn_session session;
+    bool foreground;    /**< SPAWN_SESSION_GROUP: the new group gets the foreground of the terminal at terminal_fd; that
+                             this fails is fine */
+    int terminal_fd;    /**< borrowed; read only when foreground is set */
+    bool take_terminal; /**< SPAWN_SESSION_NEW: descriptor 0, where it is a terminal that nobody has, becomes the
+                             controlling one (TIOCSCTTY of ioctl_tty(2)); that this fails is fine */
+    const struct inherited_signals
+        *signals;      /**< mask and ignored set to begin with; NULL: nothing blocked or ignored */
+    bool keep_fds;     /**< descriptors above 2 without close-on-exec stay open */
+    bool script_by_sh; /**< a file that the kernel cannot execute (ENOEXEC) is given to /bin/sh, as execvp(3) does */
+    char **pid_slots;  /**< NULL-terminated, or NULL: texts within envp, SPAWN_PID_ROOM bytes each, into which the
+                            child writes its pid */
 };
 
 /** What came of it. */
@@ -56,7 +83,8 @@ struct spawn_child {
 
 /** Starts REQ. On success fills *RET (the process exists, its exec has not yet happened) and returns true.
  *  False with *E (fork, pipe, memory …; ERR_SYS with errnum) when no process came into being. Signals: all are blocked
- * around the fork; the child gets default dispositions and an empty mask. */
+ * around the fork; the child gets default dispositions, then what REQ says, and the mask last, so that none that was
+ * meant for it is lost. */
 bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struct err *e) MUST_CHECK NONNULL();
 
 /** What the status pipe says. */

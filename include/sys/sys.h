@@ -74,6 +74,21 @@ pid_t sys_clone3(int *ret_pidfd) MUST_CHECK NONNULL();
 /** fork(2). */
 pid_t sys_fork(void) MUST_CHECK;
 pid_t sys_setsid(void) MUST_CHECK;
+/** setpgid(2) of PID (0: ourselves) into the group PGID (0: its own). */
+int sys_setpgid(pid_t pid, pid_t pgid) MUST_CHECK;
+/** getpgid(2) of PID (0: ourselves). */
+pid_t sys_getpgid(pid_t pid) MUST_CHECK;
+/** getsid(2) of PID (0: ourselves). */
+pid_t sys_getsid(pid_t pid) MUST_CHECK;
+/** tcgetpgrp(3): the foreground process group of the terminal FD; ENOTTY where FD is not our controlling terminal. */
+pid_t sys_tcgetpgrp(int fd) MUST_CHECK;
+/** tcsetpgrp(3). SIGTTOU must be blocked. */
+int sys_tcsetpgrp(int fd, pid_t pgid) MUST_CHECK;
+/** TIOCSCTTY of ioctl_tty(2): FD becomes our controlling terminal, unless another session has it. */
+int sys_take_terminal(int fd) MUST_CHECK;
+/** TIOCNOTTY of ioctl_tty(2): gives our controlling terminal FD up. Where we lead the session, its foreground group
+ * gets SIGHUP and SIGCONT. */
+int sys_drop_terminal(int fd) MUST_CHECK;
 /** execve(2): returns only when it fails. */
 int sys_execve(const char *path, char *const argv[], char *const envp[]) MUST_CHECK NONNULL();
 
@@ -82,6 +97,12 @@ int sys_execve(const char *path, char *const argv[], char *const envp[]) MUST_CH
 int sys_kill(pid_t pid, int sig) MUST_CHECK;
 /** kill(2) of -1: every process of our PID namespace but ourselves. EPERM unless we are its PID 1. */
 int sys_kill_everybody(int sig) MUST_CHECK;
+/** kill(2) of the process group PGID, which is neither ours nor below 2 (else EINVAL). */
+int sys_kill_group(pid_t pgid, int sig) MUST_CHECK;
+/** kill(2) of our own process group, ourselves included. */
+int sys_kill_own_group(int sig) MUST_CHECK;
+/** SIGSTOP to ourselves: returns when somebody has continued us; at once for PID 1, whom it cannot stop. */
+void sys_stop_self(void);
 /** pidfd_open(2); ENOSYS before kernel 5.3. */
 int sys_pidfd_open(pid_t pid) MUST_CHECK;
 /** pidfd_send_signal(2); ENOSYS before kernel 5.1. */
@@ -92,18 +113,30 @@ int sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options) MUST_CHECK 
 pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) MUST_CHECK NONNULL(2);
 /** signalfd(2) of MASK, new, non-blocking. */
 int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
+/** sigprocmask(2), also of those signals that the C library keeps for itself. */
 int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old) MUST_CHECK;
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old) MUST_CHECK;
+/** sigpending(2). */
+int sys_sigpending(sigset_t *ret) MUST_CHECK NONNULL();
+/** Takes a pending blocked signal of SET away without waiting, sigtimedwait(2): its number, or -1 with EAGAIN. */
+int sys_take_signal(const sigset_t *set) MUST_CHECK NONNULL();
 /** Sets the mask that sys_sigprocmask() gave: that cannot fail. */
 void sys_restore_mask(const sigset_t *old) NONNULL();
 /** Sets the disposition of SIG to the default, also of those that the C library keeps for itself. */
 int sys_signal_default(int sig) MUST_CHECK;
+/** The same, to being ignored. */
+int sys_signal_ignore(int sig) MUST_CHECK;
+/** Whether SIG, also one that the C library keeps for itself, is ignored: 1 or 0. */
+int sys_signal_is_ignored(int sig) MUST_CHECK;
 /** prctl(PR_SET_CHILD_SUBREAPER); since kernel 3.4. */
 int sys_set_subreaper(bool on) MUST_CHECK;
+/** prctl(PR_SET_PDEATHSIG): SIG comes when the thread that is our parent ends; not when it has ended before. */
+int sys_set_parent_death_signal(int sig) MUST_CHECK;
 /** prlimit(2) reading the RLIMIT RESOURCE of PID (0: ourselves). */
 int sys_prlimit_get(pid_t pid, int resource, struct rlimit *ret) MUST_CHECK NONNULL();
 int sys_prlimit_set(pid_t pid, int resource, const struct rlimit *lim) MUST_CHECK NONNULL();
 pid_t sys_getpid(void);
+pid_t sys_getppid(void);
 uid_t sys_geteuid(void);
 /** Milliseconds of CLOCK_MONOTONIC. Never fails. */
 int64_t sys_now_ms(void);

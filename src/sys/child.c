@@ -9,7 +9,7 @@
  */
 #include "sys/child.h"
 
-#include "sys/spawn.h"
+#include "sys/fds.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -24,35 +24,62 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    FIRST_FREE_FD = 3,      /* the lowest descriptor that is not standard */
-    CLOSE_LOOP_MAX = 65536, /* how far descriptors are closed blindly */
-};
-
-static bool step_session(struct child_plan *plan UNUSED)
+static bool new_session(const struct spawn_request *req)
 {
-    return sys_setsid() != -1;
+    if (sys_setsid() == -1)
+        return false;
+    if (req->take_terminal && req->stdio[0] >= 0) {
+        int taken = sys_take_terminal(req->stdio[0]);
+        /* It need not be a terminal, and may be somebody else's. */
+        (void)taken;
+    }
+    return true;
+}
+
+static bool new_group(const struct spawn_request *req)
+{
+    if (sys_setpgid(0, 0) != 0)
+        return false;
+    if (req->foreground) {
+        int given = sys_tcsetpgrp(req->terminal_fd, sys_getpid());
+        /* The program may do without; the parent can see whether it was given. */
+        (void)given;
+    }
+    return true;
+}
+
+static bool step_session(struct child_plan *plan)
+{
+    switch (plan->req->session) {
+    case SPAWN_SESSION_NEW:
+        return new_session(plan->req);
+    case SPAWN_SESSION_GROUP:
+        return new_group(plan->req);
+    case SPAWN_SESSION_SAME:
+        break;
+    }
+    return true;
 }
 
 static bool step_tag(struct child_plan *plan)
 {
-    if (plan->tag == 0)
+    if (plan->req->tag == 0)
         return true;
-    const struct rlimit limit = {.rlim_cur = plan->tag, .rlim_max = plan->tag};
+    const struct rlimit limit = {.rlim_cur = plan->req->tag, .rlim_max = plan->req->tag};
     return sys_prlimit_set(0, RLIMIT_LOCKS, &limit) == 0;
 }
 
 static bool step_umask(struct child_plan *plan)
 {
-    if (plan->umask >= 0)
-        umask((mode_t)plan->umask);
+    if (plan->req->umask >= 0)
+        umask((mode_t)plan->req->umask);
     return true;
 }
 
 /* Moves *FD away from 0, 1 and 2, where it would be overwritten; the old one stays open. */
 static bool move_up(int *fd)
 {
-    int moved = sys_fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    int moved = sys_fcntl(*fd, F_DUPFD_CLOEXEC, FDS_FIRST_FREE);
     if (moved == -1)
         return false;
     *fd = moved;
@@ -63,7 +90,7 @@ static bool move_up(int *fd)
 static bool place(int source, int target)
 {
     int fd = source;
-    if (source < 0) {
+    if (source == SPAWN_FD_NULL) {
         fd = sys_open("/dev/null", target == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
         if (fd == -1)
             return false;
@@ -76,68 +103,21 @@ static bool place(int source, int target)
 
 static bool step_stdio(struct child_plan *plan)
 {
-    if (plan->status_fd < FIRST_FREE_FD && !move_up(&plan->status_fd))
+    if (plan->status_fd < FDS_FIRST_FREE && !move_up(&plan->status_fd))
         return false;
     for (int i = 0; i < 3; i++) {
         int *fd = &plan->stdio[i];
-        if (*fd >= 0 && *fd < FIRST_FREE_FD && *fd != i && !move_up(fd))
+        if (*fd >= 0 && *fd < FDS_FIRST_FREE && *fd != i && !move_up(fd))
             return false;
     }
     for (int i = 0; i < 3; i++) {
-        if (!place(plan->stdio[i], i))
+        if (plan->stdio[i] != SPAWN_FD_CLOSED && !place(plan->stdio[i], i))
             return false;
     }
-    return true;
-}
-
-/* The number that NAME is, or -1. */
-static int fd_of_name(const char *name)
-{
-    int fd = 0;
-    if (*name == '\0')
-        return -1;
-    for (; *name != '\0'; name++) {
-        if (*name < '0' || *name > '9' || fd > (INT_MAX - 9) / 10)
-            return -1;
-        fd = fd * 10 + (*name - '0');
-    }
-    return fd;
-}
-
-/* Closes what /proc lists, without opendir(3). False when there is no /proc. */
-static bool close_listed(int keep)
-{
-    /* struct linux_dirent64 of getdents64(2) */
-    enum { LENGTH_AT = 16, NAME_AT = 19 };
-    _Alignas(uint64_t) char buf[2048];
-    ssize_t n;
-
-    int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
-    if (dir == -1)
-        return false;
-    while ((n = sys_getdents(dir, buf, sizeof buf)) > 0) {
-        uint16_t length;
-        for (ssize_t at = 0; at < n; at += length) {
-            memcpy(&length, buf + at + LENGTH_AT, sizeof length);
-            int fd = fd_of_name(buf + at + NAME_AT);
-            if (fd >= FIRST_FREE_FD && fd != keep && fd != dir)
-                sys_close(fd);
-        }
-    }
-    sys_close(dir);
-    return n == 0;
-}
-
-/* The last resort: every descriptor that can be open under the present limit, up to a bound. */
-static bool close_blindly(int keep)
-{
-    struct rlimit limit;
-    if (sys_prlimit_get(0, RLIMIT_NOFILE, &limit) != 0)
-        return false;
-    int end = limit.rlim_cur < CLOSE_LOOP_MAX ? (int)limit.rlim_cur : CLOSE_LOOP_MAX;
-    for (int fd = FIRST_FREE_FD; fd < end; fd++) {
-        if (fd != keep)
-            sys_close(fd);
+    /* Last, for what place() opens takes the lowest number that is free. */
+    for (int i = 0; i < 3; i++) {
+        if (plan->stdio[i] == SPAWN_FD_CLOSED)
+            sys_close(i);
     }
     return true;
 }
@@ -145,24 +125,20 @@ static bool close_blindly(int keep)
 /* Really closed, not only marked: a left-over directory must not be reachable as /proc/self/fd/N by the step after. */
 static bool step_close(struct child_plan *plan)
 {
-    unsigned keep = (unsigned)plan->status_fd;
-    if ((keep == FIRST_FREE_FD || sys_close_range(FIRST_FREE_FD, keep - 1) == 0) &&
-        sys_close_range(keep + 1, UINT_MAX) == 0)
-        return true;
-    return close_listed(plan->status_fd) || close_blindly(plan->status_fd);
+    return plan->req->keep_fds || fds_close_all(plan->status_fd);
 }
 
 static bool step_limits(struct child_plan *plan)
 {
-    return plan->nofile == NULL || sys_prlimit_set(0, RLIMIT_NOFILE, plan->nofile) == 0;
+    return plan->req->nofile == NULL || sys_prlimit_set(0, RLIMIT_NOFILE, plan->req->nofile) == 0;
 }
 
 static bool step_working_dir(struct child_plan *plan)
 {
-    if (plan->working_dir == NULL)
+    if (plan->req->working_dir == NULL)
         return true;
     char cwd[PATH_MAX];
-    if (sys_chdir(plan->working_dir) != 0 || sys_getcwd(cwd, sizeof cwd) == -1)
+    if (sys_chdir(plan->req->working_dir) != 0 || sys_getcwd(cwd, sizeof cwd) == -1)
         return false;
     if (cwd[0] != '/') {
         /* "(unreachable)…": outside of our root */
@@ -172,23 +148,51 @@ static bool step_working_dir(struct child_plan *plan)
     return true;
 }
 
-static bool step_signals(struct child_plan *plan UNUSED)
+static bool step_signals(struct child_plan *plan)
 {
+    const struct inherited_signals *given = plan->req->signals;
     for (int sig = 1; sig < _NSIG; sig++) {
-        if (sig != SIGKILL && sig != SIGSTOP && sys_signal_default(sig) != 0)
+        if (sig == SIGKILL || sig == SIGSTOP)
+            continue;
+        bool ignore = given != NULL && sigismember(&given->ignored, sig) == 1;
+        if ((ignore ? sys_signal_ignore(sig) : sys_signal_default(sig)) != 0)
             return false;
     }
     sigset_t none;
     sigemptyset(&none);
-    return sys_sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+    return sys_sigprocmask(SIG_SETMASK, given != NULL ? &given->mask : &none, NULL) == 0;
 }
 
-/* As execvp(3) looks, but a text file is never handed to a shell. */
+/* Enters our pid wherever the environment is to tell it. */
+static void write_pid(char *const *slots)
+{
+    char text[SPAWN_PID_ROOM] = "";
+    size_t at = sizeof text - 1;
+    for (pid_t rest = sys_getpid(); rest > 0; rest /= 10)
+        text[--at] = (char)('0' + rest % 10);
+    for (; *slots != NULL; slots++)
+        memcpy(*slots, text + at, sizeof text - at);
+}
+
+/* Executes PROGRAM, or has the shell read it when it is nothing that the kernel knows. Returns only when that fails. */
+static int try_exec(struct child_plan *plan, char *program)
+{
+    int r = sys_execve(program, plan->req->argv, plan->req->envp);
+    if (r == -1 && errno == ENOEXEC && plan->script_argv != NULL) {
+        plan->script_argv[1] = program;
+        r = sys_execve(plan->script_argv[0], plan->script_argv, plan->req->envp);
+    }
+    return r;
+}
+
+/* As execvp(3) looks. */
 static bool step_exec(struct child_plan *plan)
 {
     bool denied = false;
+    if (plan->req->pid_slots != NULL)
+        write_pid(plan->req->pid_slots);
     for (size_t i = 0; plan->programs[i] != NULL; i++) {
-        int r = sys_execve(plan->programs[i], plan->argv, plan->envp);
+        int r = try_exec(plan, plan->programs[i]);
         if (r == -1 && errno == EACCES)
             denied = true;
         else if (errno != ENOENT && errno != ENOTDIR)

@@ -44,14 +44,16 @@ const char *spawn_step_name(enum spawn_step step)
 
 /* The paths at which a program may be. */
 struct search {
-    const char **programs; /* owned; NULL-terminated; NULL: only count */
-    char *text;            /* owned; what they point to */
+    char **programs; /* owned; NULL-terminated; NULL: only count */
+    char *text;      /* owned; what they point to */
     size_t n;
     size_t size;
+    char **script_argv; /* owned; for the shell when the program turns out to be a script; NULL: not wanted */
 };
 
 static void search_done(struct search *s)
 {
+    mem_free(s->script_argv);
     mem_free(s->programs);
     mem_free(s->text);
 }
@@ -100,6 +102,22 @@ static const char *path_of(char *const *envp)
     return default_path;
 }
 
+/* The words with which a shell is to run the script ARGV, the path of which is not known yet. NULL without memory. */
+static char **script_argv(char *const *argv)
+{
+    static char shell[] = "/bin/sh";
+    size_t n = 1;
+    while (argv[n] != NULL)
+        n++;
+    char **words = mem_array(n + 2, sizeof *words);
+    if (words == NULL)
+        return NULL;
+    words[0] = shell;
+    for (size_t i = 1; i < n; i++)
+        words[i + 1] = argv[i];
+    return words;
+}
+
 /* Fills S for REQ. False with *E; S can be given to search_done() in any case. */
 static bool search_prepare(struct search *s, const struct spawn_request *req, struct err *e)
 {
@@ -112,9 +130,11 @@ static bool search_prepare(struct search *s, const struct spawn_request *req, st
         err_set(e, ERR_LIMIT, "PATH has too many directories");
         return false;
     }
-    const char **programs = mem_array(s->n + 1, sizeof *programs);
+    char **programs = mem_array(s->n + 1, sizeof *programs);
     s->text = mem_alloc(s->size);
-    if (programs == NULL || s->text == NULL) {
+    if (req->script_by_sh)
+        s->script_argv = script_argv(req->argv);
+    if (programs == NULL || s->text == NULL || (req->script_by_sh && s->script_argv == NULL)) {
         mem_free(programs);
         err_set_errno(e, ENOMEM, "looking for the program");
         return false;
@@ -152,6 +172,14 @@ static pid_t make_process(int *ret_pidfd)
     return pid;
 }
 
+/* The child does the same: whoever is first, the group is there for those who come after. That we are late is no
+ * failure. */
+static void make_group(pid_t pid)
+{
+    int r = sys_setpgid(pid, pid);
+    (void)r;
+}
+
 /* Starts PLAN with all signals blocked: one that arrives before the child has its own dispositions would run a handler
  * of ours there. False with *E. */
 static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struct err *e)
@@ -168,6 +196,8 @@ static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struc
     if (pid == 0)
         child_run(plan);
     int errnum = errno;
+    if (pid > 0 && plan->req->session == SPAWN_SESSION_GROUP)
+        make_group(pid);
     sys_restore_mask(&old);
     if (pid == -1) {
         err_set_errno(e, errnum, "fork");
@@ -191,13 +221,9 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
         goto out;
     }
     struct child_plan plan = {
+        .req = req,
         .programs = search.programs,
-        .argv = req->argv,
-        .envp = req->envp,
-        .working_dir = req->working_dir,
-        .umask = req->umask,
-        .nofile = req->nofile,
-        .tag = req->tag,
+        .script_argv = search.script_argv,
         .stdio = {req->stdio[0], req->stdio[1], req->stdio[2]},
         .status_fd = status[1],
     };
@@ -233,7 +259,9 @@ enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret)
 /* Whether the failed stdio step can only have been the opening of /dev/null. */
 static bool is_dev_null(const struct spawn_request *req, int errnum)
 {
-    bool wanted = req->stdio[0] < 0 || req->stdio[1] < 0 || req->stdio[2] < 0;
+    bool wanted = false;
+    for (int i = 0; i < 3; i++)
+        wanted = wanted || req->stdio[i] == SPAWN_FD_NULL;
     return wanted && errnum != EBADF && errnum != EMFILE;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -201,6 +202,42 @@ pid_t sys_setsid(void)
     return setsid();
 }
 
+int sys_setpgid(pid_t pid, pid_t pgid)
+{
+    return setpgid(pid, pgid);
+}
+
+pid_t sys_getpgid(pid_t pid)
+{
+    return getpgid(pid);
+}
+
+pid_t sys_getsid(pid_t pid)
+{
+    return getsid(pid);
+}
+
+pid_t sys_tcgetpgrp(int fd)
+{
+    return tcgetpgrp(fd);
+}
+
+int sys_tcsetpgrp(int fd, pid_t pgid)
+{
+    return tcsetpgrp(fd, pgid);
+}
+
+int sys_take_terminal(int fd)
+{
+    /* The argument 1 would let root steal it from another session. */
+    return ioctl(fd, TIOCSCTTY, 0);
+}
+
+int sys_drop_terminal(int fd)
+{
+    return ioctl(fd, TIOCNOTTY);
+}
+
 int sys_execve(const char *path, char *const argv[], char *const envp[])
 {
     return execve(path, argv, envp);
@@ -222,6 +259,25 @@ int sys_kill_everybody(int sig)
         return -1;
     }
     return kill(-1, sig);
+}
+
+int sys_kill_group(pid_t pgid, int sig)
+{
+    if (pgid < 2 || pgid == getpgrp()) {
+        errno = EINVAL;
+        return -1;
+    }
+    return kill(-pgid, sig);
+}
+
+int sys_kill_own_group(int sig)
+{
+    return kill(0, sig);
+}
+
+void sys_stop_self(void)
+{
+    kill(getpid(), SIGSTOP);
 }
 
 int sys_pidfd_open(pid_t pid)
@@ -254,31 +310,74 @@ int sys_signalfd(const sigset_t *mask)
     return signalfd(-1, mask, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old)
-{
-    return sigprocmask(how, set, ret_old);
-}
-
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old)
 {
     return sigaction(sig, act, ret_old);
 }
 
+int sys_sigpending(sigset_t *ret)
+{
+    return sigpending(ret);
+}
+
+int sys_take_signal(const sigset_t *set)
+{
+    const struct timespec at_once = {0};
+    return sigtimedwait(set, NULL, &at_once);
+}
+
+/* The C libraries keep the first real-time signals for their threads: they leave them out of every mask that they set
+ * and refuse to change their dispositions. A process that has no threads but has to hand on what it was given must not,
+ * so these go to the kernel by number. Its sets are the first words of a sigset_t. */
+enum { KERNEL_SIGSET_SIZE = _NSIG / 8 };
+
+int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old)
+{
+    if (ret_old != NULL)
+        sigemptyset(ret_old);
+    return (int)syscall(SYS_rt_sigprocmask, how, set, ret_old, (size_t)KERNEL_SIGSET_SIZE);
+}
+
 void sys_restore_mask(const sigset_t *old)
 {
-    sigprocmask(SIG_SETMASK, old, NULL);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, (size_t)KERNEL_SIGSET_SIZE);
 }
+
+/* The kernel's own struct sigaction: what follows the handler differs between architectures, and is zero for all that
+ * we set. */
+struct kernel_sigaction {
+    void (*handler)(int);
+    unsigned long rest[7];
+};
 
 int sys_signal_default(int sig)
 {
-    /* All zeros is SIG_DFL in the kernel's own structure, whose layout differs between architectures. */
-    const unsigned long act[8] = {0};
-    return (int)syscall(SYS_rt_sigaction, sig, act, NULL, (size_t)_NSIG / 8);
+    const struct kernel_sigaction act = {.handler = SIG_DFL};
+    return (int)syscall(SYS_rt_sigaction, sig, &act, NULL, (size_t)KERNEL_SIGSET_SIZE);
+}
+
+int sys_signal_ignore(int sig)
+{
+    const struct kernel_sigaction act = {.handler = SIG_IGN};
+    return (int)syscall(SYS_rt_sigaction, sig, &act, NULL, (size_t)KERNEL_SIGSET_SIZE);
+}
+
+int sys_signal_is_ignored(int sig)
+{
+    struct kernel_sigaction act = {0};
+    if (syscall(SYS_rt_sigaction, sig, NULL, &act, (size_t)KERNEL_SIGSET_SIZE) != 0)
+        return -1;
+    return act.handler == SIG_IGN;
 }
 
 int sys_set_subreaper(bool on)
 {
     return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)on, 0UL, 0UL, 0UL);
+}
+
+int sys_set_parent_death_signal(int sig)
+{
+    return prctl(PR_SET_PDEATHSIG, (unsigned long)sig, 0UL, 0UL, 0UL);
 }
 
 /* The C libraries do not agree on the type of prlimit's resource, so it is called by number; with _FILE_OFFSET_BITS
@@ -298,6 +397,11 @@ int sys_prlimit_set(pid_t pid, int resource, const struct rlimit *lim)
 pid_t sys_getpid(void)
 {
     return getpid();
+}
+
+pid_t sys_getppid(void)
+{
+    return getppid();
 }
 
 uid_t sys_geteuid(void)
