@@ -101,8 +101,9 @@ int sys_kill_everybody(int sig) MUST_CHECK;
 int sys_kill_group(pid_t pgid, int sig) MUST_CHECK;
 /** kill(2) of our own process group, ourselves included. */
 int sys_kill_own_group(int sig) MUST_CHECK;
-/** SIGSTOP to ourselves: returns when somebody has continued us; at once for PID 1, whom it cannot stop. */
-void sys_stop_self(void);
+/** kill(2) of ourselves. With SIGSTOP it returns when somebody has continued us; at once for PID 1, whom that cannot
+ * stop. */
+void sys_raise(int sig);
 /** pidfd_open(2); ENOSYS before kernel 5.3. */
 int sys_pidfd_open(pid_t pid) MUST_CHECK;
 /** pidfd_send_signal(2); ENOSYS before kernel 5.1. */
@@ -114,6 +115,8 @@ pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) 
 /** signalfd(2) of MASK, new, non-blocking. */
 int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
 /** sigprocmask(2), also of those signals that the C library keeps for itself. */
+/** Fills *RET with every signal there is, also those that sigfillset(3) leaves out. */
+void sys_all_signals(sigset_t *ret) NONNULL();
 int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old) MUST_CHECK;
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old) MUST_CHECK;
 /** sigpending(2). */

@@ -187,7 +187,7 @@ static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struc
     sigset_t all, old;
     int pidfd = -1;
 
-    sigfillset(&all);
+    sys_all_signals(&all);
     if (sys_sigprocmask(SIG_SETMASK, &all, &old) != 0) {
         err_set_errno(e, errno, "blocking signals");
         return false;

@@ -275,9 +275,9 @@ int sys_kill_own_group(int sig)
     return kill(0, sig);
 }
 
-void sys_stop_self(void)
+void sys_raise(int sig)
 {
-    kill(getpid(), SIGSTOP);
+    kill(getpid(), sig);
 }
 
 int sys_pidfd_open(pid_t pid)
@@ -330,6 +330,11 @@ int sys_take_signal(const sigset_t *set)
  * and refuse to change their dispositions. A process that has no threads but has to hand on what it was given must not,
  * so these go to the kernel by number. Its sets are the first words of a sigset_t. */
 enum { KERNEL_SIGSET_SIZE = _NSIG / 8 };
+
+void sys_all_signals(sigset_t *ret)
+{
+    memset(ret, 0xff, sizeof *ret);
+}
 
 int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old)
 {
