@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: MIT
 # Copyright The Foster authors
 #
-# The libraries we stand on. libev installs no pkg-config file on most distributions.
+# The libraries we stand on. libev installs no pkg-config file on most distributions. A self-contained fosterd takes
+# both as archives; what only tests use is shared even then.
 find_package(PkgConfig REQUIRED)
+if(FOSTER_STATIC)
+  foster_find_archives()
+  find_library(LIBYAML_ARCHIVE yaml)
+endif()
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
-
 find_path(LIBEV_INCLUDE ev.h PATH_SUFFIXES libev REQUIRED)
-find_library(LIBEV_LIBRARY ev REQUIRED)
+find_library(LIBEV_LIBRARY ev)
+if(FOSTER_STATIC)
+  foster_find_shared()
+  if(NOT LIBEV_LIBRARY OR NOT LIBYAML_ARCHIVE)
+    message(FATAL_ERROR "FOSTER_STATIC: libev.a: ${LIBEV_LIBRARY}; libyaml.a: ${LIBYAML_ARCHIVE}. Install what this system calls\n${foster_archives}")
+  endif()
+elseif(NOT LIBEV_LIBRARY)
+  message(FATAL_ERROR "libev's header is here, but not the library")
+endif()
 add_library(foster_ev INTERFACE)
 target_include_directories(foster_ev SYSTEM INTERFACE "${LIBEV_INCLUDE}")
 target_link_libraries(foster_ev INTERFACE "${LIBEV_LIBRARY}" m)

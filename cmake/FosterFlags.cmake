@@ -22,8 +22,11 @@ endif()
 
 include(CheckCCompilerFlag)
 include(CheckCSourceCompiles)
-include(CheckPIESupported)
-check_pie_supported(LANGUAGES C)
+# A -pie of CMake's own would undo -static-pie.
+if(NOT FOSTER_STATIC)
+  include(CheckPIESupported)
+  check_pie_supported(LANGUAGES C)
+endif()
 
 add_library(foster_warnings INTERFACE)
 target_compile_definitions(foster_warnings INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
