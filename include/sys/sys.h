@@ -114,9 +114,9 @@ int sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options) MUST_CHECK 
 pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) MUST_CHECK NONNULL(2);
 /** signalfd(2) of MASK, new, non-blocking. */
 int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
-/** sigprocmask(2), also of those signals that the C library keeps for itself. */
 /** Fills *RET with every signal there is, also those that sigfillset(3) leaves out. */
 void sys_all_signals(sigset_t *ret) NONNULL();
+/** sigprocmask(2), also of those signals that the C library keeps for itself. */
 int sys_sigprocmask(int how, const sigset_t *set, sigset_t *ret_old) MUST_CHECK;
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old) MUST_CHECK;
 /** sigpending(2). */
