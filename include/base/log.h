@@ -40,6 +40,15 @@ struct log_about {
  *  Until the first call: INFO, text, descriptor 2. */
 void log_setup(enum log_level level, enum log_format format, int fd);
 
+/** What stands before a message, instead of "fosterd: " and the word for its level. */
+struct log_prefixes {
+    const char *error, *warn, *info, *debug;
+};
+
+/** Has P before the messages of LOG_FORMAT_TEXT, and never the time: for who speaks in another program's form. P is
+ *  borrowed until the next call; NULL: as before. */
+void log_set_prefixes(const struct log_prefixes *p);
+
 /** The present threshold. */
 enum log_level log_threshold(void);
 

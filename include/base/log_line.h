@@ -25,6 +25,10 @@ struct log_line {
 void log_line_text(struct log_line *line, enum log_level level, const struct log_about *about, const char *text,
                    bool journal, const struct timespec *now) NONNULL(1, 3, 4);
 
+/** Composes LINE: "PREFIXSERVICE: TEXT". A text that does not fit is cut and ends with "…". */
+void log_line_prefixed(struct log_line *line, const char *prefix, const struct log_about *about, const char *text)
+    NONNULL();
+
 /** Composes LINE as a JSON object with the time NOW. A text that does not fit is cut and ends with "…". */
 void log_line_json(struct log_line *line, enum log_level level, const struct log_about *about, const char *text,
                    const struct timespec *now) NONNULL();

@@ -52,6 +52,7 @@ static struct {
     uint64_t n_dropped;
     uint64_t n_untold; /* of the dropped ones, those nobody was told of yet */
     uint64_t n_bugs;
+    const struct log_prefixes *prefixes; /* borrowed; NULL: none */
 } sink = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT, .fd = 2, .terminal_fd = -1};
 
 static void log_look_at_sink(void)
@@ -97,6 +98,11 @@ void log_setup(enum log_level level, enum log_format format, int fd)
     log_look_at_sink();
     log_open_terminal();
     errno = saved;
+}
+
+void log_set_prefixes(const struct log_prefixes *p)
+{
+    sink.prefixes = p;
 }
 
 enum log_level log_threshold(void)
@@ -170,6 +176,21 @@ static bool log_emit(struct log_line *line)
     return n >= 0 && (size_t)n == line->len;
 }
 
+static const char *log_prefix(enum log_level level)
+{
+    switch (level) {
+    case LOG_LEVEL_ERROR:
+        return sink.prefixes->error;
+    case LOG_LEVEL_WARN:
+        return sink.prefixes->warn;
+    case LOG_LEVEL_INFO:
+        return sink.prefixes->info;
+    case LOG_LEVEL_DEBUG:
+        break;
+    }
+    return sink.prefixes->debug;
+}
+
 static void log_compose(struct log_line *line, enum log_level level, const struct log_about *about, const char *text)
 {
     struct timespec now = {0};
@@ -182,6 +203,8 @@ static void log_compose(struct log_line *line, enum log_level level, const struc
         about = &nothing;
     if (sink.format == LOG_FORMAT_JSON)
         log_line_json(line, level, about, text, &now);
+    else if (sink.format == LOG_FORMAT_TEXT && sink.prefixes)
+        log_line_prefixed(line, log_prefix(level), about, text);
     else
         log_line_text(line, level, about, text, sink.format == LOG_FORMAT_JOURNAL, sink.is_tty ? &now : NULL);
 }

@@ -132,6 +132,14 @@ static void log_put_name(struct writer *w, const char *name, size_t max,
     log_put_escaped(w, name, shown, shown < len, put_char);
 }
 
+static void log_put_service(struct writer *w, const struct log_about *about)
+{
+    if (!about->service)
+        return;
+    log_put_name(w, about->service, SERVICE_MAX, log_put_text_char);
+    log_puts(w, ": ");
+}
+
 void log_line_text(struct log_line *line, enum log_level level, const struct log_about *about, const char *text,
                    bool journal, const struct timespec *now)
 {
@@ -143,12 +151,20 @@ void log_line_text(struct log_line *line, enum log_level level, const struct log
     if (now && localtime_r(&now->tv_sec, &tm))
         log_printf(&w, "%02d:%02d:%02d ", tm.tm_hour, tm.tm_min, tm.tm_sec);
     log_puts(&w, "fosterd: ");
-    if (about->service) {
-        log_put_name(&w, about->service, SERVICE_MAX, log_put_text_char);
-        log_puts(&w, ": ");
-    }
+    log_put_service(&w, about);
     if (level == LOG_LEVEL_ERROR || level == LOG_LEVEL_WARN)
         log_puts(&w, level == LOG_LEVEL_ERROR ? "error: " : "warning: ");
+    log_put_message(&w, text, log_put_text_char);
+    line->len = w.len;
+    line->data[line->len++] = '\n';
+}
+
+void log_line_prefixed(struct log_line *line, const char *prefix, const struct log_about *about, const char *text)
+{
+    struct writer w = {line->data, 0, LOG_LINE_MAX - BREAK_ROOM - 1};
+
+    log_puts(&w, prefix);
+    log_put_service(&w, about);
     log_put_message(&w, text, log_put_text_char);
     line->len = w.len;
     line->data[line->len++] = '\n';
