@@ -116,11 +116,8 @@ static const char *prefix_template(const struct persona *p, enum log_level level
 const char *persona_prefix(const struct persona *p, enum log_level level, char *buf, size_t size)
 {
     const char *template = prefix_template(p, level);
-    const char *pid = NULL;
+    const char *pid = strstr(template, "PID");
 
-    if (!template)
-        template = p->error_prefix;
-    pid = strstr(template, "PID");
     if (pid)
         snprintf(buf, size, "%.*s%d%s", (int)(pid - template), template, (int)sys_getpid(), pid + strlen("PID"));
     else
@@ -138,6 +135,6 @@ void persona_log_setup(const struct persona *p, enum log_level level)
     persona_prefix(p, LOG_LEVEL_WARN, warn, sizeof warn);
     persona_prefix(p, LOG_LEVEL_INFO, info, sizeof info);
     persona_prefix(p, LOG_LEVEL_DEBUG, debug, sizeof debug);
-    log_set_prefixes(p->warn_prefix ? &prefixes : NULL);
+    log_set_prefixes(p->own_log ? NULL : &prefixes);
     log_setup(level, LOG_FORMAT_TEXT, STDERR_FILENO);
 }
