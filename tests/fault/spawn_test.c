@@ -46,6 +46,23 @@ static bool is_refusal(int errnum)
     return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL;
 }
 
+struct operation {
+    char *const *argv;
+    bool low_stdio; /* descriptors that have to be moved out of each other's way */
+    bool script;    /* argv[0] is the path of one, for the shell to read */
+    enum spawn_session session;
+    bool terminal; /* to be taken, or its foreground */
+    const struct inherited_signals *signals;
+};
+
+/* One path is tried, and then the shell. */
+static struct expectation expect_of_script(const struct fault_rule *rule)
+{
+    if (rule->nth == 1 && rule->errnum == ENOEXEC)
+        return (struct expectation){.outcome = RUNS};
+    return (struct expectation){STEP_FAILS, SPAWN_STEP_EXEC, rule->errnum, NULL};
+}
+
 /* Two paths are tried, of which the second one is the program. */
 static struct expectation expect_of_exec(const struct fault_rule *rule)
 {
@@ -57,11 +74,12 @@ static struct expectation expect_of_exec(const struct fault_rule *rule)
     return (struct expectation){STEP_FAILS, SPAWN_STEP_EXEC, e == EACCES ? EACCES : ENOENT, NULL};
 }
 
-static struct expectation expect_in_child(const struct fault_rule *rule)
+static struct expectation expect_in_child(const struct operation *op, const struct fault_rule *rule)
 {
     struct expectation x = {.outcome = STEP_FAILS, .errnum = rule->errnum};
     switch (rule->call) {
     case FAULT_sys_setsid:
+    case FAULT_sys_setpgid:
         x.step = SPAWN_STEP_SESSION;
         break;
     case FAULT_sys_prlimit_set:
@@ -83,24 +101,25 @@ static struct expectation expect_in_child(const struct fault_rule *rule)
         x.step = SPAWN_STEP_WORKING_DIR;
         break;
     case FAULT_sys_signal_default:
+    case FAULT_sys_signal_ignore:
     case FAULT_sys_sigprocmask:
         x.step = SPAWN_STEP_SIGNALS;
         break;
     case FAULT_sys_execve:
-        return expect_of_exec(rule);
+        return op->script ? expect_of_script(rule) : expect_of_exec(rule);
     default: /* for everything else there is another way */
         x.outcome = RUNS;
     }
     return x;
 }
 
-static struct expectation expect(const struct fault_rule *rule)
+static struct expectation expect(const struct operation *op, const struct fault_rule *rule)
 {
     struct expectation x = {.outcome = RUNS};
     if (rule == NULL)
         return x;
     if (rule->side == FAULT_CHILD)
-        return expect_in_child(rule);
+        return expect_in_child(op, rule);
     x = (struct expectation){.outcome = DOES_NOT_START, .errnum = rule->errnum};
     switch (rule->call) {
     case FAULT_mem_alloc:
@@ -126,11 +145,6 @@ static struct expectation expect(const struct fault_rule *rule)
 }
 
 /* ------------------------------------------------------------------ the operation */
-
-struct operation {
-    char *const *argv;
-    bool low_stdio; /* descriptors that have to be moved out of each other's way */
-};
 
 static void assert_same_mask(const sigset_t *before)
 {
@@ -186,11 +200,17 @@ static void start(void *arg, const struct fault_rule *rule)
         .nofile = &nofile,
         .tag = UINT64_C(1) << 59,
         .stdio = {-1, -1, STDERR_FILENO},
+        .session = op->session,
+        .foreground = op->terminal,
+        .terminal_fd = STDERR_FILENO,
+        .take_terminal = op->terminal,
+        .signals = op->signals,
+        .script_by_sh = op->script,
     };
     if (op->low_stdio)
         req.stdio[0] = STDERR_FILENO;
 
-    struct expectation x = expect(rule);
+    struct expectation x = expect(op, rule);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &nofile), 0);
     nofile.rlim_cur = 64;
     assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &before), 0);
@@ -267,6 +287,39 @@ static void every_call_refused_when_closing_blindly(void **state UNUSED)
     fault_each(base, ARRAY_LEN(base), 3, start, &(struct operation){.argv = program()});
 }
 
+/* The group is made on both sides, and each of them can do without the other's foreground. */
+static void every_call_refused_in_a_group(void **state UNUSED)
+{
+    fault_each(NULL, 0, 3, start,
+               &(struct operation){.argv = program(), .session = SPAWN_SESSION_GROUP, .terminal = true});
+    assert_int_equal(fault_count(FAULT_PARENT, FAULT_sys_setpgid), 1);
+}
+
+static void every_call_refused_when_taking_the_terminal(void **state UNUSED)
+{
+    fault_each(NULL, 0, 3, start, &(struct operation){.argv = program(), .low_stdio = true, .terminal = true});
+}
+
+static void every_call_refused_with_inherited_signals(void **state UNUSED)
+{
+    struct inherited_signals signals;
+    sigemptyset(&signals.mask);
+    sigemptyset(&signals.ignored);
+    sigaddset(&signals.ignored, SIGPIPE);
+    sigaddset(&signals.ignored, SIGRTMAX);
+    fault_each(NULL, 0, ALL, start,
+               &(struct operation){.argv = program(), .session = SPAWN_SESSION_SAME, .signals = &signals});
+}
+
+static void every_call_refused_with_a_script(void **state UNUSED)
+{
+    char dir[KIT_PATH_MAX], path[KIT_PATH_MAX];
+    kit_make_dir(dir);
+    char *argv[] = {kit_file(path, dir, "script", "exit 0\n", 0700), NULL};
+    fault_each(NULL, 0, 3, start, &(struct operation){.argv = argv, .script = true});
+    kit_remove(dir);
+}
+
 static void kernel_is_asked_once(void **state UNUSED)
 {
     static const struct {
@@ -341,6 +394,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(every_call_refused_with_fork, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_without_close_range, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_when_closing_blindly, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_in_a_group, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_when_taking_the_terminal, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_with_inherited_signals, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_with_a_script, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(kernel_is_asked_once, open_strays, close_strays),
         cmocka_unit_test(failure_that_cannot_be_told_shows_in_the_exit),
     };

@@ -150,6 +150,18 @@ static inline bool kit_under_valgrind(void)
     return preload != NULL && strstr(preload, "vgpreload") != NULL;
 }
 
+/** The set of SIGNALS, the lowest bit for signal 1: also of those that sigaddset(3) refuses. */
+static inline sigset_t kit_signals(uint64_t signals)
+{
+    enum { WORD_BITS = 8 * sizeof(unsigned long) };
+    sigset_t set;
+    sigemptyset(&set);
+    unsigned long *words = (unsigned long *)(void *)&set;
+    for (unsigned bit = 0; bit < 64; bit++)
+        words[bit / WORD_BITS] |= (unsigned long)(signals >> bit & 1) << bit % WORD_BITS;
+    return set;
+}
+
 /** Says aloud that something was not tested here. */
 static inline void kit_skip(const char *what, const char *why)
 {

@@ -11,64 +11,20 @@
 
 #include <cmocka.h>
 
-#include "unit/sys/spawn_kit.h"
+#include "unit/sys/spawn_report.h"
 
-#include <sys/resource.h>
-
-extern char **environ;
-
-enum { N_STRAY = 200, TEXT_MAX = 2048 };
+enum { N_STRAY = 200 };
 
 static char self[PATH_MAX];
 
 /* ------------------------------------------------------------------ the program that is started */
 
-/* One line "KEY=VALUE" for everything that a child may inherit by accident. */
-static int report(int argc, char **argv)
-{
-    char line[256], path[KIT_PATH_MAX], target[KIT_PATH_MAX];
-    struct rlimit limit;
-    mode_t mask = umask(0);
-
-    printf("umask=%03o\n", (unsigned)mask);
-    printf("leader=%d\n", getsid(0) == getpid());
-    getrlimit(RLIMIT_LOCKS, &limit);
-    printf("locks=%llu/%llu\n", (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    printf("nofile=%llu\n", (unsigned long long)limit.rlim_cur);
-    printf("cwd=%s\n", getcwd(path, sizeof path));
-
-    DIR *dir = opendir("/proc/self/fd");
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(dir))
-            continue;
-        kit_path(path, "/proc/self/fd/%s", entry->d_name);
-        ssize_t n = readlink(path, target, sizeof target - 1);
-        target[n > 0 ? n : 0] = '\0';
-        printf("fd%s=%.*s\n", entry->d_name, target[0] == '/' ? (int)strlen(target) : 4, target);
-    }
-    closedir(dir);
-
-    FILE *status = fopen("/proc/self/status", "re");
-    while (fgets(line, sizeof line, status) != NULL) {
-        if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0)
-            printf("%.6s=%s", line, line + 8);
-    }
-    fclose(status);
-    for (int i = 0; i < argc; i++)
-        printf("arg%d=%s\n", i, argv[i]);
-    for (char **variable = environ; *variable != NULL; variable++)
-        printf("env:%s\n", *variable);
-    return 0;
-}
-
-/* Writes each standard descriptor's number to it. */
+/* Writes each standard descriptor's number to it, unless it is closed. */
 static int mark(void)
 {
     for (int fd = 0; fd < 3; fd++) {
         char c = (char)('0' + fd);
-        if (write(fd, &c, 1) != 1)
+        if (write(fd, &c, 1) != 1 && errno != EBADF)
             return 1;
     }
     return 0;
@@ -89,49 +45,7 @@ static int fixture(int argc, char **argv)
         return mark();
     if (strcmp(argv[1], "wait") == 0)
         return wait_for_end();
-    return report(argc, argv);
-}
-
-/* ------------------------------------------------------------------ helpers */
-
-static char *const no_env[] = {NULL};
-
-/* Starts REQ with its standard output on a pipe and reads that into TEXT; the exit code must be 0. */
-static void run_and_read(struct spawn_request req, char *text)
-{
-    struct spawn_child child;
-    struct spawn_failure failure;
-    struct err e = {0};
-    int out[2];
-
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    req.stdio[1] = out[1];
-    if (!spawn_start(&req, &child, &e))
-        fail_msg("%s", e.text);
-    close(out[1]);
-    assert_int_equal(spawn_kit_verdict(&child, &failure), SPAWN_EXECED);
-    kit_read_end(out[0], text, TEXT_MAX);
-    close(out[0]);
-    assert_int_equal(kit_wait(child.pid), 0);
-    spawn_kit_close(&child);
-}
-
-static void assert_line(const char *text, const char *line)
-{
-    size_t len = strlen(line);
-    for (const char *at = text; (at = strstr(at, line)) != NULL; at++) {
-        if ((at == text || at[-1] == '\n') && at[len] == '\n')
-            return;
-    }
-    fail_msg("no line \"%s\" in:\n%s", line, text);
-}
-
-static size_t count_lines(const char *text, const char *start)
-{
-    size_t n = 0;
-    for (const char *at = text; (at = strstr(at, start)) != NULL; at++)
-        n += at == text || at[-1] == '\n';
-    return n;
+    return spawn_report(argc, argv);
 }
 
 /* ------------------------------------------------------------------ what a program finds */
@@ -150,32 +64,32 @@ static void child_gets_what_was_asked(void **state UNUSED)
     kit_make_dir(dir);
     char *real = realpath(dir, NULL);
     assert_non_null(real);
-    run_and_read((struct spawn_request){.argv = argv,
-                                        .envp = envp,
-                                        .working_dir = dir,
-                                        .umask = 027,
-                                        .tag = tag,
-                                        .nofile = &nofile,
-                                        .stdio = {-1, -1, -1}},
-                 text);
+    spawn_run_and_read((struct spawn_request){.argv = argv,
+                                              .envp = envp,
+                                              .working_dir = dir,
+                                              .umask = 027,
+                                              .tag = tag,
+                                              .nofile = &nofile,
+                                              .stdio = {-1, -1, -1}},
+                       text);
     kit_path(line, "cwd=%s", real);
-    assert_line(text, line);
+    spawn_assert_line(text, line);
     kit_path(line, "locks=%llu/%llu", (unsigned long long)tag, (unsigned long long)tag);
-    assert_line(text, line);
-    assert_line(text, "nofile=64");
-    assert_line(text, "umask=027");
-    assert_line(text, "leader=1");
-    assert_line(text, "fd0=/dev/null");
-    assert_line(text, "fd1=pipe");
-    assert_line(text, "fd2=/dev/null");
-    assert_int_equal(count_lines(text, "fd"), 3);
-    assert_line(text, "SigBlk=0000000000000000");
-    assert_line(text, "SigIgn=0000000000000000");
-    assert_line(text, "arg2=two words");
-    assert_int_equal(count_lines(text, "arg"), 3);
-    assert_line(text, "env:A=1");
-    assert_line(text, "env:B=x y");
-    assert_int_equal(count_lines(text, "env:"), 2);
+    spawn_assert_line(text, line);
+    spawn_assert_line(text, "nofile=64");
+    spawn_assert_line(text, "umask=027");
+    spawn_assert_line(text, "leader=1");
+    spawn_assert_line(text, "fd0=/dev/null");
+    spawn_assert_line(text, "fd1=pipe");
+    spawn_assert_line(text, "fd2=/dev/null");
+    assert_int_equal(spawn_count_lines(text, "fd"), 3);
+    spawn_assert_line(text, "SigBlk=0000000000000000");
+    spawn_assert_line(text, "SigIgn=0000000000000000");
+    spawn_assert_line(text, "arg2=two words");
+    assert_int_equal(spawn_count_lines(text, "arg"), 3);
+    spawn_assert_line(text, "env:A=1");
+    spawn_assert_line(text, "env:B=x y");
+    assert_int_equal(spawn_count_lines(text, "env:"), 2);
     free(real);
     kit_remove(dir);
     assert_int_equal(kit_count_fds(), n_fds);
@@ -189,19 +103,19 @@ static void child_keeps_what_was_not_asked(void **state UNUSED)
     struct rlimit limit;
     mode_t mask = umask(031);
 
-    run_and_read((struct spawn_request){.argv = argv, .envp = no_env, .umask = -1, .stdio = {-1, -1, -1}}, text);
+    spawn_run_and_read((struct spawn_request){.argv = argv, .envp = no_env, .umask = -1, .stdio = {-1, -1, -1}}, text);
     umask(mask);
-    assert_line(text, "umask=031");
+    spawn_assert_line(text, "umask=031");
     assert_non_null(getcwd(cwd, sizeof cwd));
     kit_path(line, "cwd=%s", cwd);
-    assert_line(text, line);
+    spawn_assert_line(text, line);
     getrlimit(RLIMIT_LOCKS, &limit);
     kit_path(line, "locks=%llu/%llu", (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
-    assert_line(text, line);
+    spawn_assert_line(text, line);
     getrlimit(RLIMIT_NOFILE, &limit);
     kit_path(line, "nofile=%llu", (unsigned long long)limit.rlim_cur);
-    assert_line(text, line);
-    assert_int_equal(count_lines(text, "env:"), 0);
+    spawn_assert_line(text, line);
+    assert_int_equal(spawn_count_lines(text, "env:"), 0);
 }
 
 /* A parent as hostile as possible: stray descriptors without close-on-exec, everything ignored or blocked, and
@@ -250,13 +164,13 @@ static void nothing_leaks_from_a_hostile_parent(void **state UNUSED)
         close(out[1]);
         kit_read_end(out[0], text, sizeof text);
         close(out[0]);
-        assert_line(text, "fd0=/dev/null");
-        assert_line(text, "fd1=pipe");
-        assert_line(text, "fd2=/dev/null");
-        assert_int_equal(count_lines(text, "fd"), 3);
-        assert_line(text, "SigBlk=0000000000000000");
-        assert_line(text, "SigIgn=0000000000000000");
-        assert_line(text, "leader=1");
+        spawn_assert_line(text, "fd0=/dev/null");
+        spawn_assert_line(text, "fd1=pipe");
+        spawn_assert_line(text, "fd2=/dev/null");
+        assert_int_equal(spawn_count_lines(text, "fd"), 3);
+        spawn_assert_line(text, "SigBlk=0000000000000000");
+        spawn_assert_line(text, "SigIgn=0000000000000000");
+        spawn_assert_line(text, "leader=1");
     }
 }
 
@@ -293,7 +207,8 @@ static void stdio_is_shuffled_without_loss(void **state UNUSED)
         {{0, 1, 2}, {"0", "1", "2"}}, {{1, 0, 2}, {"1", "0", "2"}}, {{1, 2, 0}, {"2", "0", "1"}},
         {{2, 0, 1}, {"1", "2", "0"}}, {{2, 1, 0}, {"2", "1", "0"}}, {{0, 0, 0}, {"012", "", ""}},
         {{1, 1, 1}, {"", "012", ""}}, {{2, 2, 2}, {"", "", "012"}}, {{1, 1, 0}, {"2", "01", ""}},
-        {{0, 2, 2}, {"0", "", "12"}},
+        {{0, 2, 2}, {"0", "", "12"}}, {{-2, 0, 1}, {"1", "2", ""}}, {{1, -2, 0}, {"2", "0", ""}},
+        {{2, -2, -2}, {"", "", "0"}}, {{-2, -2, 0}, {"2", "", ""}}, {{-2, 2, -2}, {"", "", "1"}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct shuffle s;

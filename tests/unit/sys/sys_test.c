@@ -200,12 +200,43 @@ static void all_dispositions_go_to_default(void *arg UNUSED)
     }
 }
 
+/* Also those two that the C library refuses to speak about. */
+static void all_signals_can_be_ignored(void *arg UNUSED)
+{
+    for (int sig = 1; sig < _NSIG; sig++) {
+        bool fixed = sig == SIGKILL || sig == SIGSTOP;
+        REQUIRE((sys_signal_ignore(sig) == 0) == !fixed);
+        REQUIRE(sys_signal_is_ignored(sig) == !fixed);
+        REQUIRE(fixed || sys_signal_default(sig) == 0);
+        REQUIRE(sys_signal_is_ignored(sig) == 0);
+    }
+    REQUIRE(sys_signal_is_ignored(0) == -1 && errno == EINVAL);
+    struct sigaction act = {.sa_handler = on_signal};
+    REQUIRE(sys_sigaction(SIGUSR1, &act, NULL) == 0 && sys_signal_is_ignored(SIGUSR1) == 0);
+}
+
+static void all_signals_can_be_blocked(void *arg UNUSED)
+{
+    sigset_t all, now;
+    sys_all_signals(&all);
+    REQUIRE(sys_sigprocmask(SIG_SETMASK, &all, NULL) == 0);
+    for (int round = 0; round < 2; round++) {
+        REQUIRE(sys_sigprocmask(SIG_BLOCK, NULL, &now) == 0);
+        for (int sig = 1; sig < _NSIG; sig++)
+            REQUIRE(sigismember(&now, sig) == (sig != SIGKILL && sig != SIGSTOP));
+        sys_restore_mask(&now);
+    }
+}
+
 static void dispositions(void **state UNUSED)
 {
-    if (kit_under_valgrind())
+    if (kit_under_valgrind()) {
         kit_skip("dispositions", "valgrind keeps signals for itself");
-    else
-        assert_true(kit_isolated(all_dispositions_go_to_default, NULL));
+        return;
+    }
+    assert_true(kit_isolated(all_dispositions_go_to_default, NULL));
+    assert_true(kit_isolated(all_signals_can_be_ignored, NULL));
+    assert_true(kit_isolated(all_signals_can_be_blocked, NULL));
 }
 
 static void mask_is_restored(void **state UNUSED)
