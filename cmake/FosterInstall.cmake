@@ -1,12 +1,27 @@
 # SPDX-License-Identifier: MIT
 # Copyright The Foster authors
 #
-# What `cmake --install` adds to the daemon: the systemd unit, documents, examples.
+# What `cmake --install` adds to the daemon: the names of the inits that it replaces, the systemd unit, documents,
+# examples.
 set(doc "${CMAKE_INSTALL_DOCDIR}")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION "${doc}" OPTIONAL)
 install(FILES doc/architecture.md doc/adoption.md doc/reliability.md DESTINATION "${doc}" OPTIONAL)
 install(FILES conf/demo.yaml DESTINATION "${doc}/examples" OPTIONAL)
 install(DIRECTORY conf/examples/ DESTINATION "${doc}/examples" OPTIONAL)
+
+# Called by one of these names, fosterd is that program (README, "Replacing tini"). Out of everybody's PATH: whoever wants
+# one of them there makes a link of their own.
+option(FOSTER_INIT_NAMES "Install links with the names of tini, dumb-init and others in LIBEXECDIR/foster" ON)
+if(FOSTER_INIT_NAMES AND TARGET fosterd)
+  set(names_dir "${CMAKE_INSTALL_LIBEXECDIR}/foster")
+  file(RELATIVE_PATH daemon_from_names "${CMAKE_INSTALL_FULL_LIBEXECDIR}/foster" "${CMAKE_INSTALL_FULL_SBINDIR}/fosterd")
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/names")
+  foreach(name tini docker-init podman-init dumb-init catatonit)
+    file(REMOVE "${CMAKE_BINARY_DIR}/names/${name}")
+    file(CREATE_LINK "${daemon_from_names}" "${CMAKE_BINARY_DIR}/names/${name}" SYMBOLIC)
+    install(FILES "${CMAKE_BINARY_DIR}/names/${name}" DESTINATION "${names_dir}")
+  endforeach()
+endif()
 
 if(FOSTER_SYSTEMD_UNIT_DIR AND EXISTS "${CMAKE_SOURCE_DIR}/systemd/fosterd.service.in")
   configure_file(systemd/fosterd.service.in systemd/fosterd.service @ONLY)
