@@ -244,6 +244,7 @@ static bool set_restart(struct reading *r, const char *what, const char *value)
     for (int i = 0; i < SPEC_RESTART_N; i++)
         if (strcmp(value, spec_restart_policy_name((enum spec_restart_policy)i)) == 0) {
             restart->policy = (enum spec_restart_policy)i;
+            restart->max_attempts = 0;
             return true;
         }
     return refuse(r, "%s%s is not a restart policy; use no, on-failure, on-failure:5, always or unless-stopped", what,
@@ -516,6 +517,7 @@ static void set_defaults(struct initargs *a, const struct persona *p)
 
     spec_defaults(&spec);
     *a = (struct initargs){.persona = p, .group = p->group, .grace_ms = INIT_GRACE_DEFAULT_MS, .restart = spec.restart};
+    a->restart.policy = SPEC_RESTART_NO;
     for (size_t i = 0; i < ARRAY_LEN(a->rewrite); i++)
         a->rewrite[i] = REWRITE_NOT_ASKED;
 }

@@ -99,6 +99,28 @@ static void journal_lines_begin_with_the_severity(void **state)
     }
 }
 
+static void prefixed_lines(void **state)
+{
+    static const struct {
+        const char *prefix, *service, *text, *expected;
+    } cases[] = {
+        {"[WARN  tini (7)] ", NULL, "odd", "[WARN  tini (7)] odd"},
+        {"[dumb-init] ", "web", "gone", "[dumb-init] web: gone"},
+        {"", NULL, "", ""},
+        {"p: ", "evil\nname", "a\nb\x1b", "p: evil\\nname: a\\nb\\x1b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct log_about about = {.service = cases[i].service, .event = "unseen", .pid = 7};
+        struct log_line line;
+        log_line_prefixed(&line, cases[i].prefix, &about, cases[i].text);
+        assert_int_equal(line.len, strlen(cases[i].expected) + 1);
+        assert_memory_equal(line.data, cases[i].expected, line.len - 1);
+        assert_int_equal(line.data[line.len - 1], '\n');
+    }
+}
+
 static void time_is_local(void **state)
 {
     const struct log_about about = {0};
@@ -273,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
         cmocka_unit_test(journal_lines_begin_with_the_severity),
+        cmocka_unit_test(prefixed_lines),
         cmocka_unit_test(time_is_local),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(long_text_is_cut_and_marked),

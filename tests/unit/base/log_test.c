@@ -132,6 +132,34 @@ static void formats(void **state)
     close_both(fds);
 }
 
+static void prefixes_are_of_the_text_form_only(void **state)
+{
+    static const struct log_prefixes prefixes = {"E ", "W ", "I ", "D "};
+    const struct log_about about = {.service = "web"};
+    int fds[2];
+
+    (void)state;
+    make_pipe(fds);
+    log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, fds[1]);
+    log_set_prefixes(&prefixes);
+    log_err("e");
+    log_warn("w");
+    log_write(LOG_LEVEL_INFO, &about, "i");
+    log_debug("d");
+    assert_string_equal(drain(fds[0]), "E e\nW w\nI web: i\nD d\n");
+    log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_JOURNAL, fds[1]);
+    log_warn("w");
+    assert_string_equal(drain(fds[0]), "<4>fosterd: warning: w\n");
+    log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_JSON, fds[1]);
+    log_warn("w");
+    assert_non_null(strstr(drain(fds[0]), "\"msg\":\"w\""));
+    log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT, fds[1]);
+    log_set_prefixes(NULL);
+    log_warn("w");
+    assert_string_equal(drain(fds[0]), "fosterd: warning: w\n");
+    close_both(fds);
+}
+
 static void errno_is_kept(void **state)
 {
     int fds[2];
@@ -365,6 +393,14 @@ static void terminal_shows_the_time(void **state)
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, fd);
     log_info("seen");
     assert_memory_equal(drain(terminal), "{\"ts\":", 6);
+
+    /* Nor has a program that we stand in for. */
+    static const struct log_prefixes prefixes = {"E ", "W ", "I ", "D "};
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fd);
+    log_set_prefixes(&prefixes);
+    log_info("seen");
+    log_set_prefixes(NULL);
+    assert_string_equal(drain(terminal), "I seen\r\n");
     close(fd);
     close(terminal);
 }
@@ -418,6 +454,7 @@ int main(void)
         cmocka_unit_test(before_setup_it_writes_to_descriptor_2),
         cmocka_unit_test_setup(threshold_discards, reset),
         cmocka_unit_test_setup(formats, reset),
+        cmocka_unit_test_setup(prefixes_are_of_the_text_form_only, reset),
         cmocka_unit_test_setup(errno_is_kept, reset),
         cmocka_unit_test_setup(full_pipe_drops_and_tells, reset),
         cmocka_unit_test_setup(full_stream_socket_drops_and_tells, reset),
