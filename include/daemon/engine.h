@@ -48,11 +48,37 @@ struct engine_unit {
     struct output_stream out;
 };
 
+struct spawn_request;
+struct engine;
+
+/** What another mode than that of services does differently. Each function may be NULL: then the engine does what it
+ * does for services. DATA is the owner's. */
+struct engine_hooks {
+    void *data;
+    /** Deals with the signal SIG, in place of the meaning that it has for a daemon. */
+    void (*on_signal)(struct engine *g, int sig, void *data);
+    /** Changes the request for the next process of U; new memory from A. False with ENOMEM. */
+    bool (*on_request)(struct engine_unit *u, struct arena *a, struct spawn_request *req, void *data);
+    /** U's process exists. */
+    void (*on_spawned)(struct engine_unit *u, void *data);
+    /** U could not be started: TEXT says why. FORKED: its child could not become the program, and will be reaped; else
+     * there is none. Called before the event is posted. */
+    void (*on_start_failed)(struct engine_unit *u, bool forked, int errnum, const char *text, void *data);
+    /** The main process of U has been stopped by SIG. */
+    void (*on_stopped)(struct engine_unit *u, int sig, void *data);
+    /** A process that is nobody's main one has been reaped. */
+    void (*on_orphan)(pid_t pid, int wstatus, void *data);
+    /** Everything is over: the exit code instead of CODE. */
+    int (*on_exit)(struct engine *g, int code, void *data);
+};
+
 /** The engine. One a process. */
 struct engine {
     struct ev_loop *loop;       /**< the default loop */
     const struct spec_set *set; /**< borrowed */
-    struct super *super;        /**< owned */
+    struct engine_hooks hooks;
+    bool alone;          /**< see struct engine_params */
+    struct super *super; /**< owned */
     struct attrib attrib;
     struct engine_unit *units; /**< owned */
     unsigned n_units;
@@ -75,7 +101,7 @@ struct engine {
     struct list starting;         /**< of struct engine_unit.start_link: units whose spawn is due */
     unsigned starts_in;           /**< the turn of the loop that start_budget is for */
     int start_budget;             /**< how many more may be started in it */
-    struct rlimit nofile;         /**< our limit of descriptors as inherited; services get it back */
+    const struct rlimit *nofile;  /**< borrowed; our limit of descriptors as inherited; services get it back */
     const char *inherited_marker; /**< our own FOSTER_RUN, for nesting; borrowed from the environment, NULL: none */
     bool is_init;
     bool over;              /**< super has spoken its last effect */
@@ -94,8 +120,12 @@ struct engine {
 
 /** What main knows and the engine needs. */
 struct engine_params {
-    const struct spec_set *set; /**< borrowed; must outlive the engine */
-    struct rlimit nofile;       /**< RLIMIT_NOFILE before we raised it */
+    const struct spec_set *set;  /**< borrowed; must outlive the engine */
+    const struct rlimit *nofile; /**< borrowed; RLIMIT_NOFILE before we raised it; NULL: we did not */
+    struct engine_hooks hooks;
+    bool all_signals; /**< as for struct signals */
+    bool alone; /**< one command stands for all: it is told of no service manager, what it tells is no news at level
+                     warn, and at its end PID 1 waits for nobody else longer than stop_timeout_ms (0: not at all) */
 };
 
 /** Runs the whole supervision and returns the exit code (EXITCODE_OS with *E when it could not begin). All

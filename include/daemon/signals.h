@@ -27,6 +27,7 @@ enum signals_request {
 struct signals {
     struct ev_loop *loop; /**< borrowed */
     int fd;               /**< owned; -1: none */
+    bool all;             /**< listen to the faults too, as they may be sent by kill(2); set before signals_start() */
     struct ev_io io;
     void (*on_request)(enum signals_request request, int sig, void *data); /**< set before signals_start() */
     void *data;
@@ -36,6 +37,10 @@ struct signals {
  *  SIGCHLD inherited as ignored would make the kernel reap behind our back, and one inherited as blocked or not is
  *  all the same to us then. False with *E. */
 bool signals_block(struct err *e) MUST_CHECK NONNULL();
+
+/** Blocks the faults too, and the signals that the C library keeps for itself: for whoever passes signals on. A fault
+ * of our own ends us all the same, since the kernel does not wait for a blocked one. False with *E. */
+bool signals_block_all(struct err *e) MUST_CHECK NONNULL();
 
 /** Starts to listen on LOOP to everything but SIGCHLD, which is the reaper's. False with *E. */
 bool signals_start(struct signals *s, struct ev_loop *loop, struct err *e) MUST_CHECK NONNULL();

@@ -144,7 +144,9 @@ bool cli_parse(int argc, char **argv, struct cli *ret, struct err *e)
             return false;
     }
     if (optind < argc) {
-        err_set(e, ERR_INPUT, "unexpected argument %s; the configuration file is given with -c FILE", argv[optind]);
+        err_set(e, ERR_INPUT,
+                "unexpected argument %s; the configuration file is given with -c FILE, a command to run behind --",
+                argv[optind]);
         return false;
     }
     *ret = c;

@@ -69,6 +69,8 @@ static void deaths_post_main(struct engine *g, const struct reaper_note *note, c
     if (!d->ended) {
         ev.kind = WIFSTOPPED(note->wstatus) ? EVENT_MAIN_STOPPED : EVENT_MAIN_CONTINUED;
         engine_post(g, &ev);
+        if (WIFSTOPPED(note->wstatus) && g->hooks.on_stopped != NULL)
+            g->hooks.on_stopped(u, WSTOPSIG(note->wstatus), g->hooks.data);
         return;
     }
     if (u->run != NULL && u->run->run == d->run) {
@@ -114,6 +116,8 @@ static void deaths_post_member(struct engine *g, const struct reaper_note *note,
     if (!d->ended)
         return;
     deaths_say_orphan(note, d);
+    if (g->hooks.on_orphan != NULL)
+        g->hooks.on_orphan(note->pid, note->wstatus, g->hooks.data);
     if (d->unit == NULL)
         return;
     struct event ev = {

@@ -77,6 +77,12 @@ static void engine_on_super_timer(struct ev_loop *loop, struct ev_timer *w, int 
     engine_timer_passed(g, w, &g->super_timer_at_ms, SUPER_NO_UNIT);
 }
 
+/* How a command fares that runs alone is its own business: told to those who ask for more than warnings. */
+static enum log_level engine_level(const struct engine *g, enum log_level level)
+{
+    return g->alone && level < LOG_LEVEL_INFO ? LOG_LEVEL_INFO : level;
+}
+
 static void engine_report(struct engine *g, const struct effect *f)
 {
     struct log_about about = {
@@ -87,7 +93,7 @@ static void engine_report(struct engine *g, const struct effect *f)
         .code = f->code,
         .code_kind = f->code_kind,
     };
-    log_write(f->level, &about, "%s", f->text);
+    log_write(engine_level(g, f->level), &about, "%s", f->text);
 }
 
 static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
@@ -196,9 +202,10 @@ static void engine_clear(struct engine *g)
 
 static void engine_exit(struct engine *g, int code)
 {
+    bool waits = g->is_init && !(g->alone && g->set->supervisor.stop_timeout_ms == 0);
     g->over = true;
-    g->exit_code = code;
-    if (g->is_init)
+    g->exit_code = g->hooks.on_exit != NULL ? g->hooks.on_exit(g, code, g->hooks.data) : code;
+    if (waits)
         engine_clear(g);
     else
         engine_leave(g);
@@ -338,7 +345,7 @@ static void engine_on_slice(const struct reaper_note *notes, size_t n, void *dat
 {
     struct engine *g = data;
     deaths_take(g, notes, n);
-    if (g->over && g->is_init)
+    if (g->clearing)
         engine_clear(g);
 }
 
@@ -346,6 +353,10 @@ static void engine_on_request(enum signals_request request, int sig, void *data)
 {
     struct engine *g = data;
     struct event ev = {.kind = EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT};
+    if (g->hooks.on_signal != NULL) {
+        g->hooks.on_signal(g, sig, g->hooks.data);
+        return;
+    }
     switch (request) {
     case SIGNALS_STOP:
         if (super_is_shutting_down(g->super))
@@ -416,12 +427,14 @@ static bool engine_init_attrib(struct engine *g, struct err *e)
     attrib_init(&g->attrib, own, nonce, dir != NULL ? g->state.first_id : 1);
     state_rewrite(&g->state, &g->attrib, engine_name_of, g);
     if (g->attrib.stride == 0)
-        log_warn("no tags are possible below a limit of %" PRIu64
-                 " file locks; processes are recognised by FOSTER_RUN only",
-                 own);
+        log_write(engine_level(g, LOG_LEVEL_WARN), NULL,
+                  "no tags are possible below a limit of %" PRIu64
+                  " file locks; processes are recognised by FOSTER_RUN only",
+                  own);
     g->children_source = procfs_probe();
     if (g->children_source == PROCFS_CHILDREN_NONE)
-        log_warn("/proc is not there; what services leave behind is seen only when it ends");
+        log_write(engine_level(g, LOG_LEVEL_WARN), NULL,
+                  "/proc is not there; what services leave behind is seen only when it ends");
     g->inherited_marker = getenv("FOSTER_RUN");
     return true;
 }
@@ -443,6 +456,8 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     uint64_t seed;
     sys_random(&seed, sizeof seed);
     g->set = params->set;
+    g->hooks = params->hooks;
+    g->alone = params->alone;
     g->nofile = params->nofile;
     list_init(&g->starting);
     g->refreshed_in = (unsigned)-1;
@@ -456,6 +471,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->reaper.data = g;
     g->signals.on_request = engine_on_request;
     g->signals.data = g;
+    g->signals.all = params->all_signals;
     if (!reaper_start(&g->reaper, g->loop, e) || !signals_start(&g->signals, g->loop, e))
         return false;
     struct super_params sp = {.seed = seed};
@@ -472,7 +488,8 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->super_timer.data = g;
     ev_timer_init(&g->more, engine_on_more, 0., 0.);
     g->more.data = g;
-    status_start(g);
+    if (!g->alone)
+        status_start(g);
     return true;
 }
 

@@ -113,15 +113,16 @@ static char **launch_argv(const struct spec *spec, struct arena *a)
 }
 
 /* Fills REQ for U from its spec; memory from A. */
-static bool launch_request(const struct engine_unit *u, struct arena *a, struct spawn_request *req)
+static bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request *req)
 {
+    const struct engine_hooks *hooks = &u->engine->hooks;
     *req = (struct spawn_request){
         .argv = launch_argv(u->spec, a),
         .envp = launch_environment(u, a),
         .working_dir = u->spec->working_dir,
         .umask = u->spec->umask,
         .tag = attrib_run_tag(&u->engine->attrib, u->run),
-        .nofile = &u->engine->nofile,
+        .nofile = u->engine->nofile,
         .stdio = {-1, -1, -1},
     };
     if (u->spec->log_driver == SPEC_LOG_INHERIT) {
@@ -130,7 +131,9 @@ static bool launch_request(const struct engine_unit *u, struct arena *a, struct 
     } else if (u->spec->log_driver == SPEC_LOG_STDOUT) {
         req->stdio[1] = req->stdio[2] = u->out.write_fd;
     }
-    return req->argv != NULL && req->envp != NULL;
+    if (req->argv == NULL || req->envp == NULL)
+        return false;
+    return hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data);
 }
 
 static void launch_on_status(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -140,8 +143,16 @@ static void launch_on_status(struct ev_loop *loop, struct ev_io *w, int revents)
     launch_settle(w->data);
 }
 
+static void launch_tell_failed(struct engine_unit *u, bool forked, int errnum, const char *text)
+{
+    const struct engine_hooks *hooks = &u->engine->hooks;
+    if (hooks->on_start_failed != NULL)
+        hooks->on_start_failed(u, forked, errnum, text, hooks->data);
+}
+
 static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const char *text)
 {
+    launch_tell_failed(u, false, errnum, text);
     struct event ev = {
         .kind = EVENT_SPAWN_FAILED,
         .unit = u->index,
@@ -186,6 +197,8 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
         log_err("process %d of %s could not be entered", (int)child.pid, u->name);
     u->main_pid = child.pid;
     state_opened(&g->state, u->run, child.pid, u->name);
+    if (g->hooks.on_spawned != NULL)
+        g->hooks.on_spawned(u, g->hooks.data);
     u->status_fd = child.status_fd;
     ev_io_init(&u->status_io, launch_on_status, u->status_fd, EV_READ);
     u->status_io.data = u;
@@ -213,6 +226,7 @@ static void launch_say_failed(struct engine_unit *u, const struct spawn_failure 
         spawn_failure_text(&req, f, text, sizeof text);
     else
         snprintf(text, sizeof text, "%s: %s", spawn_step_name(f->step), err_errno_text(f->errnum));
+    launch_tell_failed(u, true, f->errnum, text);
     struct event ev = {
         .kind = EVENT_EXEC_FAILED,
         .unit = u->index,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * fosterd: the order of starting. Descriptors 0 to 2 first, so that nothing of ours lands there; then signals,
- * before anything can be missed; then the file, while failing is still harmless; then the kernel's promise to
- * give us orphans; and only then the loop.
+ * fosterd: the order of starting. First a look at what was inherited, before any of it is changed; then descriptors 0
+ * to 2, so that nothing of ours lands there; then signals, before anything can be missed. With a command to run that is
+ * init mode's affair (init.c); else the file, while failing is still harmless; then the kernel's promise to give us
+ * orphans; and only then the loop.
  */
 #include "base/log.h"
 #include "base/version.h"
@@ -11,9 +12,12 @@
 #include "daemon/cli.h"
 #include "daemon/engine.h"
 #include "daemon/exitcode.h"
+#include "daemon/init.h"
+#include "daemon/initargs.h"
 #include "daemon/openfile.h"
 #include "daemon/signals.h"
 #include "sys/files.h"
+#include "sys/inherited.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -107,7 +111,8 @@ static int main_run(const struct cli *c, const struct spec_set *set)
                 err_errno_text(errno));
         return EXITCODE_OS;
     }
-    struct engine_params params = {.set = set, .nofile = main_raise_nofile()};
+    struct rlimit inherited = main_raise_nofile();
+    struct engine_params params = {.set = set, .nofile = &inherited};
     int code = engine_run(&params, &e);
     if (e.kind != ERR_NONE)
         log_err("%s; nothing was started", e.text);
@@ -118,8 +123,12 @@ int main(int argc, char **argv)
 {
     struct err e = {0};
     struct cli c;
+    struct inherited inherited;
+    inherited_take(&inherited);
     if (!files_open_stdio(&e) || !signals_block(&e))
         return main_fail(&e, EXITCODE_OS);
+    if (initargs_wanted(argc, argv))
+        return init_main(argc, argv, &inherited);
     if (!cli_parse(argc, argv, &c, &e))
         return main_fail(&e, EXITCODE_USAGE);
     switch (c.mode) {

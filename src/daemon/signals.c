@@ -37,6 +37,16 @@ static void signals_mask(sigset_t *mask)
         sigdelset(mask, signals_faults[i]);
 }
 
+bool signals_block_all(struct err *e)
+{
+    sigset_t mask;
+    sys_all_signals(&mask);
+    if (sys_sigprocmask(SIG_SETMASK, &mask, NULL) == 0)
+        return true;
+    err_set_errno(e, errno, "blocking signals");
+    return false;
+}
+
 bool signals_block(struct err *e)
 {
     sigset_t mask;
@@ -62,7 +72,10 @@ static void signals_on_readable(struct ev_loop *loop, struct ev_io *w, int reven
 bool signals_start(struct signals *s, struct ev_loop *loop, struct err *e)
 {
     sigset_t mask;
-    signals_mask(&mask);
+    if (s->all)
+        sys_all_signals(&mask);
+    else
+        signals_mask(&mask);
     sigdelset(&mask, SIGCHLD);
     s->loop = loop;
     s->fd = sys_signalfd(&mask);

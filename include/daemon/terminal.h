@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The terminal that a command in init mode may share with a shell: who has its foreground, and the suspension
+ * of the whole job. Job control as in tcsetpgrp(3), and the GNU C library manual's "Implementing a Shell" seen from
+ * below.
+ */
+#ifndef FOSTER_DAEMON_TERMINAL_H
+#define FOSTER_DAEMON_TERMINAL_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/** Our controlling terminal. Zero-initialised with fd -1: none, and every call does nothing. */
+struct terminal {
+    int fd;          /**< owned */
+    bool foreground; /**< our group has had the foreground, at the start or by a shell's `fg` */
+    pid_t own;       /**< our process group */
+    pid_t group;     /**< the command's, 0: none yet */
+};
+
+/** Finds the controlling terminal and whether we have its foreground. */
+void terminal_open(struct terminal *t) NONNULL();
+
+/** Gives our controlling terminal up for a command that becomes a session leader of its own, and takes away the SIGHUP
+ *  and SIGCONT that this sends us. All signals are blocked. Nothing happens unless we lead our session and descriptor 0
+ * is the terminal. */
+void terminal_drop(void);
+
+/** Takes the foreground back from a command that has ended: from its group, or one in which nobody is left. True when
+ * our group has it now, to be handed to the next command. */
+bool terminal_reclaim(struct terminal *t) NONNULL();
+
+/** The command's process group is GROUP now. */
+void terminal_set_group(struct terminal *t, pid_t group) NONNULL();
+
+/** The command has been suspended by SIG: suspends the whole job, so that the shell takes the terminal back; returns
+ * when that has continued us. Where nobody could continue us, the command goes on instead. */
+void terminal_suspended(struct terminal *t, int sig) NONNULL();
+
+/** We have been continued (SIGCONT): hands the foreground on to the command, if it has been given to us. */
+void terminal_continued(struct terminal *t) NONNULL();
+
+/** terminal_reclaim(), and closes the terminal. */
+void terminal_close(struct terminal *t) NONNULL();
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The terminal in init mode. The shell above us knows our process group only, the terminal knows the command's:
+ * whenever one of them changes hands, the other has to follow.
+ *
+ * SIGTTOU is blocked, as all signals are, so that the foreground may be set from the background too (tcsetpgrp(3)).
+ *
+ * DIAGNOSTICS: what the terminal refuses is logged at level debug; a terminal that has gone away refuses everything,
+ * and that harms nobody.
+ */
+#include "daemon/terminal.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { TERMINAL_FIRST_OWN_FD = 3 };
+
+/* Signals by which the terminal stops a job. */
+static const int terminal_stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+
+/* An own descriptor of our controlling terminal, wherever there is one. An image may lack /dev/tty. */
+static int terminal_find(void)
+{
+    int fd = sys_open("/dev/tty", O_RDWR, 0);
+    for (int std = STDIN_FILENO; fd < 0 && std <= STDERR_FILENO; std++)
+        if (sys_tcgetpgrp(std) >= 0)
+            fd = sys_fcntl(std, F_DUPFD_CLOEXEC, TERMINAL_FIRST_OWN_FD);
+    return fd;
+}
+
+void terminal_open(struct terminal *t)
+{
+    *t = (struct terminal){.fd = terminal_find(), .own = sys_getpgid(0)};
+    /* From another PID namespace both read as 0: then it is the same group that we cannot name. */
+    t->foreground = t->fd >= 0 && sys_tcgetpgrp(t->fd) == t->own;
+    for (size_t i = 0; t->fd >= 0 && i < ARRAY_LEN(terminal_stops); i++)
+        if (sys_signal_default(terminal_stops[i]) != 0)
+            log_debug("signal %d: %s", terminal_stops[i], err_errno_text(errno));
+}
+
+void terminal_drop(void)
+{
+    sigset_t sent;
+    if (sys_getsid(0) != sys_getpid() || sys_tcgetpgrp(STDIN_FILENO) < 0 || sys_drop_terminal(STDIN_FILENO) != 0)
+        return;
+    sigemptyset(&sent);
+    sigaddset(&sent, SIGHUP);
+    sigaddset(&sent, SIGCONT);
+    /* They are sent before the ioctl returns, one of each, and stay pending since they are blocked. */
+    while (sys_take_signal(&sent) > 0)
+        continue;
+}
+
+static void terminal_give(struct terminal *t, pid_t group)
+{
+    if (group > 0 && sys_tcsetpgrp(t->fd, group) != 0)
+        log_debug("foreground of the terminal to group %d: %s", (int)group, err_errno_text(errno));
+}
+
+/* Whether nobody is in the process group GROUP any more. */
+static bool terminal_is_empty(pid_t group)
+{
+    return sys_kill_group(group, 0) != 0 && errno == ESRCH;
+}
+
+bool terminal_reclaim(struct terminal *t)
+{
+    if (t->fd < 0)
+        return false;
+    pid_t now = sys_tcgetpgrp(t->fd);
+    if (t->foreground && now > 0 && now != t->own && (now == t->group || terminal_is_empty(now))) {
+        terminal_give(t, t->own);
+        now = sys_tcgetpgrp(t->fd);
+    }
+    t->group = 0;
+    return now >= 0 && now == t->own;
+}
+
+void terminal_set_group(struct terminal *t, pid_t group)
+{
+    t->group = group;
+}
+
+static bool terminal_is_stop(int sig)
+{
+    for (size_t i = 0; i < ARRAY_LEN(terminal_stops); i++)
+        if (terminal_stops[i] == sig)
+            return true;
+    return false;
+}
+
+/* Stops our process group by SIG, and returns when we have been continued (true), or at once when the kernel does not
+ * stop us: it spares an orphaned process group and PID 1, whom nobody would continue (setpgid(2), "orphaned"). */
+static bool terminal_stop_job(int sig)
+{
+    sigset_t stop, old, pending;
+    sigemptyset(&stop);
+    sigaddset(&stop, sig);
+    if (sys_kill_own_group(sig) != 0 || sys_sigprocmask(SIG_UNBLOCK, &stop, &old) != 0) {
+        log_debug("suspending the job: %s", err_errno_text(errno));
+        return false;
+    }
+    sys_restore_mask(&old);
+    return sys_sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1;
+}
+
+static void terminal_go_on(struct terminal *t)
+{
+    terminal_give(t, t->group);
+    if (sys_kill_group(t->group, SIGCONT) != 0)
+        log_debug("continuing group %d: %s", (int)t->group, err_errno_text(errno));
+}
+
+void terminal_suspended(struct terminal *t, int sig)
+{
+    if (t->fd < 0 || t->group <= 0)
+        return;
+    bool reads = sig == SIGTTIN || sig == SIGTTOU;
+    pid_t now = sys_tcgetpgrp(t->fd);
+    if (now >= 0 && now == t->own && reads) {
+        /* `fg` of a job that ran on in the background: the shell gave the terminal to us and told nobody. */
+        t->foreground = true;
+        terminal_go_on(t);
+        return;
+    }
+    if (now == t->group)
+        terminal_give(t, t->own);
+    if (terminal_stop_job(terminal_is_stop(sig) ? sig : SIGTSTP))
+        return;
+    /* A command in our place would not have been stopped. Only one that waits for a terminal which others have must go
+     * on waiting: it would be stopped again at once, for ever. */
+    if (reads ? now == t->group || (now > 0 && terminal_is_empty(now)) : sig == SIGTSTP)
+        terminal_go_on(t);
+    else if (now == t->group)
+        terminal_give(t, t->group);
+}
+
+void terminal_continued(struct terminal *t)
+{
+    if (t->fd < 0 || t->group <= 0 || sys_tcgetpgrp(t->fd) != t->own)
+        return;
+    t->foreground = true;
+    terminal_give(t, t->group);
+}
+
+void terminal_close(struct terminal *t)
+{
+    (void)terminal_reclaim(t);
+    sys_close_fd(&t->fd);
+}
