@@ -286,7 +286,7 @@ static void engine_start_next(struct engine *g)
 
 static void engine_tell(struct engine *g)
 {
-    if (!g->said_stopping && super_is_shutting_down(g->super)) {
+    if (!g->alone && !g->said_stopping && super_is_shutting_down(g->super)) {
         g->said_stopping = true;
         status_stopping(g);
     }
@@ -315,7 +315,7 @@ static void engine_carry_out(struct engine *g)
     g->carrying = false;
     if (!g->over && !list_is_empty(&g->starting))
         ev_timer_start(g->loop, &g->more);
-    if (g->state_changed) {
+    if (g->state_changed && !g->alone) {
         g->state_changed = false;
         status_changed(g);
     }
@@ -523,6 +523,13 @@ static void engine_done(struct engine *g)
     loop_free(g->loop);
 }
 
+static void engine_say_up(const struct engine *g)
+{
+    struct log_about about = {.event = "up", .pid = sys_getpid()};
+    log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,
+              (int)sys_getpid(), g->is_init ? " (init)" : "");
+}
+
 int engine_run(const struct engine_params *params, struct err *e)
 {
     /* Too large for the stack, so not assigned; one a process. */
@@ -537,9 +544,8 @@ int engine_run(const struct engine_params *params, struct err *e)
     };
     struct engine *g = &engine;
     if (engine_init(g, params, e)) {
-        struct log_about about = {.event = "up", .pid = sys_getpid()};
-        log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,
-                  (int)sys_getpid(), g->is_init ? " (init)" : "");
+        if (!g->alone)
+            engine_say_up(g);
         super_start(g->super, sys_now_ms());
         engine_carry_out(g);
         /* With nothing to start, everything was over before the loop could be told to end. */

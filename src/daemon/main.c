@@ -14,6 +14,7 @@
 #include "daemon/exitcode.h"
 #include "daemon/init.h"
 #include "daemon/initargs.h"
+#include "daemon/inittext.h"
 #include "daemon/openfile.h"
 #include "daemon/signals.h"
 #include "sys/files.h"
@@ -133,7 +134,7 @@ int main(int argc, char **argv)
         return main_fail(&e, EXITCODE_USAGE);
     switch (c.mode) {
     case CLI_HELP:
-        cli_help(stdout);
+        inittext_help(persona_get(PERSONA_FOSTER), argv[0], stdout);
         return main_flush(true);
     case CLI_VERSION:
         return main_flush(puts("foster " FOSTER_VERSION) >= 0);
