@@ -136,7 +136,7 @@ static void dumb_init_says(void **state)
     check_says(cases, ARRAY_LEN(cases));
 }
 
-#define CATATONIT_USAGE "usage: catatonit [-hVLgP] [--] <progname> [<arguments>...]\n"
+#define CATATONIT_USAGE "usage: catatonit [-ghLPV] [--] <progname> [<arguments>...]\n"
 
 static void catatonit_says(void **state)
 {

@@ -171,7 +171,7 @@ static void usages(void **state)
     assert_string_equal(text_of(inittext_usage, PERSONA_DUMB_INIT, "/x/d"),
                         "Usage: /x/d [option] program [args]\nTry /x/d --help for full usage.\n");
     assert_string_equal(text_of(inittext_usage, PERSONA_CATATONIT, "/x/c"),
-                        "usage: catatonit [-hVLgP] [--] <progname> [<arguments>...]\n");
+                        "usage: catatonit [-ghLPV] [--] <progname> [<arguments>...]\n");
     assert_string_equal(text_of(inittext_usage, PERSONA_FOSTER, "fosterd"), "");
     snprintf(help, sizeof help, "%s", text_of(inittext_help, PERSONA_TINI, "tini"));
     assert_string_equal(text_of(inittext_usage, PERSONA_TINI, "tini"), help);
