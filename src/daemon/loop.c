@@ -9,14 +9,21 @@
 #include "daemon/loop.h"
 
 #include "base/log.h"
-#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum { LOOP_RESERVE = 64 << 10 };
 
+/* Not from mem.h, which would touch all of it: it is room in the C library's heap, and costs no memory before it is
+ * used. */
 static void *loop_reserve;
+
+static void loop_drop_reserve(void)
+{
+    free(loop_reserve);
+    loop_reserve = NULL;
+}
 
 /* libev's arrays are its own, so this goes to the C library: mem.h has no realloc of unknown origin. */
 static void *loop_realloc(void *p, long size)
@@ -28,8 +35,7 @@ static void *loop_realloc(void *p, long size)
     void *q = realloc(p, (size_t)size);
     if (q == NULL && loop_reserve != NULL) {
         log_err("memory is short; using the last reserve of %d KiB for the event loop", LOOP_RESERVE >> 10);
-        mem_free(loop_reserve);
-        loop_reserve = NULL;
+        loop_drop_reserve();
         q = realloc(p, (size_t)size);
     }
     return q;
@@ -42,7 +48,7 @@ static void loop_on_syserr(const char *what)
 
 struct ev_loop *loop_new(struct err *e)
 {
-    loop_reserve = mem_alloc(LOOP_RESERVE);
+    loop_reserve = malloc(LOOP_RESERVE);
     ev_set_allocator(loop_realloc);
     ev_set_syserr_cb(loop_on_syserr);
     struct ev_loop *loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
@@ -57,6 +63,5 @@ void loop_free(struct ev_loop *loop)
 {
     if (loop != NULL)
         ev_loop_destroy(loop);
-    mem_free(loop_reserve);
-    loop_reserve = NULL;
+    loop_drop_reserve();
 }
