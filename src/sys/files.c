@@ -6,12 +6,14 @@
  */
 #include "sys/files.h"
 
+#include "base/mem.h"
 #include "base/parse.h"
 #include "sys/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -200,14 +202,82 @@ bool files_make_dir(const char *path, mode_t mode, struct err *e)
     return true;
 }
 
-/* Why the last glob(3) gave up; it has no argument to hand this through. */
-static int glob_errnum;
+/* The paths that the first parts of a pattern match. The strings are in the caller's arena. */
+struct matches {
+    char **paths; /* owned */
+    size_t n, cap;
+};
 
-/* A directory that is not there holds no match; one that cannot be read may hold some. */
-static int on_glob_error(const char *path UNUSED, int errnum)
+/* Adds the path PREFIX NAME. False with errno. */
+static bool add_match(struct matches *m, struct arena *a, const char *prefix, const char *name)
 {
-    glob_errnum = errnum;
-    return errnum != ENOENT && errnum != ENOTDIR;
+    char *path = arena_printf(a, "%s%s", prefix, name);
+    if (path == NULL || !mem_grow(&m->paths, &m->cap, m->n + 1, sizeof *m->paths))
+        return false;
+    m->paths[m->n++] = path;
+    return true;
+}
+
+/* What is not there holds no match; what cannot be read may hold some. */
+static bool holds_nothing(int errnum)
+{
+    return errnum == ENOENT || errnum == ENOTDIR;
+}
+
+/* Adds PREFIX NAME if there is such a file. False with errno. */
+static bool match_name(struct matches *m, struct arena *a, const char *prefix, const char *name)
+{
+    const char *path = arena_printf(a, "%s%s", prefix, name);
+    if (path == NULL)
+        return false;
+    int fd = sys_open(path, O_PATH | O_NOFOLLOW, 0);
+    if (fd == -1)
+        return holds_nothing(errno);
+    sys_close(fd);
+    return add_match(m, a, prefix, name);
+}
+
+/* Adds what the directory PREFIX has under names that fit PART. False with errno. */
+static bool match_entries(struct matches *m, struct arena *a, const char *prefix, const char *part)
+{
+    const struct dirent *entry = NULL;
+    DIR *dir = sys_opendir(*prefix != '\0' ? prefix : ".");
+    if (dir == NULL)
+        return holds_nothing(errno);
+    bool ok = true;
+    do {
+        errno = 0;
+        entry = readdir(dir);
+        if (entry != NULL && fnmatch(part, entry->d_name, FNM_PERIOD) == 0)
+            ok = add_match(m, a, prefix, entry->d_name);
+    } while (ok && entry != NULL);
+    int saved = errno;
+    closedir(dir);
+    errno = saved;
+    return ok && saved == 0;
+}
+
+/* Continues the paths of M by the next part of a pattern, SLASHES bytes of "/" and LEN bytes behind. False with errno.
+ */
+static bool match_part(struct matches *m, struct arena *a, const char *at, size_t slashes, size_t len)
+{
+    struct matches next = {0};
+    const char *part = arena_strndup(a, at + slashes, len);
+    bool is_pattern = part != NULL && strpbrk(part, "*?[\\") != NULL;
+    bool is_last = at[slashes + len] == '\0';
+    bool ok = part != NULL;
+    for (size_t i = 0; i < m->n && ok; i++) {
+        const char *prefix = arena_printf(a, "%s%.*s", m->paths[i], (int)slashes, at);
+        if (prefix == NULL)
+            ok = false;
+        else if (is_pattern)
+            ok = match_entries(&next, a, prefix, part);
+        else
+            ok = is_last ? match_name(&next, a, prefix, part) : add_match(&next, a, prefix, part);
+    }
+    mem_free(m->paths);
+    *m = next;
+    return ok;
 }
 
 static int compare_strings(const void *a, const void *b)
@@ -215,45 +285,33 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Copies the paths of FOUND to A, sorted by their bytes: glob(3) would sort by the locale. NULL with errno. */
-static char **copy_paths(struct arena *a, const glob_t *found)
-{
-    char **paths = arena_array(a, found->gl_pathc + 1, sizeof *paths);
-    if (paths == NULL)
-        return NULL;
-    for (size_t i = 0; i < found->gl_pathc; i++) {
-        paths[i] = arena_strdup(a, found->gl_pathv[i]);
-        if (paths[i] == NULL)
-            return NULL;
-    }
-    qsort(paths, found->gl_pathc, sizeof *paths, compare_strings);
-    return paths;
-}
-
+/* Not glob(3): it sorts by the locale, and its ~USER brings all of NSS, with a resolver, into a self-contained fosterd.
+ */
 bool files_glob(struct arena *a, const char *pattern, char ***ret, size_t *ret_n, struct err *e)
 {
-    glob_t found = {0};
-    int errnum = 0;
+    struct matches m = {0};
     char **paths = NULL;
-
-    int r = glob(pattern, GLOB_NOSORT, on_glob_error, &found);
-    if (r == GLOB_NOSPACE)
-        errnum = ENOMEM;
-    else if (r == GLOB_ABORTED)
-        errnum = glob_errnum;
-    if (errnum == 0) {
-        paths = copy_paths(a, &found);
-        if (paths == NULL)
-            errnum = ENOMEM;
+    bool ok = add_match(&m, a, "", "");
+    for (const char *at = pattern; ok && *at != '\0';) {
+        size_t slashes = strspn(at, "/");
+        size_t len = strcspn(at + slashes, "/");
+        ok = match_part(&m, a, at, slashes, len);
+        at += slashes + len;
     }
-    size_t n = found.gl_pathc;
-    globfree(&found);
-    if (errnum != 0) {
+    if (ok)
+        paths = arena_array(a, m.n + 1, sizeof *paths);
+    int errnum = errno;
+    if (paths != NULL && m.n > 0) {
+        memcpy(paths, m.paths, m.n * sizeof *paths);
+        qsort(paths, m.n, sizeof *paths, compare_strings);
+    }
+    mem_free(m.paths);
+    if (paths == NULL) {
         set_errno(e, errnum);
         return false;
     }
     *ret = paths;
-    *ret_n = n;
+    *ret_n = m.n;
     return true;
 }
 

@@ -367,6 +367,14 @@ static void patterns_are_expanded_in_order(void **state)
         {"*.yml", {NULL}},
         {"missing/*.yaml", {NULL}},
         {"a.yaml/*", {NULL}},
+        {".*.yaml", {".hid.yaml"}},
+        {"*/x.yaml", {"d1/x.yaml", "d2/x.yaml"}},
+        {"d?/[!x].yaml", {"d2/y.yaml"}},
+        {"d1/x.yaml", {"d1/x.yaml"}},
+        {"d*//x.yaml", {"d1//x.yaml", "d2//x.yaml"}},
+        {"d\\1/*", {"d1/x.yaml"}},
+        {"d*/", {"d1/", "d2/"}},
+        {"missing/x.yaml", {NULL}},
     };
     char path[KIT_PATH_MAX];
     struct err e = {0};
@@ -375,6 +383,11 @@ static void patterns_are_expanded_in_order(void **state)
              (const char *const[]){"a.yaml", "B.yaml", "20-b.yaml", "10-a.yaml", ".hid.yaml", NULL};
          *name != NULL; name++)
         kit_file(path, dir, *name, "", 0600);
+    assert_int_equal(mkdir(kit_path(path, "%s/d1", dir), 0700), 0);
+    assert_int_equal(mkdir(kit_path(path, "%s/d2", dir), 0700), 0);
+    kit_file(path, dir, "d1/x.yaml", "", 0600);
+    kit_file(path, dir, "d2/x.yaml", "", 0600);
+    kit_file(path, dir, "d2/y.yaml", "", 0600);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena a = {0};
         char **found;
