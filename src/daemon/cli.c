@@ -156,7 +156,7 @@ bool cli_parse(int argc, char **argv, struct cli *ret, struct err *e)
 void cli_help(FILE *out)
 {
     fputs("Usage: fosterd [OPTION]...\n"
-          "  or:  fosterd [OPTION]... -- COMMAND [ARG]...\n"
+          "Usage: fosterd [OPTION]... -- COMMAND [ARG]...\n"
           "Start and supervise the services of a YAML file, adopt and reap what they leave behind.\n\n",
           out);
     for (size_t i = 0; i < ARRAY_LEN(cli_rows); i++) {

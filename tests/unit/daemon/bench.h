@@ -16,6 +16,7 @@
 enum { BENCH_UNITS = 2, BENCH_FIRST_ID = 7000 };
 
 static struct engine bench;
+static struct rlimit bench_nofile;
 static struct engine_unit bench_units[BENCH_UNITS];
 static struct spec bench_specs[BENCH_UNITS];
 
@@ -38,8 +39,9 @@ static inline int bench_begin(void **state)
     bench.state.lock_fd = bench.state.fd = -1;
     attrib_init(&bench.attrib, lim.rlim_max == RLIM_INFINITY ? UINT64_MAX : lim.rlim_max, 0xf057e5, BENCH_FIRST_ID);
     bench.children_source = procfs_probe();
-    if (getrlimit(RLIMIT_NOFILE, &bench.nofile) != 0)
+    if (getrlimit(RLIMIT_NOFILE, &bench_nofile) != 0)
         return -1;
+    bench.nofile = &bench_nofile;
     for (unsigned i = 0; i < BENCH_UNITS; i++) {
         spec_defaults(&bench_specs[i]);
         bench_specs[i].name = names[i];

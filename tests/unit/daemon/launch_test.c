@@ -185,7 +185,7 @@ static void it_runs_where_and_with_what_it_was_told(void **state)
     bench_specs[0].working_dir = rig_dir();
     assert_non_null(realpath(rig.dir, expected));
     bench_specs[0].log_driver = SPEC_LOG_NONE;
-    bench.nofile = (struct rlimit){.rlim_cur = 77, .rlim_max = 99};
+    bench_nofile = (struct rlimit){.rlim_cur = 77, .rlim_max = 99};
     COMMAND(0, "sleep", "1000");
     pid_t pid = launch(0, 1);
     await_event(EVENT_EXEC_OK, 0, 1);
