@@ -48,7 +48,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 settings() { # settings [LINE]: a containers.conf of our own, for nothing of the machine's shall count
-    printf '[containers]\nlog_driver = "none"\n[engine]\nlock_type = "file"\n%s\n' "${1:-}" >"$scratch/containers.conf"
+    printf '[containers]\nlog_driver = "none"\n%s\n[engine]\nlock_type = "file"\n' "${1:-}" >"$scratch/containers.conf"
 }
 CONTAINERS_CONF=$scratch/containers.conf
 export CONTAINERS_CONF
