@@ -143,6 +143,9 @@ check_image 'ENTRYPOINT of fosterd' as-fosterd
 check_image 'ENTRYPOINT of tini' as-tini
 ends 0 'tini version 0.19.0 - foster' 'docker-init --version' --entrypoint /sbin/docker-init plain --version
 
+# Where nobody can give an init options, a variable can.
+ends 0 '' 'FOSTER_INIT_REMAP_EXIT' --init --init-path "$fosterd" -e FOSTER_INIT_REMAP_EXIT=6,7 plain /actor exit 7
+
 settings "init_path = \"$fosterd\""
 if begin --init plain /actor say /ear/fifo ready wait; then
     is_ours 'init_path of containers.conf'
