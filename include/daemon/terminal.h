@@ -17,6 +17,7 @@
 struct terminal {
     int fd;          /**< owned */
     bool foreground; /**< our group has had the foreground, at the start or by a shell's `fg` */
+    bool suspended;  /**< we have stopped our group, since the command was stopped */
     pid_t own;       /**< our process group */
     pid_t group;     /**< the command's, 0: none yet */
 };
@@ -40,8 +41,13 @@ void terminal_set_group(struct terminal *t, pid_t group) NONNULL();
  * when that has continued us. Where nobody could continue us, the command goes on instead. */
 void terminal_suspended(struct terminal *t, int sig) NONNULL();
 
-/** We have been continued (SIGCONT): hands the foreground on to the command, if it has been given to us. */
-void terminal_continued(struct terminal *t) NONNULL();
+/** We have been continued (SIGCONT): hands the foreground on to the command, if it has been given to us, and continues
+ * all of the command's group, if it was suspended together with us. True: the command has its SIGCONT by that. */
+bool terminal_continued(struct terminal *t) MUST_CHECK NONNULL();
+
+/** SIG has come to us. If a key gives it and the foreground is still ours, it was meant for the command: hands the
+ * foreground on, and the signal to all of its group as the terminal would have. True: the command has it. */
+bool terminal_key(struct terminal *t, int sig) MUST_CHECK NONNULL();
 
 /** terminal_reclaim(), and closes the terminal. */
 void terminal_close(struct terminal *t) NONNULL();

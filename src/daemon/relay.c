@@ -120,10 +120,10 @@ void relay_signal(struct relay *r, struct engine *g, int sig)
 {
     const struct persona *persona = r->args->persona;
     r->engine = g;
-    if (!persona_forwards(persona, sig))
+    if (terminal_key(r->terminal, sig) || !persona_forwards(persona, sig))
         return;
-    if (sig == SIGCONT)
-        terminal_continued(r->terminal);
+    if (sig == SIGCONT && terminal_continued(r->terminal))
+        return;
     if (sig == SIGTERM && relay_holds(r))
         return;
     if (sig == SIGTERM)

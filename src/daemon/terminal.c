@@ -58,10 +58,14 @@ void terminal_drop(void)
         continue;
 }
 
-static void terminal_give(struct terminal *t, pid_t group)
+static bool terminal_give(struct terminal *t, pid_t group)
 {
-    if (group > 0 && sys_tcsetpgrp(t->fd, group) != 0)
-        log_debug("foreground of the terminal to group %d: %s", (int)group, err_errno_text(errno));
+    if (group <= 0)
+        return false;
+    if (sys_tcsetpgrp(t->fd, group) == 0)
+        return true;
+    log_debug("foreground of the terminal to group %d: %s", (int)group, err_errno_text(errno));
+    return false;
 }
 
 /* Whether nobody is in the process group GROUP any more. */
@@ -132,7 +136,8 @@ void terminal_suspended(struct terminal *t, int sig)
     }
     if (now == t->group)
         terminal_give(t, t->own);
-    if (terminal_stop_job(terminal_is_stop(sig) ? sig : SIGTSTP))
+    t->suspended = terminal_stop_job(terminal_is_stop(sig) ? sig : SIGTSTP);
+    if (t->suspended)
         return;
     /* A command in our place would not have been stopped. Only one that waits for a terminal which others have must go
      * on waiting: it would be stopped again at once, for ever. */
@@ -142,12 +147,28 @@ void terminal_suspended(struct terminal *t, int sig)
         terminal_give(t, t->group);
 }
 
-void terminal_continued(struct terminal *t)
+/* Hands the foreground on to the command if it is ours: it was given to the job, whose only group we are to a shell. */
+static bool terminal_hand_on(struct terminal *t)
 {
     if (t->fd < 0 || t->group <= 0 || sys_tcgetpgrp(t->fd) != t->own)
-        return;
+        return false;
     t->foreground = true;
-    terminal_give(t, t->group);
+    return terminal_give(t, t->group);
+}
+
+bool terminal_continued(struct terminal *t)
+{
+    bool suspended = t->suspended;
+    t->suspended = false;
+    (void)terminal_hand_on(t);
+    return suspended && sys_kill_group(t->group, SIGCONT) == 0;
+}
+
+bool terminal_key(struct terminal *t, int sig)
+{
+    if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP)
+        return false;
+    return terminal_hand_on(t) && sys_kill_group(t->group, sig) == 0;
 }
 
 void terminal_close(struct terminal *t)
