@@ -100,6 +100,32 @@ static void ctrl_z_then_bg_goes_on_in_the_background(void **state)
     pty_finish(p);
 }
 
+/* It had the foreground once; at its end it is another's. */
+static void what_ends_in_the_background_leaves_the_terminal_to_the_shell(void **state)
+{
+    struct pty *p = pty_shell(*state);
+    scenario_gate(pty_scenario(p), "gate");
+    pty_line(p, "$INIT $ACTOR print ready.%p. await gate exit 3");
+    pid_t pid = pty_expect_number(p, "ready.");
+    pty_suspend(p, pid);
+    (void)pty_ask(p, "bg");
+    scenario_open_gate(pty_scenario(p), "gate");
+    (void)pty_ask(p, "wait %1");
+    pty_check_code(p, 3);
+    pty_finish(p);
+}
+
+static void what_is_killed_while_suspended_ends_with_fg(void **state)
+{
+    struct pty *p = pty_shell(*state);
+    pid_t pid = pty_start_repeater(p);
+    pty_suspend(p, pid);
+    pty_check(p, kill(pid, SIGKILL) == 0);
+    (void)pty_ask(p, "fg");
+    pty_check_code(p, 128 + SIGKILL);
+    pty_finish(p);
+}
+
 static void what_is_stopped_by_kill_stop_is_a_stopped_job(void **state)
 {
     struct pty *p = pty_shell(*state);
@@ -172,6 +198,8 @@ static const struct CMUnitTest tests[] = {
     PTY_EACH(ctrl_z_suspends_and_fg_resumes_the_whole_group),
     PTY_GROUP(ctrl_z_then_bg_goes_on_in_the_background),
     PTY_BOTH(ctrl_z_then_bg_goes_on_in_the_background, DUMB_INIT_SINGLE),
+    PTY_EACH(what_ends_in_the_background_leaves_the_terminal_to_the_shell),
+    PTY_EACH(what_is_killed_while_suspended_ends_with_fg),
     PTY_GROUP(what_is_stopped_by_kill_stop_is_a_stopped_job),
     PTY_EACH(ctrl_c_ends_a_pipeline),
     PTY_EACH(ctrl_z_suspends_a_pipeline),
