@@ -12,7 +12,6 @@
 #include "daemon/terminal.h"
 
 #include <ev.h>
-#include <signal.h>
 #include <stdbool.h>
 
 /** The relay. */
@@ -23,8 +22,6 @@ struct relay {
     struct ev_timer delay;       /**< a SIGTERM that is held back */
     bool held;                   /**< a SIGTERM has been held back already */
     bool stopping;               /**< the engine has been told to end everything */
-    bool tried;                  /**< the command has been started, or could not be */
-    bool early[_NSIG];           /**< received before that: kept for the command */
 };
 
 /** Makes R ready for ARGS and TERMINAL. */
@@ -32,9 +29,6 @@ void relay_init(struct relay *r, const struct initargs *args, struct terminal *t
 
 /** Deals with the signal SIG that we received. */
 void relay_signal(struct relay *r, struct engine *g, int sig) NONNULL();
-
-/** The command has been started, or could not be: deals with what came before. */
-void relay_tried(struct relay *r, struct engine *g) NONNULL();
 
 /** What a SIG becomes before it is sent: rewritten, or 0. */
 int relay_rewritten(const struct relay *r, int sig) NONNULL();

@@ -460,7 +460,9 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->alone = params->alone;
     g->nofile = params->nofile;
     list_init(&g->starting);
-    g->refreshed_in = (unsigned)-1;
+    /* No turn of the loop has this number: the first processes are started before it turns, and before any signal is
+     * read, so that there is somebody to pass it on to. */
+    g->refreshed_in = g->starts_in = (unsigned)-1;
     census_reserve(g);
     g->is_init = sys_getpid() == 1;
     g->loop = loop_new(e);

@@ -175,7 +175,6 @@ static void init_on_spawned(struct engine_unit *u, void *data)
     in->last_pid = u->main_pid;
     if (in->terminal.fd >= 0)
         terminal_set_group(&in->terminal, u->main_pid);
-    relay_tried(&in->relay, u->engine);
     if (in->args.restart.policy != SPEC_RESTART_NO)
         return;
     /* Whoever waits for the end of a pipe or wants to unmount a directory must not wait for us. */
@@ -190,7 +189,6 @@ static void init_on_start_failed(struct engine_unit *u, bool forked, int errnum,
     const struct persona *persona = in->args.persona;
     in->failed_code = forked ? persona_exec_code(persona, errnum) : persona->no_fork_code;
     log_err("%s", text);
-    relay_tried(&in->relay, u->engine);
     if (in->args.restart.policy != SPEC_RESTART_NO)
         return;
     /* Without a policy nobody has asked us to try again, though the reason may pass. */

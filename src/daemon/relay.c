@@ -120,10 +120,6 @@ void relay_signal(struct relay *r, struct engine *g, int sig)
 {
     const struct persona *persona = r->args->persona;
     r->engine = g;
-    if (!r->tried && g->n_units > 0) {
-        r->early[sig] = true;
-        return;
-    }
     if (terminal_key(r->terminal, sig) || !persona_forwards(persona, sig))
         return;
     if (sig == SIGCONT && terminal_continued(r->terminal))
@@ -135,14 +131,4 @@ void relay_signal(struct relay *r, struct engine *g, int sig)
     relay_pass(r, sig);
     if (persona->suspends_itself && relay_is_job_stop(sig))
         sys_raise(SIGSTOP);
-}
-
-void relay_tried(struct relay *r, struct engine *g)
-{
-    if (r->tried)
-        return;
-    r->tried = true;
-    for (int sig = 1; sig < _NSIG; sig++)
-        if (r->early[sig])
-            relay_signal(r, g, sig);
 }
