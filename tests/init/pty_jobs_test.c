@@ -67,8 +67,7 @@ static void fg_of_a_running_job_lets_it_read(void **state)
     struct pty *p = pty_shell(*state);
     scenario_gate(pty_scenario(p), "gate");
     pid_t pid = start_in_background(p, "$INIT $ACTOR pidfile pid print ready. await gate exec cat");
-    pty_line(p, "fg");
-    pty_wait_not_foreground(p, pty_leader(p));
+    pty_foreground_job(p);
     scenario_open_gate(pty_scenario(p), "gate");
     pty_repeats(p, "first");
     pty_suspend(p, pid);
@@ -81,13 +80,11 @@ static void keys_reach_a_running_job_after_fg(void **state)
 {
     struct pty *p = pty_shell(*state);
     pid_t pid = start_in_background(p, "$INIT $ACTOR pidfile pid on INT [ print int. ] print ready. wait");
-    pty_line(p, "fg");
-    pty_wait_not_foreground(p, pty_leader(p));
+    pty_foreground_job(p);
     pty_key(p, PTY_INTR);
     (void)pty_expect(p, "int.\n");
     pty_suspend(p, pid);
-    pty_line(p, "fg");
-    pty_wait_not_foreground(p, pty_leader(p));
+    pty_foreground_job(p);
     pty_wait_state(p, pid, "S");
     pty_key(p, PTY_QUIT);
     (void)pty_prompt(p);
@@ -100,8 +97,7 @@ static void keys_reach_all_of_a_running_job_after_fg(void **state)
     struct pty *p = pty_shell(*state);
     scenario_gate(pty_scenario(p), "gate");
     pid_t pid = start_in_background(p, "$INIT sh -c '$ACTOR pidfile pid print ready. await gate exec cat; exit $?'");
-    pty_line(p, "fg");
-    pty_wait_not_foreground(p, pty_leader(p));
+    pty_foreground_job(p);
     pty_suspend(p, pid);
     scenario_open_gate(pty_scenario(p), "gate");
     pty_resume(p);

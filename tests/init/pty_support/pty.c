@@ -207,15 +207,10 @@ static void wait_until(struct pty *p, bool (*done)(struct pty *p, pid_t id, cons
     }
 }
 
-static bool is_foreground(struct pty *p, pid_t group, const char *text)
-{
-    (void)text;
-    return pty_foreground(p) == group;
-}
-
 static bool is_not_foreground(struct pty *p, pid_t group, const char *text)
 {
-    return !is_foreground(p, group, text);
+    (void)text;
+    return pty_foreground(p) != group;
 }
 
 static bool has_state(struct pty *p, pid_t pid, const char *states)
@@ -232,11 +227,6 @@ static bool is_idle(struct pty *p, pid_t pid, const char *text)
     (void)text;
     /* In this order: a signal that comes between wakes it up. */
     return procs_status(pid, "ShdPnd") == 0 && procs_status(pid, "SigPnd") == 0 && has_state(p, pid, "S");
-}
-
-void pty_wait_foreground(struct pty *p, pid_t group)
-{
-    wait_until(p, is_foreground, group, NULL);
 }
 
 void pty_wait_not_foreground(struct pty *p, pid_t group)

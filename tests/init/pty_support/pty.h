@@ -132,6 +132,10 @@ void pty_suspend(struct pty *p, pid_t pid);
 /** `fg`, upon which the command that it continues repeats lines again. */
 void pty_resume(struct pty *p);
 
+/** `fg`, upon which the shell waits for the job: dash gives it the terminal first and SIGCONT after that, which would
+ * undo a Ctrl-Z in between. */
+void pty_foreground_job(struct pty *p);
+
 /** Ctrl-C, of which the foreground job dies. */
 void pty_interrupt(struct pty *p);
 
@@ -144,9 +148,8 @@ pid_t pty_leader(const struct pty *p);
 /** The process group that has the foreground. */
 pid_t pty_foreground(struct pty *p);
 
-/** Waits until the foreground is not, or is, that of GROUP. */
+/** Waits until the foreground is not that of GROUP. */
 void pty_wait_not_foreground(struct pty *p, pid_t group);
-void pty_wait_foreground(struct pty *p, pid_t group);
 
 /** Waits until process PID is in one of STATES (letters of /proc/PID/stat). */
 void pty_wait_state(struct pty *p, pid_t pid, const char *states);

@@ -65,6 +65,13 @@ void pty_resume(struct pty *p)
     pty_repeats(p, "resumed");
 }
 
+void pty_foreground_job(struct pty *p)
+{
+    pty_line(p, "fg");
+    pty_wait_not_foreground(p, pty_leader(p));
+    pty_wait_state(p, pty_leader(p), "S");
+}
+
 void pty_interrupt(struct pty *p)
 {
     pty_key(p, PTY_INTR);
