@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * No signal is lost, however early it comes: many times, an init is started, sent a TERM at a random moment of its
+ * first milliseconds, and must end by it.
+ *
+ *   early FORM WORD [pid1]     WORD: an option, or "-" for none; pid1: as process 1, where the kernel throws a signal
+ * away until the init has blocked it, so time counts from then
+ *
+ * EARLY_TRIES sets how many times; FOSTER_TEST_SEED the sequence of delays.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init/support/look.h"
+#include "init/support/trial.h"
+#include "support/seed.h"
+
+enum { TRIES = 500, TRIES_PID1 = 100, DELAY_MAX_NS = 4000000, EX_SKIP = 77 };
+
+/** What a try came to: by the witness's death, or because it came before the init could do anything about it. */
+struct tally {
+    long by_command;
+    long by_init;
+};
+
+static bool blocks_term(const struct trial *t)
+{
+    return look_set(t->init, "SigBlk") >> (SIGTERM - 1) & 1;
+}
+
+static bool try_once(struct trial *t, bool blocked, long delay_ns, struct tally *tally)
+{
+    static const char *const command[] = {WITNESS, "pause", NULL};
+    t->command = command;
+    if (setjmp(t->failed)) {
+        (void)fprintf(stderr, "TERM after %ld ns: %s\n", delay_ns, t->outcome);
+        trial_done(t);
+        return false;
+    }
+    trial_start(t);
+    while (blocked && !blocks_term(t) && look_state(t->init) != 'Z') {
+        (void)sched_yield();
+    }
+    (void)nanosleep(&(struct timespec){.tv_nsec = delay_ns}, NULL);
+    trial_signal(t, SIGTERM);
+    trial_wait_end(t);
+    bool by_command = WIFEXITED(t->status) && WEXITSTATUS(t->status) == 128 + SIGTERM;
+    bool by_init = WIFSIGNALED(t->status) && WTERMSIG(t->status) == SIGTERM;
+    tally->by_command += by_command;
+    tally->by_init += by_init;
+    if (!by_command && !by_init) {
+        (void)fprintf(stderr, "TERM after %ld ns: wait status %#x\n", delay_ns, (unsigned)t->status);
+    }
+    trial_done(t);
+    return by_command || by_init;
+}
+
+/** The form that is called NAME; FORM_N: none. */
+static enum form form_named(const char *name)
+{
+    enum form form = 0;
+    while (form < FORM_N && strcmp(trial_form_name(form), name) != 0) {
+        form++;
+    }
+    return form;
+}
+
+int main(int argc, char **argv)
+{
+    static struct trial t;
+    struct tally tally = {0, 0};
+    enum form form = argc > 2 ? form_named(argv[1]) : FORM_N;
+    bool pid1 = argc > 3;
+    const char *given = getenv("EARLY_TRIES");
+    long tries = given ? strtol(given, NULL, 10) : pid1 ? TRIES_PID1 : TRIES;
+    long failed = 0;
+    if (form == FORM_N) {
+        (void)fprintf(stderr, "usage: early FORM WORD [pid1]\n");
+        return 2;
+    }
+    uint64_t seed = test_seed();
+    trial_process_setup();
+    if (pid1 && !trial_can_pid1()) {
+        printf("SKIP: no pid namespaces here\n");
+        return EX_SKIP;
+    }
+    for (long i = 0; i < tries && failed < 3; i++) {
+        t = (struct trial){.form = form, .ours = true, .plain = true, .pid1 = pid1};
+        t.pidfd = t.talk = t.gate = t.out = t.err = -1;
+        t.options = strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
+        failed += !try_once(&t, pid1 || i % 2 == 1, (long)test_rand_below(&seed, DELAY_MAX_NS), &tally);
+    }
+    printf("%ld ended by their command's death, %ld before they had one\n", tally.by_command, tally.by_init);
+    return failed > 0;
+}
