@@ -6,16 +6,12 @@
  */
 #include "scenario/support/scenario.h"
 
+#include "scenario/support/idle.h"
 #include "scenario/support/procs.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { MANY = 1000, SCALE_GUARD_MS = 150000, IDLE_MS = 10000 };
 
@@ -78,74 +74,13 @@ static void h02_a_hundred_services_die_together_and_again(void **state)
     scenario_check(s, scenario_count(s, "failed", NULL) == CROWD);
 }
 
-/** Starts strace on PID, its report into FILE; 0 when there is no strace or it may not. */
-static pid_t start_strace(struct scenario *s, pid_t pid, const char *file)
-{
-    char number[16];
-    int fds[2];
-    (void)snprintf(number, sizeof(number), "%d", (int)pid);
-    assert_int_equal(pipe(fds), 0);
-    pid_t tracer = fork();
-    if (tracer == 0) {
-        (void)dup2(fds[1], 2);
-        (void)close(fds[0]);
-        (void)execlp("strace", "strace", "-f", "-o", file, "-p", number, (char *)NULL);
-        _exit(127);
-    }
-    (void)close(fds[1]);
-    char said[256];
-    struct pollfd p = {.fd = fds[0], .events = POLLIN};
-    ssize_t n = poll(&p, 1, scenario_time_left(s)) == 1 ? read(fds[0], said, sizeof(said) - 1) : 0;
-    said[n > 0 ? n : 0] = '\0';
-    (void)close(fds[0]);
-    if (strstr(said, "attached") && !strstr(said, "not permitted")) {
-        return tracer;
-    }
-    (void)kill(tracer, SIGKILL);
-    (void)waitpid(tracer, NULL, 0);
-    return 0;
-}
-
-/** Waits TIMEOUT_MS for the end of fosterd, which must not come. The one test that lets time pass: it shows an absence.
- */
-static void watch_nothing_happen(struct scenario *s, int timeout_ms)
-{
-    int fd = (int)syscall(SYS_pidfd_open, scenario_pid(s), 0);
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    assert_true(fd >= 0);
-    int n = poll(&p, 1, timeout_ms);
-    (void)close(fd);
-    scenario_check(s, n == 0);
-}
-
 static void h03_a_hundred_idle_services_cost_no_system_call(void **state)
 {
     (void)state;
     struct scenario *s = scenario_start("services: { web: { command: '@ACTOR@ wait', scale: 100 } }\n");
     (void)scenario_wait(s, "settled", NULL);
     (void)scenario_sync(s);
-    pid_t pid = scenario_pid(s);
-    pid_t tracer = start_strace(s, pid, scenario_path(s, "trace"));
-    long switches = procs_status(pid, "voluntary_ctxt_switches");
-    watch_nothing_happen(s, IDLE_MS);
-    long more = procs_status(pid, "voluntary_ctxt_switches") - switches;
-    if (tracer) {
-        assert_int_equal(kill(tracer, SIGINT), 0);
-        assert_int_equal(waitpid(tracer, NULL, 0), tracer);
-        FILE *f = fopen(scenario_path(s, "trace"), "re");
-        assert_non_null(f);
-        char line[512];
-        while (fgets(line, sizeof(line), f)) {
-            /* The call in which it waits all the time has not returned when strace goes. */
-            if (!strstr(line, "<detached ...>")) {
-                scenario_fail(s, "idle, but: %s", line);
-            }
-        }
-        (void)fclose(f);
-    } else {
-        print_message("no strace here: counting wake-ups instead\n");
-        scenario_check(s, more == 0);
-    }
+    idle_watch(s, IDLE_MS);
     scenario_stop(s);
 }
 

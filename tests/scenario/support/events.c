@@ -280,6 +280,9 @@ const struct scenario_event *scenario_event_at(struct scenario *s, size_t i)
 /** What SERVICE wrote, when TEXT is a line of its output; names are padded to line up. */
 static const char *output_of(const char *text, const char *service)
 {
+    if (!service) {
+        return text;
+    }
     size_t n = strlen(service);
     if (strncmp(text, service, n) != 0) {
         return NULL;
@@ -300,7 +303,7 @@ const char *scenario_wait_line(struct scenario *s, const char *service, const ch
             }
         }
         if (!more) {
-            scenario_fail(s, "no line \"%s\" of %s; fosterd has ended", prefix, service);
+            scenario_fail(s, "no line \"%s\" of %s; fosterd has ended", prefix, service ? service : "(any)");
         }
         more = events_read(s, -1);
     }

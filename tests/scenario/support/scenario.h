@@ -140,13 +140,14 @@ size_t scenario_count(struct scenario *s, const char *event, const char *service
 /** Event number I of the log so far, or NULL. */
 const struct scenario_event *scenario_event_at(struct scenario *s, size_t i);
 
-/** Waits for a line of SERVICE's output that begins with PREFIX; what is behind PREFIX. Each line is returned once. */
+/** Waits for a line of SERVICE's output (NULL: of standard output, as it is) that begins with PREFIX; what is behind
+ * PREFIX. Each line is returned once. */
 const char *scenario_wait_line(struct scenario *s, const char *service, const char *prefix);
 
 /** Waits for a line of standard error that is not JSON and has TEXT in it. */
 const char *scenario_wait_raw(struct scenario *s, const char *text);
 
-/** How many lines of SERVICE's output there are so far. */
+/** How many lines of SERVICE's output (NULL: of standard output) there are so far. */
 size_t scenario_lines(struct scenario *s, const char *service);
 
 /** Waits until fosterd has gone through its loop and dealt with all that happened before this call. How many children
