@@ -317,6 +317,74 @@ static void a_killing_goes_on_until_nothing_is_left(void **state)
     assert_false(bench_units[0].killing);
 }
 
+/* What the hooks of another mode were told, and how many events had been told before. */
+static struct {
+    const struct engine_unit *unit;
+    int sig;
+    pid_t orphan;
+    int wstatus;
+    size_t n_stops, n_orphans, n_told;
+} hooked;
+
+static void on_stopped(struct engine_unit *u, int sig, void *data)
+{
+    hooked.unit = data == &hooked ? u : NULL;
+    hooked.sig = sig;
+    hooked.n_told = told.n;
+    hooked.n_stops++;
+}
+
+static void on_orphan(pid_t pid, int wstatus, void *data)
+{
+    hooked.orphan = data == &hooked ? pid : -1;
+    hooked.wstatus = wstatus;
+    hooked.n_orphans++;
+}
+
+static void hook(void)
+{
+    memset(&hooked, 0, sizeof hooked);
+    bench.hooks = (struct engine_hooks){.data = &hooked, .on_stopped = on_stopped, .on_orphan = on_orphan};
+}
+
+static void another_mode_is_told_of_a_stopped_main_process_only(void **state)
+{
+    (void)state;
+    hook();
+    bench_run(0, 1);
+    bench_run(1, 2);
+    pid_t main_pid = start(1, ATTRIB_MAIN, 0, true);
+    pid_t member = start(0, ATTRIB_MEMBER, 0, true);
+    const struct reaper_note notes[] = {
+        {main_pid, 0xffff}, {member, SIGSTOP << 8 | 0x7f}, {main_pid, SIGTSTP << 8 | 0x7f}, {member, 0xffff}};
+    deaths_take(&bench, notes, ARRAY_LEN(notes));
+    assert_int_equal(hooked.n_stops, 1);
+    assert_ptr_equal(hooked.unit, &bench_units[1]);
+    assert_int_equal(hooked.sig, SIGTSTP);
+    /* Super knows of it by then. */
+    assert_int_equal(hooked.n_told, 2);
+    assert_int_equal(hooked.n_orphans, 0);
+}
+
+static void another_mode_is_told_of_each_orphan(void **state)
+{
+    (void)state;
+    hook();
+    bench_run(0, 1);
+    pid_t main_pid = start(0, ATTRIB_MAIN, 1, false);
+    pid_t member = start(0, ATTRIB_MEMBER, 3, false);
+    pid_t stranger = start(-1, ATTRIB_MEMBER, 4, false);
+    take(&main_pid, 1);
+    assert_int_equal(hooked.n_orphans, 0);
+    take(&member, 1);
+    assert_int_equal(hooked.orphan, member);
+    assert_int_equal(hooked.wstatus, STATUS_3);
+    take(&stranger, 1);
+    assert_int_equal(hooked.orphan, stranger);
+    assert_int_equal(hooked.n_orphans, 2);
+    assert_int_equal(hooked.n_stops, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -331,6 +399,8 @@ int main(void)
         TEST(stops_and_continues_of_main_are_told),
         TEST(exec_and_last_words_come_before_the_end),
         TEST(a_killing_goes_on_until_nothing_is_left),
+        TEST(another_mode_is_told_of_a_stopped_main_process_only),
+        TEST(another_mode_is_told_of_each_orphan),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);

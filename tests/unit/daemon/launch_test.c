@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/launch.h"
+#include "sys/spawn.h"
 
 #include "unit/daemon/bench.h"
 
@@ -487,6 +488,92 @@ static void a_run_that_is_over_is_told_nothing_of(void **state)
     assert_int_equal(bench_units[0].status_fd, -1);
 }
 
+/* What the hooks of another mode were told, and how many events had been told before. */
+static struct {
+    pid_t spawned;
+    unsigned n_failed;
+    bool forked;
+    int errnum;
+    char text[TEXT_MAX];
+    size_t n_told;
+    bool refuses;
+} hooked;
+
+static bool on_request(struct engine_unit *u, struct arena *a, struct spawn_request *req, void *data)
+{
+    static char *argv[3];
+    copy_words((const char *const[]){"echo", "changed", NULL}, argv);
+    req->argv = argv;
+    return u == &bench_units[0] && a != NULL && data == &hooked && !hooked.refuses;
+}
+
+static void on_spawned(struct engine_unit *u, void *data)
+{
+    hooked.spawned = data == &hooked ? u->main_pid : -1;
+    hooked.n_told = told.n;
+}
+
+static void on_start_failed(struct engine_unit *u, bool forked, int errnum, const char *text, void *data)
+{
+    hooked.n_failed += u == &bench_units[0] && data == &hooked;
+    hooked.forked = forked;
+    hooked.errnum = errnum;
+    hooked.n_told = told.n;
+    snprintf(hooked.text, sizeof hooked.text, "%s", text);
+}
+
+static void hook(bool refuses)
+{
+    memset(&hooked, 0, sizeof hooked);
+    hooked.refuses = refuses;
+    bench.hooks = (struct engine_hooks){.data = &hooked, .on_spawned = on_spawned, .on_start_failed = on_start_failed};
+}
+
+static void another_mode_changes_the_request(void **state)
+{
+    (void)state;
+    hook(false);
+    bench.hooks.on_request = on_request;
+    catch_output();
+    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    COMMAND(0, "/nonexistent/program");
+    pid_t pid = launch(0, 1);
+    assert_true(hooked.spawned == pid && hooked.n_told == 0);
+    assert_int_equal(finish(0), 0);
+    assert_string_equal(heard(), "changed\n");
+    assert_int_equal(hooked.n_failed, 0);
+}
+
+static void another_mode_is_told_that_there_is_no_process(void **state)
+{
+    (void)state;
+    hook(true);
+    bench.hooks.on_request = on_request;
+    COMMAND(0, "true");
+    launch_unit(&bench_units[0], 1);
+    assert_true(hooked.n_failed == 1 && hooked.n_told == 0 && hooked.spawned == 0 && !hooked.forked);
+    assert_int_equal(hooked.errnum, ENOMEM);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(told.events[0].kind, EVENT_SPAWN_FAILED);
+    assert_string_equal(hooked.text, told.texts[0]);
+    attrib_run_close(&bench.attrib, bench_units[0].run);
+}
+
+static void another_mode_is_told_that_the_program_did_not_start(void **state)
+{
+    (void)state;
+    hook(false);
+    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    COMMAND(0, "/nonexistent/program");
+    launch(0, 1);
+    assert_int_equal(hooked.spawned, bench_units[0].main_pid);
+    await_event(EVENT_EXEC_FAILED, 0, 1);
+    assert_true(hooked.n_failed == 1 && hooked.n_told == 1 && hooked.forked);
+    assert_int_equal(hooked.errnum, ENOENT);
+    assert_string_equal(hooked.text, told.texts[1]);
+    finish(0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -504,6 +591,9 @@ int main(void)
         TEST(what_fails_before_the_child_is_told_once),
         TEST(settling_may_come_before_the_loop),
         TEST(a_run_that_is_over_is_told_nothing_of),
+        TEST(another_mode_changes_the_request),
+        TEST(another_mode_is_told_that_there_is_no_process),
+        TEST(another_mode_is_told_that_the_program_did_not_start),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/signals.h"
+#include "sys/sys.h"
 
 #include "unit/daemon/rig.h"
 
@@ -252,6 +253,39 @@ static void without_descriptors_it_does_not_start(void **state)
     assert_non_null(strstr(e.text, "signalfd"));
 }
 
+static void all_means_all(void **state)
+{
+    struct err e = {0};
+    sigset_t mask;
+    (void)state;
+    assert_true(signals_block_all(&e));
+    assert_int_equal(sys_sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (sigismember(&mask, sig) != (sig != SIGKILL && sig != SIGSTOP))
+            fail_msg("signal %d is%s blocked", sig, sigismember(&mask, sig) ? "" : " not");
+}
+
+/* Those of the C library, 32 and 33 with glibc, and faults that somebody sends. */
+static void all_of_them_are_told(void **state)
+{
+    struct err e = {0};
+    (void)state;
+    assert_true(signals_block_all(&e));
+    told.n = 0;
+    signals = (struct signals){.fd = -1, .on_request = on_request, .data = &told, .all = true};
+    assert_true(signals_start(&signals, rig.loop, &e));
+    for (int sig = 1; sig <= SIGRTMAX; sig++) {
+        if (sig == SIGKILL || sig == SIGSTOP || sig == SIGCHLD)
+            continue;
+        told.n = 0;
+        assert_int_equal(kill(getpid(), sig), 0);
+        assert_int_equal(rig_turns(1), 1);
+        assert_int_equal(told.n, 1);
+        assert_told(0, expected_request(sig), sig);
+    }
+    assert_int_equal(rig_turns(3), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -265,6 +299,8 @@ int main(void)
         TEST(what_came_before_the_start_is_told),
         TEST(stopping_is_harmless_at_any_time),
         TEST(without_descriptors_it_does_not_start),
+        TEST(all_means_all),
+        TEST(all_of_them_are_told),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
