@@ -383,11 +383,12 @@ static long timespec_ms(pid_t pid, unsigned long address)
 static long sleeps_ms(struct trial *t, pid_t pid)
 {
     char text[256];
-    long call = 0;
+    char *at = text;
     unsigned long args[4] = {0};
     (void)look_file(pid, "syscall", text, sizeof(text));
-    if (sscanf(text, "%ld %lx %lx %lx %lx", &call, &args[0], &args[1], &args[2], &args[3]) != 5) {
-        trial_fail(t, "/proc/PID/syscall says %s", text);
+    long call = strtol(text, &at, 10);
+    for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
+        args[i] = strtoul(at, &at, 16);
     }
     switch (call) {
     case SYS_read:
@@ -400,7 +401,7 @@ static long sleeps_ms(struct trial *t, pid_t pid)
     case SYS_epoll_pwait:
         return (int)args[3];
     default:
-        trial_fail(t, "it is in system call %ld", call);
+        trial_fail(t, "it is in the system call %s", text);
     }
 }
 

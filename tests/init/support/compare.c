@@ -175,7 +175,8 @@ size_t compare_judge(const struct row *row)
         const char *ours = row->form[form].side[SIDE_OURS];
         const struct difference *d = compare_declared(row->situation->name, form);
         bool same = !strcmp(peer, ours);
-        if (!row->situation->options[form] || !compare_can_judge(form) || (row->situation->pid1 && !trial_can_pid1())) {
+        if (!row->situation->options[form] || !compare_can_judge(form) || !strcmp(ours, TRIAL_SKIPPED) ||
+            (row->situation->pid1 && !trial_can_pid1())) {
             continue;
         }
         if (!*ours || !strncmp(ours, "FAILED", 6) || !strncmp(peer, "FAILED", 6)) {

@@ -70,7 +70,7 @@ static void cell(const struct row *row, enum form form, const char *old, char *b
     const char *ours = row->form[form].side[SIDE_OURS];
     if (!row->situation->options[form]) {
         (void)snprintf(buf, CELL_MAX, "–");
-    } else if (!*ours) {
+    } else if (!*ours || !strcmp(ours, TRIAL_SKIPPED)) {
         old_cell(old, row->situation->name, form, buf);
     } else if (!*peer || !strcmp(peer, ours)) {
         (void)snprintf(buf, CELL_MAX, "%s", ours);

@@ -25,6 +25,9 @@ enum form { FORM_TINI, FORM_DUMB_INIT, FORM_CATATONIT, FORM_FOSTERD, FORM_N };
 
 enum { OUTCOME_MAX = 600, TRIAL_TALK_FD = 60, TRIAL_MESSAGES_MAX = 512, TRIAL_WORDS_MAX = 32, TRIAL_PING = 40 };
 
+/** The outcome of a trial that was given up because something is not installed. */
+#define TRIAL_SKIPPED "SKIPPED"
+
 /** A message of the witness or of a process that it left. */
 struct message {
     pid_t from;
@@ -136,6 +139,9 @@ const char *trial_written(struct trial *t, int fd, char *buf, size_t size);
 
 /** Gives the trial up with an outcome that says why. */
 _Noreturn void trial_fail(struct trial *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** Gives the trial up because something that it needs is not installed. */
+_Noreturn void trial_skip(struct trial *t);
 
 /** Kills and reaps whatever is left. */
 void trial_done(struct trial *t);
