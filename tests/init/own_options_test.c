@@ -226,7 +226,7 @@ int main(void)
         END("-e of a failed exec", "fosterd -e 127 -- ./nothing", 0, "./nothing: No such file"),
         END("-s", "fosterd -s -- @ACTOR@ exit 4", 4, NULL),
         END("no such program", "fosterd -- ./nothing", 127, "error: exec ./nothing: No such file or directory"),
-        END("nothing in PATH", "fosterd -- foster-no-such-program", 127, "not found in PATH"),
+        END("nothing in PATH", "PATH=/usr/bin:/bin fosterd -- foster-no-such-program", 127, "not found in PATH"),
         END("not executable", "fosterd -- /", 126, "error: exec /: Permission denied"),
         END("not -v", "fosterd -- @ACTOR@ exit 3", 3, NULL),
         END("-v", "fosterd -v -- @ACTOR@ exit 3", 3, "exited with code 3"),
