@@ -49,7 +49,7 @@ int engine_run(const struct engine_params *params, struct err *e)
         err_set(e, ERR_SYS, "%s", fails_with);
         return 1;
     }
-    engine = (struct engine){.set = params->set, .super = super_new(params->set, &sp)};
+    engine.super = super_new(params->set, &sp);
     REQUIRE(engine.super != NULL);
     engine.n_units = super_count(engine.super);
     engine.units = &unit;
@@ -65,14 +65,15 @@ int engine_run(const struct engine_params *params, struct err *e)
 /* init_main() with the words of LINE, which blanks divide. */
 static int run(const char *line, void (*fn)(const struct engine_params *params))
 {
-    static char text[KIT_PATH_MAX];
-    char *argv[WORDS_MAX + 1] = {NULL}, *rest = text;
+    static char text[KIT_PATH_MAX], *argv[WORDS_MAX + 1]; /* what is seen of them outlives the run */
+    char *rest = text;
     int argc = 0;
     snprintf(text, sizeof text, "%s", line);
     for (char *word; (word = strtok_r(NULL, " ", &rest)) != NULL;) {
         REQUIRE(argc < WORDS_MAX);
         argv[argc++] = word;
     }
+    argv[argc] = NULL;
     while_running = fn;
     return init_main(argc, argv, &inherited);
 }
