@@ -46,6 +46,32 @@ static void loop_on_syserr(const char *what)
     log_err("event loop: %s: %s", what, err_errno_text(errno));
 }
 
+static struct ev_periodic loop_clock;
+
+/* Some time that never comes, though not so far away that libev cannot count it. */
+static ev_tstamp loop_far_away(struct ev_periodic *w, ev_tstamp now)
+{
+    enum { FAR_AWAY_S = 1000000000 };
+    (void)w;
+    return now + FAR_AWAY_S;
+}
+
+static void loop_on_clock(struct ev_loop *loop, struct ev_periodic *w, int revents)
+{
+    (void)loop;
+    (void)w;
+    (void)revents;
+}
+
+/* By itself libev wakes up once a minute to see whether somebody has set the clock. Where a watcher wants to know, it
+ * lets the kernel tell (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET), and sleeps as long as there is nothing to do. */
+static void loop_sleep_well(struct ev_loop *loop)
+{
+    ev_periodic_init(&loop_clock, loop_on_clock, 0., 0., loop_far_away);
+    ev_periodic_start(loop, &loop_clock);
+    ev_unref(loop);
+}
+
 struct ev_loop *loop_new(struct err *e)
 {
     loop_reserve = malloc(LOOP_RESERVE);
@@ -56,6 +82,8 @@ struct ev_loop *loop_new(struct err *e)
         loop = ev_default_loop(EVBACKEND_POLL | EVFLAG_NOENV);
     if (loop == NULL)
         err_set_errno(e, errno, "no event loop (epoll and poll are refused)");
+    else
+        loop_sleep_well(loop);
     return loop;
 }
 

@@ -405,6 +405,8 @@ static long sleeps_ms(struct trial *t, pid_t pid)
     }
 }
 
+enum { DAY_MS = 24 * 3600 * 1000 };
+
 /** Does the init wake up when nothing happens? */
 static void idle(struct trial *t, const struct situation *s)
 {
@@ -414,6 +416,8 @@ static void idle(struct trial *t, const struct situation *s)
     long ms = sleeps_ms(t, t->init);
     if (ms < 0) {
         trial_note(t, "sleeps until something happens");
+    } else if (ms > DAY_MS) {
+        trial_note(t, "wakes up every %ld days", ms / DAY_MS);
     } else {
         trial_note(t, "wakes up every %ld s", (ms + 500) / 1000);
     }

@@ -24,8 +24,19 @@ enum { WORKERS = 3, VARIABLES_MAX = 8 };
 static const struct difference differences[] = {
 #define DIFFERENCE(situations, forms, kind, why) {situations, forms, DIFFERENCE_##kind, why},
 #include "init/differences.def"
-#undef DIFFERENCE
     {NULL, 0, DIFFERENCE_OWN, NULL},
+};
+
+/** A peer that does now this, now that. */
+struct race {
+    const char *situations;
+    unsigned forms;
+    const char *outcomes[2];
+};
+
+static const struct race races[] = {
+#define RACE(situations, forms, one, other) {situations, forms, {one, other}},
+#include "init/differences.def"
 };
 
 /** What the workers share: which row comes next, and the rows. */
@@ -56,6 +67,18 @@ static void run_one(const struct situation *s, enum form form, bool ours, char *
     trial_done(&t);
 }
 
+/** Puts both outcomes of a race in the place of the one that the PEER has shown this time. */
+static void settle_race(const struct situation *s, enum form form, char *peer)
+{
+    for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++) {
+        const struct race *r = &races[i];
+        if (r->forms & 1u << form && !fnmatch(r->situations, s->name, 0) &&
+            (!strcmp(peer, r->outcomes[0]) || !strcmp(peer, r->outcomes[1]))) {
+            (void)snprintf(peer, OUTCOME_MAX, "%s, or %s", r->outcomes[0], r->outcomes[1]);
+        }
+    }
+}
+
 static void run_row(struct row *row)
 {
     const struct situation *s = row->situation;
@@ -65,6 +88,7 @@ static void run_row(struct row *row)
     for (enum form form = 0; form < FORM_N; form++) {
         if (s->options[form] && trial_peer_path(form)) {
             run_one(s, form, false, row->form[form].side[SIDE_PEER]);
+            settle_race(s, form, row->form[form].side[SIDE_PEER]);
         }
         if (s->options[form] && compare_can_judge(form)) {
             run_one(s, form, true, row->form[form].side[SIDE_OURS]);
