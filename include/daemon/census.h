@@ -30,8 +30,9 @@ void census_refresh(struct engine *g) NONNULL();
  *  thousand stops in one turn look once. */
 void census_refresh_once(struct engine *g) NONNULL();
 
-/** The live members (not the main process) of RUN among our children; *RET_N says how many. Owned by G, valid until the
- * next call. When memory is refused there are fewer, and what is left out counts as about to end. */
+/** The live members (not the main process) of RUN among our children, those that its dead have left to us just now
+ * included; *RET_N says how many. Owned by G, valid until the next call. When memory is refused there are fewer, and
+ * what is left out counts as about to end. */
 const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n) NONNULL();
 
 /** How many of our unreaped children belong to U, in all runs that still count; the main process included. */

@@ -20,7 +20,7 @@
 
 enum {
     CENSUS_FOUND_MAX = 65536, /* more members than this are not signalled in one pass, but in the next */
-    CENSUS_FREEZE_ROUNDS = 16,
+    CENSUS_ROUNDS = 16,       /* looks at processes that may fork meanwhile */
     CENSUS_MARKER_MAX = 1024,
 };
 
@@ -149,21 +149,38 @@ size_t census_count(const struct engine *g, const struct engine_unit *u)
     return n;
 }
 
-const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n)
+/* Lists the live members of RUN; true when some have ended, unreaped. */
+static bool census_list_left(struct engine *g, const struct attrib_run *run, size_t *ret_n)
 {
+    bool has_dead = false;
     size_t n = 0;
     LIST_EACH (it, &run->members) {
         const struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
         struct procstat st = {.pid = p->pid, .state = '?'};
         if (p->role == ATTRIB_MAIN)
             continue;
-        if (procfs_stat(p->pid, &st) && (st.state == 'Z' || st.state == 'X') && st.n_threads <= 1)
+        if (procfs_stat(p->pid, &st) && (st.state == 'Z' || st.state == 'X') && st.n_threads <= 1) {
+            has_dead = true;
             continue;
+        }
         if (!mem_grow(&g->left, &g->left_cap, n + 1, sizeof *g->left))
             break;
         g->left[n++] = (struct attrib_candidate){.pid = p->pid, .session = st.session, .start_ticks = st.start_ticks};
     }
     *ret_n = n;
+    return has_dead;
+}
+
+const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n)
+{
+    /* Who has ended since our children were looked up has left its own to us: the middle one of a daemon that forks
+     * twice. Once nobody is new, nobody is missed. */
+    for (int round = 0; census_list_left(g, run, ret_n) && round < CENSUS_ROUNDS; round++) {
+        size_t before = run->n_members;
+        census_refresh(g);
+        if (run->n_members == before)
+            break;
+    }
     return g->left;
 }
 
@@ -304,7 +321,7 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
     /* Whoever slips through, born between two looks of a parent that is gone, is met after the next death and killed
      * then. */
     census_refresh_once(g);
-    for (int round = 0; round < CENSUS_FREEZE_ROUNDS; round++) {
+    for (int round = 0; round < CENSUS_ROUNDS; round++) {
         census_find(&pass);
         if (pass.found->n == before && round > 0)
             break;

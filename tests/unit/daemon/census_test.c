@@ -325,6 +325,23 @@ static void left_are_the_living_members(void **state)
     }
 }
 
+/* The middle one of a daemon that forks twice may end between two looks: it is dead then, and its child not known yet.
+ */
+static void left_are_the_heirs_of_the_dead_too(void **state)
+{
+    size_t n;
+    (void)state;
+    struct attrib_run *run = bench_run(0, 1);
+    pid_t middle = start((struct order){.tag = tag_of(run), .depth = 2, .leaves = true, .detaches = true});
+    assert_non_null(attrib_add(&bench.attrib, middle, run, ATTRIB_MEMBER, ATTRIB_TAG, 0));
+    rig_await_zombie(middle);
+    rig_await_zombie(family[1]);
+    const struct attrib_candidate *c = census_left(&bench, run, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(c[0].pid, family[2]);
+    assert_int_equal(run->n_members, 3);
+}
+
 /* Which runs count depends on what is to become of orphans. */
 static void counts_the_runs_that_matter(void **state)
 {
@@ -543,6 +560,7 @@ int main(void)
         TEST(the_reserve_serves_when_descriptors_are_out),
         TEST(one_look_a_turn_is_enough_for_signals),
         TEST(left_are_the_living_members),
+        TEST(left_are_the_heirs_of_the_dead_too),
         TEST(counts_the_runs_that_matter),
         TEST(a_signal_reaches_whom_it_is_for),
         TEST(the_stopped_are_woken_to_hear_it),
