@@ -85,18 +85,17 @@ static void with_wait_all_and_a_command_alive_a_term_ends_all(void **state)
     own_end(s, 3);
 }
 
-/** An init with --follow whose command hands over as HAND_OVER says, and has ended; its heir has said "heir". */
+/** An init with --follow whose command hands over to HEIR as HAND_OVER says. */
 static struct scenario *followed(const char *hand_over, const char *heir)
 {
     char line[WORDS_MAX];
     bool forks = strchr(hand_over, '[') != NULL;
-    (void)snprintf(line, sizeof(line), "fosterd --follow -- @ACTOR@ say ear main:%%p %s %s say @DIR@/ear heir wait%s",
-                   hand_over, heir, forks ? " ] await gate exit 0" : "");
+    (void)snprintf(line, sizeof(line), "fosterd --follow -- @ACTOR@ %s %s say @DIR@/ear heir:%%p wait%s", hand_over,
+                   heir, forks ? " ] await gate exit 0" : "");
     struct scenario *s = own_start(line);
-    pid_t pid = own_hear_pid(s, "main");
-    own_hear(s, "heir");
+    pid_t pid = own_hear_pid(s, "heir");
     scenario_open_gate(s, "gate");
-    own_wait_gone(s, pid);
+    own_wait_heir(s, pid);
     return s;
 }
 
@@ -119,12 +118,9 @@ static void the_heir_is_stopped_as_a_command_is(void **state)
 static void an_heir_may_hand_over_again(void **state)
 {
     (void)state;
-    struct scenario *s = followed("daemonize", "on USR1 [ say @DIR@/ear gone:%p daemonize on USR2 [ exit 8 ] say "
-                                               "@DIR@/ear next wait ]");
+    struct scenario *s = followed("daemonize", "on USR1 [ daemonize on USR2 [ exit 8 ] say @DIR@/ear next:%p wait ]");
     scenario_signal(s, SIGUSR1);
-    pid_t gone = own_hear_pid(s, "gone");
-    own_hear(s, "next");
-    own_wait_gone(s, gone);
+    own_wait_heir(s, own_hear_pid(s, "next"));
     scenario_signal(s, SIGUSR2);
     own_end(s, 8);
 }
@@ -132,12 +128,9 @@ static void an_heir_may_hand_over_again(void **state)
 static void a_peer_follows_when_the_variable_says_so(void **state)
 {
     (void)state;
-    struct scenario *s =
-        own_start("FOSTER_INIT_FOLLOW=yes tini -- @ACTOR@ say ear main:%p daemonize on USR1 [ exit 8 ] "
-                  "say @DIR@/ear heir wait");
-    pid_t pid = own_hear_pid(s, "main");
-    own_hear(s, "heir");
-    own_wait_gone(s, pid);
+    struct scenario *s = own_start("FOSTER_INIT_FOLLOW=yes tini -- @ACTOR@ daemonize on USR1 [ exit 8 ] say @DIR@/ear "
+                                   "heir:%p wait");
+    own_wait_heir(s, own_hear_pid(s, "heir"));
     scenario_signal(s, SIGUSR1);
     own_end(s, 8);
 }
@@ -168,12 +161,12 @@ static void nobody_is_followed_unasked(void **state)
 static void a_dead_heir_is_started_anew(void **state)
 {
     (void)state;
-    struct scenario *s = own_start("fosterd --follow --restart on-failure -- @ACTOR@ say ear main:%p daemonize once "
-                                   "@DIR@/ran [ await @DIR@/gate exit 3 ] on USR1 [ exit 0 ] say @DIR@/ear good wait");
-    own_wait_gone(s, own_hear_pid(s, "main"));
+    struct scenario *s =
+        own_start("fosterd --follow --restart on-failure -- @ACTOR@ daemonize on USR1 [ exit 0 ] once "
+                  "@DIR@/ran [ say @DIR@/ear bad:%p await @DIR@/gate exit 3 ] say @DIR@/ear good:%p wait");
+    own_wait_heir(s, own_hear_pid(s, "bad"));
     scenario_open_gate(s, "gate");
-    own_wait_gone(s, own_hear_pid(s, "main"));
-    own_hear(s, "good");
+    own_wait_heir(s, own_hear_pid(s, "good"));
     scenario_signal(s, SIGUSR1);
     own_end(s, 0);
 }

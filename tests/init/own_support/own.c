@@ -39,19 +39,19 @@ void own_spawn(struct scenario *s, const struct scenario_options *o, const char 
 {
     const char *words[LINE_WORDS_MAX + 1] = {"env"};
     size_t n = 1;
+    size_t init = 0;
     struct scenario_options all = o ? *o : (struct scenario_options){0};
     char *text = scenario_expand(s, line);
     char *rest = text;
     (void)keep(s, text);
     for (char *word; (word = strtok_r(NULL, " ", &rest));) {
         assert_true(n < LINE_WORDS_MAX);
+        if (!init && !strchr(word, '=')) {
+            init = n;
+        }
         words[n++] = word;
     }
     words[n] = NULL;
-    size_t init = 1;
-    while (strchr(words[init], '=')) {
-        init++;
-    }
     all.fosterd = init_path(s, words[init]);
     all.args = words + init + 1;
     words[init] = NULL;
@@ -155,6 +155,17 @@ void own_wait_idle(struct scenario *s)
         (void)scenario_time_left(s);
         look_again();
     }
+}
+
+void own_wait_heir(struct scenario *s, pid_t pid)
+{
+    static struct procs children;
+    for (procs_children(s->pid, &children); children.n != 1 || children.pids[0] != pid;) {
+        (void)scenario_time_left(s);
+        look_again();
+        procs_children(s->pid, &children);
+    }
+    own_wait_idle(s);
 }
 
 void own_hold(struct scenario *s)

@@ -53,6 +53,9 @@ void own_end_quietly(struct scenario *s, int code);
 /** Waits until PID has been reaped. */
 void own_wait_gone(struct scenario *s, pid_t pid);
 
+/** Waits until the init has no child but PID: those before it have ended, and the init has dealt with that. */
+void own_wait_heir(struct scenario *s, pid_t pid);
+
 /** Waits until the init sleeps and has dealt with all signals that it was sent. */
 void own_wait_idle(struct scenario *s);
 

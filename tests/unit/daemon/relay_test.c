@@ -16,8 +16,6 @@
 #include "unit/daemon/bench.h"
 #include "unit/sys/kit.h"
 
-#include <inttypes.h>
-
 enum { DELAY_MS = 20, SIGNAL_LAST = 64, REAL_TIME = 40 };
 
 /* The command's main process, one in its group, and one of another group, which is left when the command has ended. */
@@ -105,13 +103,13 @@ static int end(void **state)
 static uint64_t sent(size_t i)
 {
     char path[64], line[128];
-    uint64_t set = 0, more;
+    uint64_t set = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pids[i]);
     FILE *f = fopen(path, "re");
     assert_non_null(f);
     while (fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "SigPnd: %" SCNx64, &more) == 1 || sscanf(line, "ShdPnd: %" SCNx64, &more) == 1)
-            set |= more;
+        if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
+            set |= strtoull(line + 7, NULL, 16);
     fclose(f);
     return set;
 }

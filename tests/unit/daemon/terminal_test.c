@@ -74,13 +74,13 @@ static void give(pid_t group)
 static bool has(pid_t pid, int sig)
 {
     char path[64], line[128];
-    unsigned long long set = 0, more;
+    unsigned long long set = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *f = fopen(path, "re");
     REQUIRE(f != NULL);
     while (fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "ShdPnd: %llx", &more) == 1)
-            set |= more;
+        if (strncmp(line, "ShdPnd:", 7) == 0)
+            set = strtoull(line + 7, NULL, 16);
     fclose(f);
     return (set >> (sig - 1) & 1) != 0;
 }
