@@ -61,6 +61,7 @@ struct attrib_proc {
     enum attrib_role role;
     enum attrib_evidence evidence;
     int64_t since_ms;   /**< when we learned of it */
+    bool out_of_reach;  /**< we may not signal it: it has another user's rights now */
     struct list in_run; /**< link in run->members, or in struct attrib.unclaimed */
 };
 

@@ -35,7 +35,8 @@ void census_refresh_once(struct engine *g) NONNULL();
  * what is left out counts as about to end. */
 const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n) NONNULL();
 
-/** How many of our unreaped children belong to U, in all runs that still count; the main process included. */
+/** How many of our unreaped children belong to U, in all runs that still count; the main process included. While U is
+ * being killed, those whom we may not signal do not count: nobody can wait for them. */
 size_t census_count(const struct engine *g, const struct engine_unit *u) NONNULL();
 
 /** Sends SIG to those of U that SCOPE names, and SIGCONT behind it. Returns how many got it. */

@@ -34,6 +34,7 @@ struct engine_unit {
 
     struct attrib_run *run; /**< the present run, owned by attrib; NULL: none */
     pid_t main_pid;         /**< its main process while that has not been reaped, else 0 */
+    pid_t group;            /**< the process group that its last run began with, 0: none */
 
     int status_fd; /**< owned; where the present child says whether its exec went well; -1: settled */
     struct ev_io status_io;

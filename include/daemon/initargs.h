@@ -43,6 +43,8 @@ struct initargs {
     int rewrite[_NSIG];     /**< what a received signal becomes (dumb-init -r); 0: dropped; else itself */
     enum log_level level;
 
+    bool own_variables_count; /**< FOSTER_INIT_ variables are for us, and not for a command */
+
     int64_t grace_ms; /**< --grace; 0: the peer's behaviour: what is left is left */
     bool grace_set;   /**< somebody has set it */
     struct spec_restart restart;

@@ -136,17 +136,22 @@ static void census_each(const struct engine *g, const struct engine_unit *u,
     }
 }
 
+struct census_tally {
+    bool killing;
+    size_t n;
+};
+
 static void census_count_one(const struct attrib_proc *p, void *data)
 {
-    (void)p;
-    (*(size_t *)data)++;
+    struct census_tally *tally = data;
+    tally->n += !(tally->killing && p->out_of_reach);
 }
 
 size_t census_count(const struct engine *g, const struct engine_unit *u)
 {
-    size_t n = 0;
-    census_each(g, u, census_count_one, &n);
-    return n;
+    struct census_tally tally = {.killing = u->killing};
+    census_each(g, u, census_count_one, &tally);
+    return tally.n;
 }
 
 /* Lists the live members of RUN; true when some have ended, unreaped. */
@@ -269,6 +274,18 @@ static bool census_wants(const struct census_pass *pass, pid_t pid)
     return pass->scope == SCOPE_ALL || is_main == (pass->scope == SCOPE_MAIN);
 }
 
+/* Says once of a process that we may not signal it. */
+static void census_note_refusal(const struct census_pass *pass, pid_t pid)
+{
+    struct attrib_proc *p = attrib_find(&pass->g->attrib, pid);
+    if (p != NULL && p->out_of_reach)
+        return;
+    if (p != NULL)
+        p->out_of_reach = true;
+    log_warn("process %d of %s may not be signalled: %s; it must be ended by hand", (int)pid, pass->unit->name,
+             err_errno_text(EPERM));
+}
+
 static size_t census_send(struct census_pass *pass, int sig)
 {
     size_t n = 0;
@@ -281,8 +298,7 @@ static size_t census_send(struct census_pass *pass, int sig)
         if (sent)
             n++;
         else if (errno == EPERM)
-            log_warn("process %d of %s may not be signalled: %s; it must be ended by hand", (int)pid, pass->unit->name,
-                     err_errno_text(errno));
+            census_note_refusal(pass, pid);
     }
     return n;
 }
@@ -331,13 +347,30 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
     (void)census_send(&pass, SIGKILL);
 }
 
+/* Without /proc, PID 1 can still reach everybody in its namespace at once (kill(2)); others reach those who have stayed
+ * in the process group that a run began with. That a child of ours is in it shows that its number is still the same
+ * group's. */
+static void census_signal_unseen(const struct engine *g, int sig)
+{
+    siginfo_t info;
+    if (g->is_init) {
+        if (sys_kill_everybody(sig) < 0)
+            log_warn("signalling everybody: %s", err_errno_text(errno));
+        return;
+    }
+    for (unsigned i = 0; i < g->n_units; i++) {
+        pid_t group = g->units[i].group;
+        bool ours = group > 0 && sys_waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+        if (ours && sys_kill_group(group, sig) < 0)
+            log_warn("signalling what is left of %s: %s", g->units[i].name, err_errno_text(errno));
+    }
+}
+
 size_t census_signal_everything(struct engine *g, int sig)
 {
     size_t n = 0;
     if (!census_children(g, sys_getpid(), &g->found)) {
-        /* Without /proc, PID 1 can still reach everybody in its namespace at once (kill(2)); nobody else may. */
-        if (g->is_init && sys_kill_everybody(sig) < 0)
-            log_warn("signalling everybody: %s", err_errno_text(errno));
+        census_signal_unseen(g, sig);
         return 0;
     }
     size_t n_children = g->found.n;

@@ -135,11 +135,12 @@ static void deaths_count(struct engine *g, struct engine_unit *u)
 {
     u->touched = false;
     size_t n = census_count(g, u);
-    if (n > 0) {
-        if (u->killing)
-            census_kill(g, u, u->kill_scope);
-        return;
+    if (n > 0 && u->killing) {
+        census_kill(g, u, u->kill_scope);
+        n = census_count(g, u);
     }
+    if (n > 0)
+        return;
     u->killing = false;
     if (u->main_pid == 0) {
         struct event ev = {.kind = EVENT_MEMBERS_GONE, .unit = u->index};

@@ -14,6 +14,7 @@
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
 #include "daemon/launch.h"
+#include "daemon/leave.h"
 #include "daemon/loop.h"
 #include "daemon/status.h"
 #include "sys/sys.h"
@@ -26,8 +27,6 @@
 enum {
     /* Starts between which other events run: a large file must not make us deaf while it starts. */
     ENGINE_SPAWNS_A_TURN = 16,
-    /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns. */
-    ENGINE_CLEAR_GRACE_S = 10,
     /* How long a full standard output may hold up our exit. */
     ENGINE_SETTLE_MS = 2000,
 };
@@ -132,83 +131,20 @@ static void engine_close_run(struct engine *g, uint64_t number)
 
 static void engine_kill(struct engine *g, struct engine_unit *u, enum effect_scope scope)
 {
+    struct event gone = {.kind = EVENT_MEMBERS_GONE, .unit = u->index};
     u->killing = true;
     u->kill_scope = scope;
     census_kill(g, u, scope);
-}
-
-static bool engine_has_children(void)
-{
-    siginfo_t info;
-    return sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
-
-static void engine_leave(struct engine *g)
-{
-    struct log_about about = {.event = "exit", .code = g->exit_code, .code_kind = 'e'};
-    log_write(LOG_LEVEL_INFO, &about, "everything is over; exiting with code %d", g->exit_code);
-    ev_break(g->loop, EVBREAK_ALL);
-}
-
-static void engine_kill_strangers(struct engine *g)
-{
-    g->killing_strangers = true;
-    (void)census_signal_everything(g, SIGKILL);
-}
-
-static void engine_on_clear_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-    (void)revents;
-    ev_timer_stop(loop, w);
-    engine_kill_strangers(w->data);
-}
-
-/* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
- * waiting longer than promised. */
-static double engine_clear_grace(const struct engine *g)
-{
-    int64_t budget = g->set->supervisor.stop_timeout_ms;
-    if (budget <= 0)
-        return ENGINE_CLEAR_GRACE_S;
-    int64_t left = g->stop_asked_ms > 0 ? g->stop_asked_ms + budget - sys_now_ms() : budget;
-    return left > 0 ? (double)left / 1000. : 0.;
-}
-
-static void engine_end_strangers(struct engine *g)
-{
-    g->ending_strangers = true;
-    log_info("ending what no service owns");
-    (void)census_signal_everything(g, SIGTERM);
-    ev_timer_init(&g->clear_timer, engine_on_clear_timer, engine_clear_grace(g), 0.);
-    g->clear_timer.data = g;
-    ev_timer_start(g->loop, &g->clear_timer);
-}
-
-/* PID 1 must not go while a descendant lives: the kernel would kill it without a word. */
-static void engine_clear(struct engine *g)
-{
-    if (!engine_has_children()) {
-        engine_leave(g);
-        return;
-    }
-    if (!g->clearing)
-        log_info("waiting for the processes that are left, since we are PID 1");
-    g->clearing = true;
-    if (g->killing_strangers)
-        engine_kill_strangers(g);
-    else if (super_is_shutting_down(g->super) && !g->ending_strangers)
-        engine_end_strangers(g);
+    /* Those whom we may not kill are not waited for, and there may be no others. */
+    if (u->main_pid == 0 && census_count(g, u) == 0)
+        engine_post(g, &gone);
 }
 
 static void engine_exit(struct engine *g, int code)
 {
-    bool waits = g->is_init && !(g->alone && g->set->supervisor.stop_timeout_ms == 0);
     g->over = true;
     g->exit_code = g->hooks.on_exit != NULL ? g->hooks.on_exit(g, code, g->hooks.data) : code;
-    if (waits)
-        engine_clear(g);
-    else
-        engine_leave(g);
+    leave_begin(g);
 }
 
 static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct effect *f)
@@ -323,8 +259,15 @@ static void engine_carry_out(struct engine *g)
 
 void engine_post(struct engine *g, const struct event *ev)
 {
+    bool stops = ev->kind == EVENT_SHUTDOWN || ev->kind == EVENT_KILL_NOW;
+    if (stops && g->stop_asked_ms == 0)
+        g->stop_asked_ms = sys_now_ms();
     if (g->over)
         return;
+    if (g->alone && ev->kind == EVENT_MAIN_EXITED && g->stop_asked_ms == 0)
+        g->stop_asked_ms = sys_now_ms();
+    if (g->alone && ev->kind == EVENT_SPAWNED)
+        g->stop_asked_ms = 0;
     super_post(g->super, ev, sys_now_ms());
     engine_carry_out(g);
 }
@@ -346,14 +289,14 @@ static void engine_on_slice(const struct reaper_note *notes, size_t n, void *dat
     struct engine *g = data;
     deaths_take(g, notes, n);
     if (g->clearing)
-        engine_clear(g);
+        leave_check(g);
 }
 
 static void engine_on_request(enum signals_request request, int sig, void *data)
 {
     struct engine *g = data;
     struct event ev = {.kind = EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT};
-    if (g->hooks.on_signal != NULL) {
+    if (g->hooks.on_signal != NULL && !g->clearing) {
         g->hooks.on_signal(g, sig, g->hooks.data);
         return;
     }
@@ -378,12 +321,8 @@ static void engine_on_request(enum signals_request request, int sig, void *data)
         log_debug("signal %d ignored", sig);
         return;
     }
-    if (g->stop_asked_ms == 0)
-        g->stop_asked_ms = sys_now_ms();
-    if (g->clearing && (ev.kind == EVENT_KILL_NOW || g->ending_strangers))
-        engine_kill_strangers(g);
-    else if (g->clearing)
-        engine_end_strangers(g);
+    if (g->clearing)
+        leave_hurry(g, ev.kind == EVENT_KILL_NOW);
     engine_post(g, &ev);
 }
 
@@ -420,6 +359,9 @@ static bool engine_init_attrib(struct engine *g, struct err *e)
     uint64_t own = 0;
     if (sys_prlimit_get(0, RLIMIT_LOCKS, &lim) == 0)
         own = lim.rlim_max == RLIM_INFINITY ? UINT64_MAX : (uint64_t)lim.rlim_max;
+    /* A sandbox may show a limit that it lets nobody set, not even to what it is. */
+    if (own != 0 && sys_prlimit_set(0, RLIMIT_LOCKS, &lim) != 0)
+        own = 0;
     uint64_t nonce;
     sys_random(&nonce, sizeof nonce);
     if (dir != NULL && !state_open(&g->state, dir, own, e))
@@ -463,7 +405,8 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     /* No turn of the loop has this number: the first processes are started before it turns, and before any signal is
      * read, so that there is somebody to pass it on to. */
     g->refreshed_in = g->starts_in = (unsigned)-1;
-    census_reserve(g);
+    if (!g->alone)
+        census_reserve(g);
     g->is_init = sys_getpid() == 1;
     g->loop = loop_new(e);
     if (g->loop == NULL)
@@ -486,6 +429,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
         return false;
     output_init(&g->output, g->loop);
     g->output.name_width = engine_name_width(g);
+    leave_init(g);
     ev_timer_init(&g->super_timer, engine_on_super_timer, 0., 0.);
     g->super_timer.data = g;
     ev_timer_init(&g->more, engine_on_more, 0., 0.);

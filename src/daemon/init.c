@@ -97,14 +97,19 @@ static void init_make_set(struct init *in)
     }
 }
 
-/* VAR with room for another pid in place of ours, or VAR itself when it is not meant for us. NULL with ENOMEM. */
-static char *init_readdress(char *var, struct arena *a, char ***slot)
+static bool init_is_own_pid(const char *value)
 {
     char own[SPAWN_PID_ROOM];
     snprintf(own, sizeof own, "%d", (int)sys_getpid());
+    return strcmp(value, own) == 0;
+}
+
+/* VAR with room for another pid in place of ours, or VAR itself when it is not meant for us. NULL with ENOMEM. */
+static char *init_readdress(char *var, struct arena *a, char ***slot)
+{
     for (size_t i = 0; i < ARRAY_LEN(init_pid_variables); i++) {
         size_t len = strlen(init_pid_variables[i]);
-        if (strncmp(var, init_pid_variables[i], len) != 0 || strcmp(var + len, own) != 0)
+        if (strncmp(var, init_pid_variables[i], len) != 0 || !init_is_own_pid(var + len))
             continue;
         char *copy = arena_array(a, len + SPAWN_PID_ROOM, 1);
         if (copy == NULL)
@@ -125,8 +130,18 @@ static char *init_marker(char *const *service_env)
     return NULL;
 }
 
+/* Whether VAR was for us alone: variables of our own that have been obeyed, and the proof of identity (a pidfd's inode,
+ * sd_listen_fds(3)) that goes with a LISTEN_PID which will name somebody else. */
+static bool init_withholds(const struct init *in, const char *var)
+{
+    const char *listen_pid = getenv("LISTEN_PID");
+    if (strncmp(var, "LISTEN_PIDFDID=", strlen("LISTEN_PIDFDID=")) == 0)
+        return listen_pid != NULL && init_is_own_pid(listen_pid);
+    return in->args.own_variables_count && initargs_is_own_variable(var, strcspn(var, "="));
+}
+
 /* The environment as we were given it. */
-static bool init_environment(struct arena *a, struct spawn_request *req)
+static bool init_environment(const struct init *in, struct arena *a, struct spawn_request *req)
 {
     char *marker = req->tag == 0 ? init_marker(req->envp) : NULL;
     size_t n = 0;
@@ -140,7 +155,7 @@ static bool init_environment(struct arena *a, struct spawn_request *req)
     req->pid_slots = slots;
     char **last_slot = slots + ARRAY_LEN(init_pid_variables);
     for (char **var = environ; *var != NULL; var++) {
-        if (initargs_is_own_variable(*var, strcspn(*var, "=")))
+        if (init_withholds(in, *var))
             continue;
         *envp = slots < last_slot ? init_readdress(*var, a, &slots) : *var;
         if (*envp++ == NULL)
@@ -165,7 +180,7 @@ static bool init_on_request(struct engine_unit *u, struct arena *a, struct spawn
     req->signals = &in->inherited->signals;
     req->keep_fds = true;
     req->script_by_sh = true;
-    return init_environment(a, req);
+    return init_environment(in, a, req);
 }
 
 static void init_on_spawned(struct engine_unit *u, void *data)
@@ -291,6 +306,7 @@ int init_main(int argc, char **argv, const struct inherited *inherited)
     relay_init(&in.relay, &in.args, &in.terminal);
     struct engine_params params = {
         .set = &in.set,
+        .nofile = inherited_raise_nofile(inherited),
         .hooks = {.data = &in,
                   .on_signal = init_on_signal,
                   .on_request = init_on_request,

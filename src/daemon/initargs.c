@@ -481,7 +481,8 @@ static bool take_variable(struct reading *r, const struct variable_row *row, con
     snprintf(what, sizeof what, "%s=", row->name);
     switch (row->counts) {
     case INITARGS_OURS:
-        if (!(r->persona->env_counts || r->from_env) || is_given(r, row->set))
+        /* What a template has left empty has not been set. */
+        if (!(r->persona->env_counts || r->from_env) || is_given(r, row->set) || *value == '\0')
             return true;
         return row->set(r, what, value);
     case INITARGS_VALUE:
@@ -542,6 +543,7 @@ static void finish(struct reading *r)
 {
     struct initargs *a = r->args;
 
+    a->own_variables_count = r->persona->env_counts || r->from_env;
     if (a->single)
         a->group = false;
     for (int sig = 0; sig < (int)ARRAY_LEN(a->rewrite); sig++)

@@ -21,8 +21,8 @@ enum { LAUNCH_MARKER_MAX = 1024, LAUNCH_TEXT_MAX = 384 };
 
 /* Variables that were meant for us and would mislead a service. */
 static const char *const launch_ours[] = {
-    "NOTIFY_SOCKET",  "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID",     "LISTEN_FDS",
-    "LISTEN_FDNAMES", "LIBEV_FLAGS",   "FOSTER_RUN",   "FOSTER_SERVICE", "FOSTER_INSTANCE",
+    "NOTIFY_SOCKET",  "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID",     "LISTEN_FDS",      "LISTEN_FDNAMES",
+    "LISTEN_PIDFDID", "LIBEV_FLAGS",   "FOSTER_RUN",   "FOSTER_SERVICE", "FOSTER_INSTANCE",
 };
 
 /* An environment under construction, in an arena. */
@@ -39,23 +39,25 @@ static bool launch_is_name(const char *var, const char *name, size_t len)
     return strncmp(var, name, len) == 0 && var[len] == '=';
 }
 
-/* Adds "NAME=VALUE" (owned by the arena or the environment), in place of an earlier NAME. */
-static void launch_env_put(struct launch_env *env, char *var)
+/* Adds "NAME=VALUE" (owned by the arena or the environment). */
+static void launch_env_add(struct launch_env *env, char *var)
 {
-    if (var == NULL) {
-        env->failed = true;
-        return;
-    }
-    size_t len = strcspn(var, "=");
-    for (size_t i = 0; i < env->n; i++)
-        if (launch_is_name(env->vars[i], var, len)) {
-            env->vars[i] = var;
-            return;
-        }
-    if (env->n + 1 < env->cap)
+    if (var != NULL && env->n + 1 < env->cap)
         env->vars[env->n++] = var;
     else
         env->failed = true;
+}
+
+/* The same, in place of all that have that NAME already: we may have been given it twice. */
+static void launch_env_put(struct launch_env *env, char *var)
+{
+    size_t n = 0;
+    size_t len = var != NULL ? strcspn(var, "=") : 0;
+    for (size_t i = 0; var != NULL && i < env->n; i++)
+        if (!launch_is_name(env->vars[i], var, len))
+            env->vars[n++] = env->vars[i];
+    env->n = n;
+    launch_env_add(env, var);
 }
 
 static bool launch_is_kept(const struct spec *spec, const char *var)
@@ -85,7 +87,7 @@ static char **launch_environment(const struct engine_unit *u, struct arena *a)
         return NULL;
     for (char **var = environ; *var != NULL; var++)
         if (launch_is_kept(spec, *var))
-            launch_env_put(&env, *var);
+            launch_env_add(&env, *var);
     for (size_t i = 0; i < spec->n_environment; i++) {
         const struct spec_env *e = &spec->environment[i];
         const char *value = e->value != NULL ? e->value : getenv(e->name);
@@ -195,7 +197,7 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     sys_close(child.pidfd);
     if (BUG_IF(attrib_add(&g->attrib, child.pid, u->run, ATTRIB_MAIN, ATTRIB_BORN, sys_now_ms()) == NULL))
         log_err("process %d of %s could not be entered", (int)child.pid, u->name);
-    u->main_pid = child.pid;
+    u->main_pid = u->group = child.pid;
     state_opened(&g->state, u->run, child.pid, u->name);
     if (g->hooks.on_spawned != NULL)
         g->hooks.on_spawned(u, g->hooks.data);

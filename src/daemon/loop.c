@@ -3,15 +3,19 @@
  *
  * The event loop and its two safety nets.
  *
- * DIAGNOSTICS: a system call that fails inside libev is logged; libev then goes on. Only when an allocation is refused
- * and the reserve is spent does libev abort: it leaves no other way.
+ * DIAGNOSTICS: a system call that fails inside libev is logged; libev then goes on. While the loop is being made, the
+ * process ends instead: libev would try again for ever. When an allocation is refused and the reserve is spent
+ * libev aborts: it leaves no other way.
  */
 #include "daemon/loop.h"
 
 #include "base/log.h"
+#include "daemon/exitcode.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LOOP_RESERVE = 64 << 10 };
 
@@ -41,9 +45,14 @@ static void *loop_realloc(void *p, long size)
     return q;
 }
 
+static bool loop_is_being_made;
+
 static void loop_on_syserr(const char *what)
 {
     log_err("event loop: %s: %s", what, err_errno_text(errno));
+    /* Nothing has been started yet, and libev would ask for a descriptor that there is not for ever. */
+    if (loop_is_being_made)
+        _exit(EXITCODE_OS);
 }
 
 static struct ev_periodic loop_clock;
@@ -77,9 +86,11 @@ struct ev_loop *loop_new(struct err *e)
     loop_reserve = malloc(LOOP_RESERVE);
     ev_set_allocator(loop_realloc);
     ev_set_syserr_cb(loop_on_syserr);
+    loop_is_being_made = true;
     struct ev_loop *loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (loop == NULL)
         loop = ev_default_loop(EVBACKEND_POLL | EVFLAG_NOENV);
+    loop_is_being_made = false;
     if (loop == NULL)
         err_set_errno(e, errno, "no event loop (epoll and poll are refused)");
     else

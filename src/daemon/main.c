@@ -91,19 +91,7 @@ static void main_log_setup(const struct cli *c, const struct spec_supervisor *s)
     log_setup(c->log_level_set ? c->log_level : s->log_level, format, STDERR_FILENO);
 }
 
-/* Each service costs us descriptors; what we inherited is given back to the services. */
-static struct rlimit main_raise_nofile(void)
-{
-    struct rlimit lim = {RLIM_INFINITY, RLIM_INFINITY};
-    if (sys_prlimit_get(0, RLIMIT_NOFILE, &lim) < 0)
-        return lim;
-    struct rlimit all = {.rlim_cur = lim.rlim_max, .rlim_max = lim.rlim_max};
-    if (sys_prlimit_set(0, RLIMIT_NOFILE, &all) < 0)
-        log_debug("more descriptors: %s", err_errno_text(errno));
-    return lim;
-}
-
-static int main_run(const struct cli *c, const struct spec_set *set)
+static int main_run(const struct cli *c, const struct spec_set *set, const struct inherited *inherited)
 {
     struct err e = {0};
     main_log_setup(c, &set->supervisor);
@@ -112,8 +100,7 @@ static int main_run(const struct cli *c, const struct spec_set *set)
                 err_errno_text(errno));
         return EXITCODE_OS;
     }
-    struct rlimit inherited = main_raise_nofile();
-    struct engine_params params = {.set = set, .nofile = &inherited};
+    struct engine_params params = {.set = set, .nofile = inherited_raise_nofile(inherited)};
     int code = engine_run(&params, &e);
     if (e.kind != ERR_NONE)
         log_err("%s; nothing was started", e.text);
@@ -152,7 +139,7 @@ int main(int argc, char **argv)
     if (c.mode == CLI_PRINT_CONFIG)
         code = main_print_config(set);
     else if (c.mode == CLI_RUN)
-        code = main_run(&c, set);
+        code = main_run(&c, set, &inherited);
     spec_set_free(set);
     return code;
 }

@@ -32,8 +32,16 @@ void inherited_take(struct inherited *ret)
         if (sys_signal_is_ignored(sig) == 1)
             add_signal(&signals->ignored, sig);
     }
+    if (sys_prlimit_get(0, RLIMIT_NOFILE, &ret->nofile) != 0)
+        ret->nofile = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     for (int fd = 0; fd < 3; fd++)
         ret->closed[fd] = sys_fcntl(fd, F_GETFD, 0) == -1 && errno == EBADF;
+}
+
+const struct rlimit *inherited_raise_nofile(const struct inherited *given)
+{
+    const struct rlimit all = {.rlim_cur = given->nofile.rlim_max, .rlim_max = given->nofile.rlim_max};
+    return sys_prlimit_set(0, RLIMIT_NOFILE, &all) == 0 ? &given->nofile : NULL;
 }
 
 void inherited_close_fds(void)

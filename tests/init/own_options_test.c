@@ -36,7 +36,7 @@ static void it_ends(void **state)
     }
 }
 
-/* A variable may be obeyed; the command never sees it, lest an init in it obeys it again. */
+/* Where variables are obeyed the command does not see them, lest an init in it obeys them again. */
 static void no_variable_of_ours_is_handed_on(void **state)
 {
     char line[WORDS_MAX];
@@ -51,6 +51,15 @@ static void no_variable_of_ours_is_handed_on(void **state)
     (void)scenario_wait_line(s, NULL, "FOSTER_INITIAL=kept");
     (void)scenario_wait_line(s, NULL, "FOSTER_SERVICE unset");
     own_end_printed(s, 0, 4);
+}
+
+/* An init inside may have been meant. */
+static void a_variable_that_is_not_obeyed_is_handed_on(void **state)
+{
+    (void)state;
+    struct scenario *s = own_start("FOSTER_INIT_GRACE=1s fosterd -- @ACTOR@ env FOSTER_INIT_GRACE");
+    (void)scenario_wait_line(s, NULL, "FOSTER_INIT_GRACE=1s");
+    own_end_printed(s, 0, 1);
 }
 
 static void with_w_each_orphan_is_told_of(void **state)
@@ -238,6 +247,7 @@ int main(void)
         END("no --", "fosterd nginx", 64, "a command to run behind --"),
         END("no --, but an option", "fosterd -g nginx", 64, "-g"),
         END("the variables unasked", "FOSTER_INIT_REMAP_EXIT=3 fosterd -- @ACTOR@ exit 3", 3, NULL),
+        END("an empty variable", "FOSTER_INIT_GRACE= tini -- @ACTOR@ exit 3", 3, NULL),
         END("a bad variable unasked", "FOSTER_INIT_GRACE=soon fosterd -- @ACTOR@ exit 3", 3, NULL),
         END("--config-from-env", "FOSTER_INIT_REMAP_EXIT=3,4 fosterd --config-from-env -- @ACTOR@ exit 4", 0, NULL),
         END("a bad variable", "FOSTER_INIT_GRACE=soon fosterd --config-from-env -- true", 64,
@@ -251,8 +261,9 @@ int main(void)
         END("a bad variable of dumb-init", "FOSTER_INIT_RESTART=often dumb-init -- true", 1, "is not a restart policy"),
         END("a bad variable of catatonit", "FOSTER_INIT_PRE_STOP_DELAY=x catatonit -- true", 1, "is not a duration"),
         END("FOSTER_INIT_VERBOSITY", "FOSTER_INIT_VERBOSITY=3 dumb-init -- @ACTOR@ exit 3", 3, "starting -> running"),
-        OWN_ROW(no_variable_of_ours_is_handed_on, "fosterd"),
+        OWN_ROW(no_variable_of_ours_is_handed_on, "fosterd --config-from-env"),
         OWN_ROW(no_variable_of_ours_is_handed_on, "tini"),
+        SCENARIO(a_variable_that_is_not_obeyed_is_handed_on),
         OWN_ROW(with_w_each_orphan_is_told_of,
                 "fosterd -w -- @ACTOR@ orphans 1 [ say ear orphan:%p ] await gate exit 3"),
         OWN_ROW(with_w_each_orphan_is_told_of, "tini -w -- @ACTOR@ orphans 1 [ say ear orphan:%p ] await gate exit 3"),

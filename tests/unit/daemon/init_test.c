@@ -74,6 +74,7 @@ static int run(const char *line, void (*fn)(const struct engine_params *params))
         argv[argc++] = word;
     }
     argv[argc] = NULL;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &inherited.nofile) == 0);
     while_running = fn;
     return init_main(argc, argv, &inherited);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The last act: from super's last word to the end of the loop. PID 1 first ends, and waits for, whoever is left in its
+ * namespace.
+ */
+#ifndef FOSTER_DAEMON_LEAVE_H
+#define FOSTER_DAEMON_LEAVE_H
+
+#include "base/compiler.h"
+#include "daemon/engine.h"
+
+#include <stdbool.h>
+
+/** Makes the timer of G ready. */
+void leave_init(struct engine *g) NONNULL();
+
+/** Everything is over: leaves the loop, at once or, in the cases above, when nobody is left. */
+void leave_begin(struct engine *g) NONNULL();
+
+/** While G is clearing: leaves when nobody is left, and goes on with whatever has been begun. Called behind each slice
+ * of deaths. */
+void leave_check(struct engine *g) NONNULL();
+
+/** While G is clearing: somebody wants it to end. Those who are left are asked to; with KILL, or for the second time,
+ * they are killed. */
+void leave_hurry(struct engine *g, bool kill) NONNULL();
+
+#endif
