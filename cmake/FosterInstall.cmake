@@ -5,7 +5,7 @@
 # examples.
 set(doc "${CMAKE_INSTALL_DOCDIR}")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION "${doc}" OPTIONAL)
-install(FILES doc/architecture.md doc/adoption.md doc/reliability.md DESTINATION "${doc}" OPTIONAL)
+install(FILES doc/architecture.md doc/adoption.md doc/init-mode.md doc/reliability.md DESTINATION "${doc}" OPTIONAL)
 install(FILES conf/demo.yaml DESTINATION "${doc}/examples" OPTIONAL)
 install(DIRECTORY conf/examples/ DESTINATION "${doc}/examples" OPTIONAL)
 

@@ -19,7 +19,7 @@ enum persona_id {
     PERSONA_FOSTER,    /**< fosterd itself: tini's options and long ones */
     PERSONA_TINI,      /**< tini 0.19, also as docker-init and podman-init */
     PERSONA_DUMB_INIT, /**< dumb-init 1.2.5 */
-    PERSONA_CATATONIT, /**< catatonit 0.1.7 to 0.2 */
+    PERSONA_CATATONIT, /**< catatonit 0.1.7 */
     PERSONA_N
 };
 
