@@ -6,16 +6,10 @@
  */
 #include "init/own_support/own.h"
 
-#include "scenario/support/worlds.h"
-
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { WORDS_MAX = 512, EX_NOT_ALLOWED = 77 };
+enum { WORDS_MAX = 512 };
 
 /** An init of LINE: "INIT -- @ACTOR@ WAY LEFT ] await gate exit 5"; the command ends once LEFT has said "left:PID".
  * That process. */
@@ -130,18 +124,9 @@ static void with_grace_0_left_overs_live_on(void **state)
     own_kill(s, left);
 }
 
-static struct scenario_options pid_1(void)
-{
-    struct scenario_options o = {.prepare = world_own_proc, .clone_flags = world_pid_namespace()};
-    if (!o.clone_flags) {
-        scenario_skip("no pid namespaces here");
-    }
-    return o;
-}
-
 static void pid_1_ends_left_overs_before_it_goes(void **state)
 {
-    struct scenario_options o = pid_1();
+    struct scenario_options o = own_pid_1();
     struct scenario *s = own_new();
     (void)leave_behind(s, &o, "fosterd --grace 1h", *state, "on TERM [ say ear told exit 0 ]");
     own_hear(s, "told");
@@ -150,7 +135,7 @@ static void pid_1_ends_left_overs_before_it_goes(void **state)
 
 static void pid_1_keeps_the_grace_period(void **state)
 {
-    struct scenario_options o = pid_1();
+    struct scenario_options o = own_pid_1();
     struct scenario *s = own_new();
     (void)leave_behind(s, &o, "fosterd --grace 50ms", *state, "on TERM [ say ear told ]");
     own_hear(s, "told");
@@ -160,66 +145,22 @@ static void pid_1_keeps_the_grace_period(void **state)
 /* The kernel ends them with us. */
 static void pid_1_with_grace_0_waits_for_nobody(void **state)
 {
-    struct scenario_options o = pid_1();
+    struct scenario_options o = own_pid_1();
     struct scenario *s = own_new();
     (void)leave_behind(s, &o, "fosterd --grace 0", *state, "on TERM [ say ear told ]");
     own_end(s, 5);
-}
-
-/** Becomes a member of the namespaces NAME of process PID; false when that is not allowed. */
-static bool enter(pid_t pid, const char *name)
-{
-    char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && setns(fd, 0) == 0;
-    (void)close(fd);
-    return ok;
-}
-
-/** Starts ORDERS of the actor as a child that nobody of the init's pid namespace has asked for. Never returns. */
-static _Noreturn void start_inside(struct scenario *s, const char *const *orders)
-{
-    if ((getuid() && !enter(scenario_pid(s), "user")) || !enter(scenario_pid(s), "pid")) {
-        _exit(EX_NOT_ALLOWED);
-    }
-    pid_t inside = fork();
-    if (inside > 0) {
-        (void)waitpid(inside, NULL, 0);
-        _exit(0);
-    }
-    if (inside == 0 && fork() == 0 && chdir(scenario_dir(s)) == 0) {
-        (void)execv(FIXTURE, (char *const *)(void *)orders);
-    }
-    _exit(0);
-}
-
-/** Does what `docker exec -d` of a daemon does. */
-static void exec_inside(struct scenario *s, const char *const *orders)
-{
-    int status;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        start_inside(s, orders);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EX_NOT_ALLOWED) {
-        scenario_skip("a pid namespace may not be entered here");
-    }
-    assert_int_equal(status, 0);
 }
 
 static struct scenario *with_stranger(const char *init)
 {
     static const char *const orders[] = {"actor", "setsid", "on",  "TERM", "[",        "say",  "ear",
                                          "told",  "]",      "say", "ear",  "stranger", "wait", NULL};
-    struct scenario_options o = pid_1();
+    struct scenario_options o = own_pid_1();
     char line[WORDS_MAX];
     (void)snprintf(line, sizeof(line), "%s -- @ACTOR@ say ear up await gate exit 5", init);
     struct scenario *s = own_start_with(&o, line);
     own_hear(s, "up");
-    exec_inside(s, orders);
+    own_exec_inside(s, orders);
     own_hear(s, "stranger");
     scenario_open_gate(s, "gate");
     return s;

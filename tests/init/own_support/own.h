@@ -67,6 +67,13 @@ void own_release(struct scenario *s);
 /** Whether the init is there. */
 bool own_is_there(struct scenario *s);
 
+/** What makes the init process 1 of a namespace with a /proc of its own; skips the test where that is not allowed. */
+struct scenario_options own_pid_1(void);
+
+/** Starts ORDERS (NULL-terminated, with the name) of the actor beside the command of an init that is process 1, as
+ * `docker exec -d` does; skips the test where that is not allowed. The init becomes its parent. */
+void own_exec_inside(struct scenario *s, const char *const *orders);
+
 /** Kills and reaps PID, which must have outlived its init and be our child now. */
 void own_kill(struct scenario *s, pid_t pid);
 

@@ -16,7 +16,7 @@
 
 #include "unit/daemon/bench.h"
 
-enum { DEPTH_MAX = 4, BROOD = 200, NOBODY = 1 << 23 };
+enum { DEPTH_MAX = 4, BROOD = 200, NOBODY = 1 << 23, NOT_ROOT = 65534 };
 
 /* What a child is to do. */
 struct order {
@@ -547,6 +547,31 @@ static void everything_below_us_can_be_signalled(void **state)
     assert_int_equal(census_signal_everything(&bench, SIGKILL), 0);
 }
 
+/* Whoever has other rights than we is known to be there, but waiting for it could last for ever. */
+static void who_is_out_of_reach_is_told_of_once_and_not_waited_for(void **state)
+{
+    (void)state;
+    if (getuid() != 0) {
+        print_message("SKIP: processes with other rights need root\n");
+        skip();
+    }
+    struct engine_unit *u = &bench_units[0];
+    struct attrib_run *run = bench_run(0, 1);
+    pid_t pid = start((struct order){.tag = tag_of(run)});
+    census_meet(&bench, pid);
+    assert_int_equal(setresuid(NOT_ROOT, NOT_ROOT, 0), 0);
+    size_t n_reached = census_signal(&bench, u, SIGTERM, SCOPE_ALL);
+    size_t n_before = census_count(&bench, u);
+    u->killing = true;
+    census_kill(&bench, u, SCOPE_ALL);
+    assert_int_equal(setresuid(0, 0, 0), 0);
+    assert_int_equal(n_reached, 0);
+    assert_int_equal(n_before, 1);
+    assert_int_equal(census_count(&bench, u), 0);
+    assert_logged("may not be signalled", 1);
+    assert_unharmed(&pid, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -568,6 +593,7 @@ int main(void)
         TEST(a_kill_reaches_whom_it_is_for),
         TEST(a_breeder_is_not_faster_than_the_kill),
         TEST(everything_below_us_can_be_signalled),
+        TEST(who_is_out_of_reach_is_told_of_once_and_not_waited_for),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);

@@ -261,6 +261,20 @@ static void variables_with_another_pid_stay(void)
     REQUIRE(made_slots[0] == NULL && strcmp(made_variable("LISTEN_PID"), "1") == 0);
 }
 
+/* The inode of a pidfd proves who is meant (sd_listen_fds(3)), and the command's is another. */
+static void the_proof_of_our_pid_goes_with_it(void)
+{
+    char own[SPAWN_PID_ROOM];
+    snprintf(own, sizeof own, "%d", (int)getpid());
+    clearenv();
+    REQUIRE(setenv("LISTEN_PID", own, 1) == 0 && setenv("LISTEN_PIDFDID", "4711", 1) == 0);
+    (void)run("tini -- prog", request_with_tag);
+    REQUIRE(made_variables() == 1 && made_variable("LISTEN_PIDFDID") == NULL);
+    REQUIRE(setenv("LISTEN_PID", "1", 1) == 0);
+    (void)run("tini -- prog", request_with_tag);
+    REQUIRE(made_variables() == 2 && strcmp(made_variable("LISTEN_PIDFDID"), "4711") == 0);
+}
+
 static void the_session_is_the_personality_s(void)
 {
     (void)run("tini -- prog", request_with_tag);
@@ -365,6 +379,7 @@ int main(void)
         TEST(without_tags_it_is_marked),
         TEST(variables_with_our_pid_will_have_the_command_s),
         TEST(variables_with_another_pid_stay),
+        TEST(the_proof_of_our_pid_goes_with_it),
         TEST(the_session_is_the_personality_s),
         TEST(a_start_that_failed_has_its_own_code),
         TEST(a_later_start_makes_up_for_it),

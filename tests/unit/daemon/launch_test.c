@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * From a spec to a real process: its words, environment, output, tag and place, and what is told when it cannot
+ * From a spec to a real process: its words, output, tag and place, and what is told when it cannot
  * be started.
  */
 #include <setjmp.h>
@@ -15,87 +15,7 @@
 #include "daemon/launch.h"
 #include "sys/spawn.h"
 
-#include "unit/daemon/bench.h"
-
-enum { TOLD_MAX = 16, TEXT_MAX = 512, HEARD_MAX = 1 << 16, ARGS_MAX = 8 };
-
-static struct {
-    struct event events[TOLD_MAX];
-    char texts[TOLD_MAX][TEXT_MAX];
-    size_t n;
-    size_t wanted;
-} told;
-
-static int listen_fd; /* the other end of standard output, -1: that is untouched */
-
-/* What the engine is told. */
-void engine_post(struct engine *g, const struct event *ev)
-{
-    if (g != &bench || told.n == TOLD_MAX)
-        return;
-    told.events[told.n] = *ev;
-    snprintf(told.texts[told.n], TEXT_MAX, "%s", ev->text != NULL ? ev->text : "");
-    told.n++;
-}
-
-static int begin(void **state)
-{
-    told.n = 0;
-    listen_fd = -1;
-    return bench_begin(state);
-}
-
-static int end(void **state)
-{
-    if (listen_fd >= 0)
-        close(listen_fd);
-    return bench_end(state);
-}
-
-static char *word_of(const char *literal)
-{
-    return (char *)(uintptr_t)literal;
-}
-
-/* Puts WORDS into STORE, as the words of a spec. Returns how many there are. */
-static size_t copy_words(const char *const *words, char **store)
-{
-    size_t n = 0;
-    for (; words[n] != NULL; n++) {
-        assert_true(n < ARGS_MAX);
-        store[n] = word_of(words[n]);
-    }
-    store[n] = NULL;
-    return n;
-}
-
-static void set_command(unsigned i, const char *const *words)
-{
-    static char *commands[BENCH_UNITS][ARGS_MAX + 1];
-    bench_specs[i].n_command = copy_words(words, commands[i]);
-    bench_specs[i].command = commands[i];
-}
-
-#define COMMAND(unit, ...) set_command(unit, (const char *const[]){__VA_ARGS__, NULL})
-
-/* Makes our standard output a pipe that heard() reads. */
-static void catch_output(void)
-{
-    int fds[2];
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-    listen_fd = fds[0];
-    rig_replace(STDOUT_FILENO, fds[1]);
-}
-
-/* What was written to our standard output since the last call. */
-static const char *heard(void)
-{
-    static char text[HEARD_MAX];
-    ssize_t n = read(listen_fd, text, sizeof text - 1);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
-}
+#include "unit/daemon/launch_kit.h"
 
 static bool is_told(void *data)
 {
@@ -112,33 +32,6 @@ static const struct event *await_event(enum event_kind kind, unsigned unit, uint
     assert_int_equal(ev->unit, unit);
     assert_int_equal(ev->run, run);
     return ev;
-}
-
-/* Starts run RUN of unit I, which must go well up to the exec. Returns its process. */
-static pid_t launch(unsigned i, uint64_t run)
-{
-    size_t before = told.n;
-    launch_unit(&bench_units[i], run);
-    assert_int_equal(told.n, before + 1);
-    const struct event *ev = &told.events[before];
-    if (ev->kind != EVENT_SPAWNED)
-        fail_msg("not started: %s", told.texts[before]);
-    assert_int_equal(ev->unit, i);
-    assert_int_equal(ev->run, run);
-    assert_int_equal(ev->pid, bench_units[i].main_pid);
-    return bench_units[i].main_pid;
-}
-
-/* As the engine does when a run is over. */
-static int finish(unsigned i)
-{
-    struct engine_unit *u = &bench_units[i];
-    int status = bench_reap(u->main_pid);
-    launch_settle(u);
-    u->main_pid = 0;
-    attrib_run_close(&bench.attrib, u->run);
-    u->run = NULL;
-    return status;
 }
 
 static const char *link_of(pid_t pid, const char *what)
@@ -274,122 +167,6 @@ static void inherited_output_is_ours(void **state)
     assert_int_equal(finish(0), 0);
     assert_string_equal(heard(), "plain\n");
     assert_int_equal(bench_units[0].out.read_fd, -1);
-}
-
-/* The line "NAME=…" of the environment that was heard, up to its end; "" when it is not there. */
-static const char *variable(const char *text, const char *name)
-{
-    static char line[TEXT_MAX];
-    size_t len = strlen(name);
-    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + (strchr(at, '\n') != NULL)) {
-        if (strncmp(at, name, len) == 0 && at[len] == '=') {
-            snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
-            return line;
-        }
-    }
-    return "";
-}
-
-static const char *const not_handed_on[] = {
-    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LIBEV_FLAGS",
-};
-
-/* Runs env and returns what it says. */
-static const char *environment(unsigned i, uint64_t run)
-{
-    COMMAND(i, "/usr/bin/env");
-    bench_specs[i].log_driver = SPEC_LOG_INHERIT;
-    launch(i, run);
-    assert_int_equal(finish(i), 0);
-    return heard();
-}
-
-static void the_environment_is_ours_but_for_what_is_meant_for_us(void **state)
-{
-    (void)state;
-    catch_output();
-    for (size_t i = 0; i < ARRAY_LEN(not_handed_on); i++)
-        assert_int_equal(setenv(not_handed_on[i], "x", 1), 0);
-    assert_int_equal(setenv("FOSTER_TEST_PASSED", "on", 1), 0);
-    assert_int_equal(setenv("LISTEN_FDS_OF_MINE", "kept", 1), 0);
-    assert_int_equal(setenv("FOSTER_RUN", "00:1", 1), 0);
-    assert_int_equal(setenv("FOSTER_SERVICE", "outer", 1), 0);
-    bench.inherited_marker = "00:1";
-    bench_units[1].instance = 3;
-    const char *text = environment(1, 1);
-    for (size_t i = 0; i < ARRAY_LEN(not_handed_on); i++) {
-        assert_string_equal(variable(text, not_handed_on[i]), "");
-        unsetenv(not_handed_on[i]);
-    }
-    assert_string_equal(variable(text, "FOSTER_TEST_PASSED"), "FOSTER_TEST_PASSED=on");
-    assert_string_equal(variable(text, "LISTEN_FDS_OF_MINE"), "LISTEN_FDS_OF_MINE=kept");
-    assert_string_equal(variable(text, "FOSTER_SERVICE"), "FOSTER_SERVICE=db");
-    assert_string_equal(variable(text, "FOSTER_INSTANCE"), "FOSTER_INSTANCE=3");
-    assert_string_equal(variable(text, "FOSTER_RUN"), "FOSTER_RUN=00:1/0000000000f057e5:7000");
-    assert_int_equal(rig_count(text, "FOSTER_RUN="), 1);
-    assert_int_equal(rig_count(text, "FOSTER_SERVICE="), 1);
-    unsetenv("FOSTER_TEST_PASSED");
-    unsetenv("LISTEN_FDS_OF_MINE");
-    unsetenv("FOSTER_RUN");
-    unsetenv("FOSTER_SERVICE");
-}
-
-static void variables_of_the_service_win(void **state)
-{
-    static struct spec_env vars[] = {
-        {"FOSTER_TEST_A", "mine"}, {"FOSTER_TEST_B", NULL},    {"FOSTER_TEST_C", NULL},
-        {"FOSTER_TEST_D", ""},     {"FOSTER_TEST_E", "a=b c"}, {"FOSTER_SERVICE", "another"},
-    };
-    (void)state;
-    catch_output();
-    assert_int_equal(setenv("FOSTER_TEST_A", "ours", 1), 0);
-    assert_int_equal(setenv("FOSTER_TEST_B", "passed", 1), 0);
-    unsetenv("FOSTER_TEST_C");
-    bench_specs[0].environment = vars;
-    bench_specs[0].n_environment = ARRAY_LEN(vars);
-    const char *text = environment(0, 1);
-    unsetenv("FOSTER_TEST_A");
-    unsetenv("FOSTER_TEST_B");
-    assert_int_equal(rig_count(text, "FOSTER_TEST_A="), 1);
-    assert_string_equal(variable(text, "FOSTER_TEST_A"), "FOSTER_TEST_A=mine");
-    assert_string_equal(variable(text, "FOSTER_TEST_B"), "FOSTER_TEST_B=passed");
-    assert_string_equal(variable(text, "FOSTER_TEST_C"), "");
-    assert_string_equal(variable(text, "FOSTER_TEST_D"), "FOSTER_TEST_D=");
-    assert_string_equal(variable(text, "FOSTER_TEST_E"), "FOSTER_TEST_E=a=b c");
-    /* By these its processes are found again. */
-    assert_string_equal(variable(text, "FOSTER_SERVICE"), "FOSTER_SERVICE=web");
-}
-
-static void a_cleared_environment_holds_what_is_named(void **state)
-{
-    static struct spec_env vars[] = {{"FOSTER_TEST_A", "mine"}, {"FOSTER_TEST_B", NULL}};
-    static const char *const kept[] = {"FOSTER_TEST_C", "FOSTER_TEST_NONE", "NOTIFY_SOCKET", NULL};
-    char *keep[ARRAY_LEN(kept)];
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-        keep[i] = word_of(kept[i]);
-    catch_output();
-    assert_int_equal(setenv("FOSTER_TEST_B", "passed", 1), 0);
-    assert_int_equal(setenv("FOSTER_TEST_C", "kept", 1), 0);
-    assert_int_equal(setenv("FOSTER_TEST_CC", "not kept", 1), 0);
-    assert_int_equal(setenv("NOTIFY_SOCKET", "x", 1), 0);
-    bench_specs[0].environment = vars;
-    bench_specs[0].n_environment = ARRAY_LEN(vars);
-    bench_specs[0].clear_env = true;
-    assert_string_equal(environment(0, 1), "FOSTER_TEST_A=mine\n"
-                                           "FOSTER_TEST_B=passed\n"
-                                           "FOSTER_RUN=0000000000f057e5:7000\n"
-                                           "FOSTER_SERVICE=web\n"
-                                           "FOSTER_INSTANCE=1\n");
-    bench_specs[0].clear_env_keep = keep;
-    const char *text = environment(0, 2);
-    unsetenv("FOSTER_TEST_B");
-    unsetenv("FOSTER_TEST_C");
-    unsetenv("FOSTER_TEST_CC");
-    unsetenv("NOTIFY_SOCKET");
-    assert_int_equal(rig_count(text, "\n"), 6);
-    assert_string_equal(variable(text, "FOSTER_TEST_C"), "FOSTER_TEST_C=kept");
-    assert_string_equal(variable(text, "NOTIFY_SOCKET"), "");
 }
 
 static void what_fails_in_the_child_is_told_with_its_reason(void **state)
@@ -584,9 +361,6 @@ int main(void)
         TEST(the_umask_is_set),
         TEST(output_comes_as_lines_of_the_unit),
         TEST(inherited_output_is_ours),
-        TEST(the_environment_is_ours_but_for_what_is_meant_for_us),
-        TEST(variables_of_the_service_win),
-        TEST(a_cleared_environment_holds_what_is_named),
         TEST(what_fails_in_the_child_is_told_with_its_reason),
         TEST(what_fails_before_the_child_is_told_once),
         TEST(settling_may_come_before_the_loop),
