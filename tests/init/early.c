@@ -4,8 +4,10 @@
  * No signal is lost, however early it comes: many times, an init is started, sent a TERM at a random moment of its
  * first milliseconds, and must end by it.
  *
- *   early FORM WORD [pid1]     WORD: an option, or "-" for none; pid1: as process 1, where the kernel throws a signal
- * away until the init has blocked it, so time counts from then
+ *   early FORM WORD [pid1]
+ *
+ * WORD is an option, or "-" for none. In every other try, and always as process 1, for which the kernel throws away
+ * what is not blocked, time counts from when the init has blocked TERM; only the command may die of it then.
  *
  * EARLY_TRIES sets how many times; FOSTER_TEST_SEED the sequence of delays.
  */
@@ -22,9 +24,9 @@
 #include "init/support/trial.h"
 #include "support/seed.h"
 
-enum { TRIES = 500, TRIES_PID1 = 100, DELAY_MAX_NS = 4000000, EX_SKIP = 77 };
+enum { TRIES = 500, DELAY_MAX_NS = 4000000, EX_SKIP = 77 };
 
-/** What a try came to: by the witness's death, or because it came before the init could do anything about it. */
+/** How many ended by the witness's death, and how many because TERM came before the init could do anything about it. */
 struct tally {
     long by_command;
     long by_init;
@@ -52,7 +54,7 @@ static bool try_once(struct trial *t, bool blocked, long delay_ns, struct tally 
     trial_signal(t, SIGTERM);
     trial_wait_end(t);
     bool by_command = WIFEXITED(t->status) && WEXITSTATUS(t->status) == 128 + SIGTERM;
-    bool by_init = WIFSIGNALED(t->status) && WTERMSIG(t->status) == SIGTERM;
+    bool by_init = !blocked && WIFSIGNALED(t->status) && WTERMSIG(t->status) == SIGTERM;
     tally->by_command += by_command;
     tally->by_init += by_init;
     if (!by_command && !by_init) {
@@ -60,6 +62,15 @@ static bool try_once(struct trial *t, bool blocked, long delay_ns, struct tally 
     }
     trial_done(t);
     return by_command || by_init;
+}
+
+/** What EARLY_TRIES says; 0: nothing that makes sense. */
+static long given_tries(void)
+{
+    const char *given = getenv("EARLY_TRIES");
+    char *end = NULL;
+    long tries = given ? strtol(given, &end, 10) : TRIES;
+    return given && (end == given || *end || tries < 0) ? 0 : tries;
 }
 
 /** The form that is called NAME; FORM_N: none. */
@@ -78,12 +89,15 @@ int main(int argc, char **argv)
     struct tally tally = {0, 0};
     enum form form = argc > 2 ? form_named(argv[1]) : FORM_N;
     bool pid1 = argc > 3;
-    const char *given = getenv("EARLY_TRIES");
-    long tries = given ? strtol(given, NULL, 10) : pid1 ? TRIES_PID1 : TRIES;
+    long tries = given_tries();
     long failed = 0;
     if (form == FORM_N) {
         (void)fprintf(stderr, "usage: early FORM WORD [pid1]\n");
         return 2;
+    }
+    if (tries == 0) {
+        (void)fprintf(stderr, "EARLY_TRIES=%s: it has to be a positive number\n", getenv("EARLY_TRIES"));
+        return 1;
     }
     uint64_t seed = test_seed();
     trial_process_setup();
@@ -95,8 +109,8 @@ int main(int argc, char **argv)
         t = (struct trial){.form = form, .ours = true, .plain = true, .pid1 = pid1};
         t.pidfd = t.talk = t.gate = t.out = t.err = -1;
         t.options = strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
-        failed += !try_once(&t, pid1 || i % 2 == 1, (long)test_rand_below(&seed, DELAY_MAX_NS), &tally);
+        failed += !try_once(&t, pid1 || i % 2 == 0, (long)test_rand_below(&seed, DELAY_MAX_NS), &tally);
     }
     printf("%ld ended by their command's death, %ld before they had one\n", tally.by_command, tally.by_init);
-    return failed > 0;
+    return failed > 0 || tally.by_command == 0;
 }
