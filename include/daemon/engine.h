@@ -2,7 +2,8 @@
  * Copyright The Foster authors
  *
  * The engine: owns the loop, the supervisor's mind and the tables of processes; turns what happens into
- * events and effects into deeds. launch.c, census.c and status.c are parts of it and share struct engine.
+ * events and effects into deeds. launch.c, census.c, deaths.c, leave.c and status.c are parts of it and share
+ * struct engine.
  */
 #ifndef FOSTER_DAEMON_ENGINE_H
 #define FOSTER_DAEMON_ENGINE_H

@@ -14,7 +14,8 @@
 #include <ev.h>
 #include <stdbool.h>
 
-/** The relay. */
+/** Between the signals that we receive and the command: whom they are for, a SIGTERM that is held back, and whether the
+ * stop has begun. */
 struct relay {
     const struct initargs *args; /**< borrowed */
     struct terminal *terminal;   /**< borrowed */
