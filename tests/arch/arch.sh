@@ -16,6 +16,7 @@
 #   words ROOT             nothing unfinished, no place of somebody's machine
 #   guide ROOT             doc/architecture.md names every source file, and no other; links lead somewhere; the
 #                          tests and the cases that doc/reliability.md names are there
+#   options ROOT           every option and variable of init mode is in the manual, doc/init-mode.md and README.md
 #
 # Violations are printed, one a line; exit status 1 when there was any, 2 when the check could not be made.
 set -eu
@@ -287,8 +288,30 @@ guide_tests() {
     done
 }
 
+# A row is OPTION(personas, 'letter' or 0, "word" or NULL, ... or VARIABLE(personas, "name", ...; what a page has to
+# say of it is the name alone, set as that page sets what is typed.
+check_options() {
+    table=include/daemon/persona.def
+    [ -e "$table" ] || { echo "no $table"; exit 2; }
+    {
+        sed -n "s/^OPTION([^,]*, *'\\(.\\)'.*/-\\1/p" "$table"
+        sed -n 's/^OPTION([^,]*,[^,]*, *"\([^"]*\)".*/--\1/p; s/^VARIABLE([^,]*, *"\([^"]*\)".*/\1/p' "$table"
+    } | sort -u >"$scratch/names"
+    for kind in '^-[^-]' '^--' '^[A-Z]'; do
+        grep -qe "$kind" "$scratch/names" || { echo "$table: no row gives a name like $kind"; exit 2; }
+    done
+    while read -r name; do
+        if ! grep -qF -e "*$name*" doc/fosterd.8.scd; then echo "doc/fosterd.8.scd does not name $name"; fi
+        if ! grep -qF -e "\`$name\`" doc/init-mode.md; then echo "doc/init-mode.md does not name $name"; fi
+        case $name in
+        FOSTER_INIT_*) if ! grep -qF -e "| \`$name\` |" README.md; then echo "README.md has no row of $name"; fi ;;
+        esac
+    done <"$scratch/names" >"$scratch/out"
+    violations "$scratch/out"
+}
+
 case $check in
-includes | symbols | link | sizes | headers | docstrings | spdx | words | guide) "check_$check" "$@" ;;
+includes | symbols | link | sizes | headers | docstrings | spdx | words | guide | options) "check_$check" "$@" ;;
 *)
     echo "no such check: $check" >&2
     exit 2

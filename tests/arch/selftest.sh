@@ -21,7 +21,8 @@ made=0
 # A small tree that keeps every rule.
 plant() {
     rm -rf "$t"
-    mkdir -p "$t/src/base" "$t/src/core" "$t/src/sys" "$t/include/base" "$t/include/core" "$t/include/sys" "$t/doc"
+    mkdir -p "$t/src/base" "$t/src/core" "$t/src/sys" "$t/include/base" "$t/include/core" "$t/include/daemon" \
+        "$t/include/sys" "$t/doc"
     head='/* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  */'
@@ -67,8 +68,19 @@ void log_line(void)
         return;
 }
 END
+    cat >"$t/include/daemon/persona.def" <<END
+$head
+OPTION(IN_ALL, 'w', NULL, NULL, set_warn, "help")
+OPTION(IN_ALL, 0, "grace", "DUR", set_grace, "help")
+VARIABLE(IN_ALL, "FOSTER_INIT_GRACE", INITARGS_OURS, set_grace, "help")
+END
+    printf '; SPDX-License-Identifier: MIT\n*-w* *--grace* *FOSTER_INIT_GRACE*\n' >"$t/doc/fosterd.8.scd"
     # shellcheck disable=SC2016 # the backticks are Markdown
-    printf 'Files: `core/diag.c`, `base/log.c`.\n' >"$t/doc/architecture.md"
+    {
+        printf 'Files: `core/diag.c`, `base/log.c`, `daemon/persona.def`.\n' >"$t/doc/architecture.md"
+        printf '`-w` `--grace` `FOSTER_INIT_GRACE`\n' >"$t/doc/init-mode.md"
+        printf '| `FOSTER_INIT_GRACE` | how long |\n' >"$t/README.md"
+    }
 }
 
 libraries() {
@@ -111,7 +123,7 @@ expect() { # expect PASS|FAIL CHECK WHAT: run it and compare
     esac
 }
 
-for check in includes symbols link sizes headers docstrings spdx words guide; do
+for check in includes symbols link sizes headers docstrings spdx words guide options; do
     plant
     expect pass $check 'clean tree'
 done
@@ -163,6 +175,14 @@ violate words "somebody's directory" doc/architecture.md 'see /hom''e/someone/no
 violate words 'a tracker' doc/architecture.md 'see iss''ue 12'
 violate guide 'the guide names a file that is gone' doc/architecture.md "\`core/gone.c\`"
 violate guide 'a link to nowhere' doc/architecture.md 'see [there](gone.md)'
+violate options 'an undocumented letter' include/daemon/persona.def "OPTION(IN_TINI, 'x', NULL, NULL, set_x, \"help\")"
+violate options 'an undocumented word' include/daemon/persona.def 'OPTION(IN_TINI, 0, "gra", NULL, set_x, "help")'
+violate options 'an undocumented variable' include/daemon/persona.def 'VARIABLE(IN_TINI, "TINI_X", INITARGS_PRESENT, set_x, "help")'
+for page in doc/fosterd.8.scd doc/init-mode.md README.md; do
+    plant
+    sed 's/FOSTER_INIT_GRACE/FOSTER_INIT_GRAC/' "$t/$page" >"$t/x" && mv "$t/x" "$t/$page"
+    expect fail options "$page lacks a variable"
+done
 promise() { # promise PASS|FAIL WHAT TEXT: a page of promises that names TEXT
     plant
     mkdir -p "$t/tests/unit"
