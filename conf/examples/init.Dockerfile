@@ -6,6 +6,9 @@
 #
 #     docker build -f conf/examples/init.Dockerfile -t foster-init .
 #     docker run --rm -p 8080:80 foster-init
+#
+# No test builds this image, for that needs a registry. The tests compare its commands with those of README.md, which are
+# run against the self-contained build in containers of their own (tests/package).
 FROM debian:12-slim AS foster
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake make pkg-config libev-dev libyaml-dev

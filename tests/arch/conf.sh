@@ -53,6 +53,25 @@ if command -v python3 >/dev/null 2>&1 && python3 -c 'import yaml' 2>/dev/null; t
     python3 -c 'import sys, yaml; list(yaml.safe_load_all(open(sys.argv[1])))' conf/examples/kubernetes.yaml || status=1
 fi
 
+# What README says of building and of the image has to be what the image's own example does; places and the number of
+# jobs are theirs. (No test builds it: its base comes from a registry.)
+image=conf/examples/init.Dockerfile
+builds() { # builds FILE: the commands that build and install the self-contained fosterd
+    grep -oE 'cmake -[^&]*' "$1" | sed -E 's/ -j "[^"]*"//; s/ -[SB] [^ ]*//g; s, (build/static|/build),,; s/ *\\?$//' | grep -vE 'release'
+}
+builds README.md | sort -u >"$scratch/readme"
+builds "$image" | sort -u >"$scratch/image"
+if [ ! -s "$scratch/image" ] || ! cmp -s "$scratch/readme" "$scratch/image"; then
+    echo "README.md and $image build differently:"
+    diff "$scratch/readme" "$scratch/image" || :
+    status=1
+fi
+awk '/^```dockerfile$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$scratch/lines"
+if [ ! -s "$scratch/lines" ] || grep -vxF -f "$image" "$scratch/lines"; then
+    echo "README.md shows lines of a Dockerfile that $image has not"
+    status=1
+fi
+
 # A file with an error must not pass, or the above means nothing.
 printf 'services:\n  a:\n    comand: x\n' >"$scratch/bad.yaml"
 if "$daemon" --check -c "$scratch/bad.yaml" >/dev/null 2>&1; then
