@@ -54,6 +54,8 @@ function(foster_self_contained target)
     target_link_options(${target} PRIVATE -static)
     set(kind "at a fixed address (this compiler links no static-pie)")
   endif()
+  # glibc loads its name services (users, hosts) at run time even here; ld warns of what would bring them in.
+  target_link_options(${target} PRIVATE -Wl,--fatal-warnings)
   message(STATUS "${target}: self-contained, ${kind}")
 endfunction()
 
