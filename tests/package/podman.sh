@@ -5,7 +5,9 @@
 # The self-contained fosterd in containers whose image is a directory with two programs: given to `podman run --init` in
 # the place of its own init, named in containers.conf, and as the image's entrypoint.
 #
-#   podman.sh FOSTERD ACTOR
+#   podman.sh FOSTERD ACTOR CMAKE BUILD-DIR
+#
+# What CMAKE installs of BUILD-DIR, links included, is tried too.
 #
 # Opt-in, for it runs containers: FOSTER_TEST_PODMAN=1, as root, with podman and runc. Images, containers, locks and
 # settings are in a directory of its own, control groups below one of its own; both are removed. There is no network.
@@ -13,6 +15,8 @@ set -eu
 
 fosterd=$1
 actor=$2
+cmake=$3
+build=$4
 guard=60 # seconds; only a failure takes that long
 status=0
 
@@ -66,9 +70,15 @@ chmod 755 "$scratch" "$scratch/ear"
 cp "$fosterd" "$scratch/image/sbin/fosterd"
 cp "$actor" "$scratch/image/actor"
 for name in tini docker-init; do ln -s fosterd "$scratch/image/sbin/$name"; done
+DESTDIR=$scratch/stage "$cmake" --install "$build" >"$scratch/said" 2>&1 || {
+    cat "$scratch/said"
+    exit 1
+}
+link=$(find "$scratch/stage" -type l -name podman-init)
 import plain '[]'
 import as-fosterd '["/sbin/fosterd", "--"]'
 import as-tini '["/sbin/tini", "--"]'
+import as-docker-init '["/sbin/docker-init", "--"]'
 
 # The limits: runc may not raise them above what this machine gives.
 run() { # run OPTION... IMAGE WORD...
@@ -113,8 +123,8 @@ finish() { # finish CODE WHAT: `podman stop` ends it with CODE, by SIGTERM: SIGK
     podman rm c >/dev/null
 }
 
-is_ours() { # is_ours WHAT: process 1 of the container is this file
-    if [ "$(stat -Lc %d:%i "/proc/$main/exe")" != "$(stat -Lc %d:%i "$fosterd")" ]; then
+is_ours() { # is_ours WHAT: process 1 of the container is the file that is installed
+    if [ "$(stat -Lc %d:%i "/proc/$main/exe")" != "$(stat -Lc %d:%i "$link")" ]; then
         complain "$1: process 1 is another program"
     fi
 }
@@ -130,6 +140,7 @@ check_image() { # check_image WHAT RUN-WORD...: all that an init has to do
     ends 127 '' "$what: a missing command" "$@" /missing
     ends 9 '65534' "$what: read-only, as another user" --read-only --user 65534 --cap-drop ALL "$@" /actor print 65534 exit 9
     if begin "$@" /actor on TERM '[' exit 9 ']' litter 100 say /ear/fifo ready wait; then
+        started=$(date +%s)
         until [ "$(children)" -le 1 ] || [ "$(date +%s)" -gt "$((started + 2 * guard))" ]; do :; done
         if [ "$(children)" != 1 ]; then complain "$what: $(children) processes are left where one is running"; fi
         finish 9 "$what: SIGTERM"
@@ -137,16 +148,17 @@ check_image() { # check_image WHAT RUN-WORD...: all that an init has to do
     if begin "$@" /actor say /ear/fifo ready wait; then finish 143 "$what: SIGTERM without a handler"; fi
 }
 
-started=$(date +%s)
-check_image 'podman run --init' --init --init-path "$fosterd" plain
+check_image 'podman run --init with fosterd' --init --init-path "$fosterd" plain
+check_image 'podman run --init with the installed link' --init --init-path "$link" plain
 check_image 'ENTRYPOINT of fosterd' as-fosterd
 check_image 'ENTRYPOINT of tini' as-tini
+check_image 'ENTRYPOINT of docker-init' as-docker-init
 ends 0 'tini version 0.19.0 - foster' 'docker-init --version' --entrypoint /sbin/docker-init plain --version
 
 # Where nobody can give an init options, a variable can.
 ends 0 '' 'FOSTER_INIT_REMAP_EXIT' --init --init-path "$fosterd" -e FOSTER_INIT_REMAP_EXIT=6,7 plain /actor exit 7
 
-settings "init_path = \"$fosterd\""
+settings "init_path = \"$link\""
 if begin --init plain /actor say /ear/fifo ready wait; then
     is_ours 'init_path of containers.conf'
     finish 143 'init_path of containers.conf'
