@@ -17,8 +17,9 @@ static pid_t leave_behind(struct scenario *s, const struct scenario_options *o, 
                           const char *left)
 {
     char line[WORDS_MAX];
-    (void)snprintf(line, sizeof(line), "%s -- @ACTOR@ %s %s say ear left:%%p wait ] await gate exit 5", init, way,
-                   left);
+    int len =
+        snprintf(line, sizeof(line), "%s -- @ACTOR@ %s %s say ear left:%%p wait ] await gate exit 5", init, way, left);
+    scenario_check(s, len > 0 && (size_t)len < sizeof(line));
     own_spawn(s, o, line);
     pid_t pid = own_hear_pid(s, "left");
     scenario_open_gate(s, "gate");
