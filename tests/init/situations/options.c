@@ -146,5 +146,6 @@ static const struct situation rows[] = {
 
 const struct room options_room = ROOM("Options and what is said", rows);
 
-const struct room *const compare_rooms[] = {&exits_room,     &signals_room, &rewrites_room, &inherited_room,
-                                            &leftovers_room, &early_room,   &options_room,  NULL};
+const struct room *const compare_rooms[] = {&exits_room,     &signals_room,   &rewrites_room,
+                                            &inherited_room, &leftovers_room, &terminal_room,
+                                            &early_room,     &options_room,   NULL};

@@ -23,6 +23,7 @@ extern const struct room rewrites_room;
 extern const struct room inherited_room;
 extern const struct room leftovers_room;
 extern const struct room early_room;
+extern const struct room terminal_room;
 extern const struct room options_room;
 
 #endif

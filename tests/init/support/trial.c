@@ -266,4 +266,7 @@ void trial_done(struct trial *t)
             *fds[i] = -1;
         }
     }
+    if (t->cleanup) {
+        t->cleanup(t);
+    }
 }

@@ -52,7 +52,9 @@ struct trial {
     bool pid1;                       /**< as process 1 of a new pid namespace */
     bool below_parent;               /**< our child `parent` starts it, and waits to be killed */
     bool gated;                      /**< its exec waits for trial_open_gate() */
+    bool leads;                      /**< it leads a session, not only a process group */
     void (*prepare)(struct trial *); /**< runs in the process that becomes the init; may set `env` */
+    void (*cleanup)(struct trial *); /**< runs at the end of trial_done() */
 
     pid_t init;
     pid_t child;  /**< the witness, once it has said "ready" */

@@ -154,7 +154,7 @@ static _Noreturn void become(struct trial *t, int talk, int gate)
     char *envp[ENV_MAX + 1];
     size_t n = 0;
     size_t n_env = 0;
-    (void)setpgid(0, 0);
+    (void)(t->leads ? setsid() : setpgid(0, 0));
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     gate = give_descriptors(t, talk, gate);
     if (t->pid1) {
