@@ -83,34 +83,46 @@ static enum form form_named(const char *name)
     return form;
 }
 
-int main(int argc, char **argv)
+/** What is tried. */
+struct run {
+    enum form form;
+    const char *option;
+    bool pid1;
+    long tries;
+};
+
+static int try_often(void *data)
 {
     static struct trial t;
+    const struct run *run = data;
     struct tally tally = {0, 0};
-    enum form form = argc > 2 ? form_named(argv[1]) : FORM_N;
-    bool pid1 = argc > 3;
-    long tries = given_tries();
     long failed = 0;
-    if (form == FORM_N) {
-        (void)fprintf(stderr, "usage: early FORM WORD [pid1]\n");
-        return 2;
-    }
-    if (tries == 0) {
-        (void)fprintf(stderr, "EARLY_TRIES=%s: it has to be a positive number\n", getenv("EARLY_TRIES"));
-        return 1;
-    }
     uint64_t seed = test_seed();
     trial_process_setup();
-    if (pid1 && !trial_can_pid1()) {
-        printf("SKIP: no pid namespaces here\n");
-        return EX_SKIP;
-    }
-    for (long i = 0; i < tries && failed < 3; i++) {
-        t = (struct trial){.form = form, .ours = true, .plain = true, .pid1 = pid1};
+    for (long i = 0; i < run->tries && failed < 3; i++) {
+        t = (struct trial){.form = run->form, .options = run->option, .ours = true, .plain = true, .pid1 = run->pid1};
         t.pidfd = t.talk = t.gate = t.out = t.err = -1;
-        t.options = strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
-        failed += !try_once(&t, pid1 || i % 2 == 0, (long)test_rand_below(&seed, DELAY_MAX_NS), &tally);
+        failed += !try_once(&t, run->pid1 || i % 2 == 0, (long)test_rand_below(&seed, DELAY_MAX_NS), &tally);
     }
     printf("%ld ended by their command's death, %ld before they had one\n", tally.by_command, tally.by_init);
     return failed > 0 || tally.by_command == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {.form = argc > 2 ? form_named(argv[1]) : FORM_N, .pid1 = argc > 3, .tries = given_tries()};
+    if (run.form == FORM_N) {
+        (void)fprintf(stderr, "usage: early FORM WORD [pid1]\n");
+        return 2;
+    }
+    if (run.tries == 0) {
+        (void)fprintf(stderr, "EARLY_TRIES=%s: it has to be a positive number\n", getenv("EARLY_TRIES"));
+        return 1;
+    }
+    if (run.pid1 && !trial_can_pid1()) {
+        printf("SKIP: no pid namespaces here\n");
+        return EX_SKIP;
+    }
+    run.option = strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
+    return trial_apart(try_often, &run);
 }

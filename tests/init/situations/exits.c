@@ -26,14 +26,11 @@ static int run_again(struct trial *t, const char *order)
     return t->status;
 }
 
-/** The exit codes in steps of NUMBER, and the two at either end. */
 static void every_code(struct trial *t, const struct situation *s)
 {
+    (void)s;
     for (int code = 0; code <= 255; code++) {
         char order[32];
-        if (code % s->number != 0 && code > 1 && code < 254) {
-            continue;
-        }
         (void)snprintf(order, sizeof(order), "exit %d", code);
         int status = run_again(t, order);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != code) {
@@ -95,40 +92,29 @@ static void cannot_run(struct trial *t, const struct situation *s)
 /** A file made for the trial. */
 static void cannot_run_file(struct trial *t, const struct situation *s)
 {
-    char path[] = "/tmp/foster-init-XXXXXX";
+    const char *path = trial_scratch(t);
     const char *const command[] = {path, NULL};
-    int fd = mkstemp(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, s->text, strlen(s->text)) != (ssize_t)strlen(s->text) || fchmod(fd, (mode_t)s->number)) {
         trial_fail(t, "%s: %s", path, strerror(errno));
     }
     (void)close(fd);
     t->command = command;
     trial_start(t);
-    trial_wait_end(t);
-    (void)unlink(path);
     trial_note_end(t);
 }
 
 /** A symbolic link that leads to itself. */
 static void cannot_run_loop(struct trial *t, const struct situation *s)
 {
-    char dir[] = "/tmp/foster-init-XXXXXX";
-    char path[64];
+    const char *path = trial_scratch(t);
     const char *const command[] = {path, NULL};
     (void)s;
-    if (!mkdtemp(dir)) {
-        trial_fail(t, "mkdtemp: %s", strerror(errno));
+    if (symlink(path, path)) {
+        trial_fail(t, "symlink: %s", strerror(errno));
     }
-    (void)snprintf(path, sizeof(path), "%s/loop", dir);
-    int made = symlink("loop", path);
     t->command = command;
     trial_start(t);
-    trial_wait_end(t);
-    (void)unlink(path);
-    (void)rmdir(dir);
-    if (made) {
-        trial_fail(t, "no link");
-    }
     trial_note_end(t);
 }
 
@@ -178,8 +164,7 @@ static void ends_unseen(struct trial *t, const struct situation *s)
 }
 
 static const struct situation rows[] = {
-    {"exit codes 0 to 255", {"", NULL, NULL, ""}, every_code, 1, NULL, NULL, false},
-    {"exit codes 0 to 255 in steps of 9", EVERY(""), every_code, 9, NULL, NULL, false},
+    {"exit codes 0 to 255", EVERY(""), every_code, 0, NULL, NULL, false},
     {"the command is killed by each signal", EVERY(""), every_death, 0, NULL, NULL, false},
     {"the command dies of a TERM", EVERY(""), ends_by_term, 0, NULL, NULL, false},
     {"-e 143 and a TERM", {"-e 143", NULL, NULL, "-e 143"}, ends_by_term, 0, NULL, NULL, false},

@@ -62,15 +62,15 @@ static void orphan(struct trial *t, const struct situation *s)
 /** The path of FORM, the peer's or ours as the trial is. */
 static const char *inner_path(struct trial *t, enum form form, char *buf, size_t size)
 {
+    if (t->ours) {
+        (void)snprintf(buf, size, "%s/%s", INIT_NAMES_PLAIN, trial_form_name(form));
+        return buf;
+    }
     const char *peer = trial_peer_path(form);
     if (!peer) {
         trial_skip(t);
     }
-    if (!t->ours) {
-        return peer;
-    }
-    (void)snprintf(buf, size, "%s/%s", INIT_NAMES_PLAIN, trial_form_name(form));
-    return buf;
+    return peer;
 }
 
 /** The init's command is an init, too: the one whose number is NUMBER. A TERM, and a left-over that nobody but a

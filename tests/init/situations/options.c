@@ -10,13 +10,69 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_ROOM = 1024 };
+enum { TEXT_ROOM = 4096 };
+
+/** By what a kind of message is known: a number stands between the two texts, or nothing. */
+struct kind {
+    const char *before;
+    const char *after;
+};
+
+static const struct kind kinds[] = {
+    {"[FATAL tini (", ")]"},
+    {"[WARN  tini (", ")]"},
+    {"[INFO  tini (", ")]"},
+    {"[DEBUG tini (", ")]"},
+    {"[TRACE tini (", ")]"},
+    {"[dumb-init]", ""},
+    {"ERROR (catatonit:", ")"},
+    {"WARN (catatonit:", ")"},
+    {"INFO (catatonit:", ")"},
+    {"DEBUG (catatonit:", ")"},
+    {"fosterd:", ""},
+    {"invalid option", ""},
+    {"unrecognized option", ""},
+    {"Usage:", ""},
+    {"usage:", ""},
+};
+
+static bool has_kind(const char *text, const struct kind *kind)
+{
+    while ((text = strstr(text, kind->before))) {
+        text += strlen(kind->before);
+        const char *after = text + strspn(text, "0123456789");
+        if (!strncmp(after, kind->after, strlen(kind->after))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Whether something was written to FD, and which kinds of messages. Two processes may have written at the same time:
+ * neither the order of lines nor where one begins is certain. */
+static void note_stream(struct trial *t, int fd, const char *what)
+{
+    char text[TEXT_ROOM];
+    char list[OUTCOME_MAX] = "";
+    size_t n = 0;
+    if (!*trial_written(t, fd, text, sizeof(text))) {
+        trial_note(t, "no %s", what);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const struct kind *kind = &kinds[i];
+        if (has_kind(text, kind)) {
+            n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s%s%s", n ? ", " : ": ", kind->before,
+                                  *kind->after ? "PID" : "", kind->after);
+        }
+    }
+    trial_note(t, "%s%s", what, list);
+}
 
 static void note_streams(struct trial *t)
 {
-    char text[TEXT_ROOM];
-    trial_note(t, *trial_written(t, 1, text, sizeof(text)) ? "output" : "no output");
-    trial_note(t, *trial_written(t, 2, text, sizeof(text)) ? "errors" : "no errors");
+    note_stream(t, 1, "output");
+    note_stream(t, 2, "errors");
 }
 
 /** The words in OPTIONS are the whole command line. */
@@ -44,10 +100,10 @@ static void first_line(struct trial *t, const struct situation *s)
     }
 }
 
-/** Options before a command that ends with 3. */
+/** Options before the command TEXT, or before one that ends with 3. */
 static void before_command(struct trial *t, const struct situation *s)
 {
-    static const char *const command[] = {WITNESS, "exit 3", NULL};
+    const char *const command[] = {s->text ? s->text : WITNESS, "exit 3", NULL};
     t->command = command;
     t->no_dashes = s->number;
     trial_start(t);
@@ -119,6 +175,7 @@ static const struct situation rows[] = {
     {"ls -l without --, POSIXLY_CORRECT", PEERS("ls -l /dev/null"), alone, 0, NULL, "POSIXLY_CORRECT=1", false},
     {"a command without options", EVERY(""), before_command, 0, NULL, NULL, false},
     {"a command without --", PEERS(""), before_command, 1, NULL, NULL, false},
+    {"a command that does not exist", EVERY(""), before_command, 0, "/foster/no/such/program", NULL, false},
     {"-sg", OURS("-sg"), before_command, 0, NULL, NULL, false},
     {"-e7 -e 3", OURS("-e7 -e 3"), before_command, 0, NULL, NULL, false},
     {"-v", {"-v", "-v", NULL, "-v"}, talk, 0, NULL, NULL, false},

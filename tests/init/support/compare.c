@@ -90,7 +90,7 @@ static void run_row(struct row *row)
             run_one(s, form, false, row->form[form].side[SIDE_PEER]);
             settle_race(s, form, row->form[form].side[SIDE_PEER]);
         }
-        if (s->options[form] && compare_can_judge(form)) {
+        if (s->options[form]) {
             run_one(s, form, true, row->form[form].side[SIDE_OURS]);
         }
     }
@@ -104,6 +104,18 @@ static _Noreturn void work(struct shared *all)
         run_row(&all->rows[i]);
     }
     _exit(0);
+}
+
+static int run_workers(void *all)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        if (fork() == 0) {
+            work(all);
+        }
+    }
+    while (wait(NULL) > 0) {
+    }
+    return 0;
 }
 
 /** Room for as many rows as there are situations that fit FILTER, seen by all our children. */
@@ -132,29 +144,47 @@ static struct shared *make_rows(const char *filter)
 struct row *compare_run(const char *filter, size_t *ret_n)
 {
     struct shared *all = make_rows(filter);
-    for (enum form form = 0; form < FORM_FOSTERD; form++) {
-        if (!trial_peer_path(form)) {
-            printf("SKIP: %s is not installed in the version that is compared\n", trial_form_name(form));
-        }
-    }
-    if (!trial_can_pid1()) {
-        printf("SKIP: no pid namespaces here, so nothing is compared as process 1\n");
-    }
-    (void)fflush(NULL);
-    for (int i = 0; i < WORKERS; i++) {
-        if (fork() == 0) {
-            work(all);
-        }
-    }
-    while (wait(NULL) > 0) {
-    }
+    (void)trial_apart(run_workers, all);
     *ret_n = all->n;
     return all->rows;
 }
 
+static const char *unless_skipped(const char *outcome)
+{
+    return strcmp(outcome, TRIAL_SKIPPED) != 0 ? outcome : "";
+}
+
+static enum form peer_of(enum form form)
+{
+    return form == FORM_FOSTERD ? FORM_TINI : form;
+}
+
 const char *compare_peer(const struct row *row, enum form form)
 {
-    return row->form[form == FORM_FOSTERD ? FORM_TINI : form].side[SIDE_PEER];
+    return unless_skipped(row->form[peer_of(form)].side[SIDE_PEER]);
+}
+
+const char *compare_ours(const struct row *row, enum form form)
+{
+    return unless_skipped(row->form[form].side[SIDE_OURS]);
+}
+
+const char *compare_missing(const struct row *row)
+{
+    static char why[100];
+    if (row->situation->pid1 && !trial_can_pid1()) {
+        return "no pid namespaces here";
+    }
+    for (enum form form = 0; form < FORM_N; form++) {
+        bool compared = *compare_peer(row, form) && *compare_ours(row, form);
+        if (row->situation->options[form] && row->situation->options[peer_of(form)] && !compared) {
+            (void)snprintf(why, sizeof(why), "%s is not installed in the version that is compared%s",
+                           trial_form_name(peer_of(form)),
+                           trial_peer_path(peer_of(form)) ? " with all that it needs here" : "");
+            return why;
+        }
+    }
+    return NULL;
 }
 
 const struct difference *compare_declared(const char *situation, enum form form)
@@ -165,11 +195,6 @@ const struct difference *compare_declared(const char *situation, enum form form)
         }
     }
     return NULL;
-}
-
-bool compare_can_judge(enum form form)
-{
-    return trial_peer_path(form == FORM_FOSTERD ? FORM_TINI : form);
 }
 
 void compare_show(const struct row *row)
@@ -199,7 +224,7 @@ size_t compare_judge(const struct row *row)
         const char *ours = row->form[form].side[SIDE_OURS];
         const struct difference *d = compare_declared(row->situation->name, form);
         bool same = !strcmp(peer, ours);
-        if (!row->situation->options[form] || !compare_can_judge(form) || !strcmp(ours, TRIAL_SKIPPED) ||
+        if (!row->situation->options[form] || !strcmp(ours, TRIAL_SKIPPED) ||
             (row->situation->pid1 && !trial_can_pid1())) {
             continue;
         }

@@ -5,7 +5,8 @@
  *
  * A few worker processes go through all situations first; what came of them is then judged, situation by situation, and
  * written as tables. Equal outcomes need no words. Different ones must be declared in differences.def with the
- * reason; a declared difference that is none any more is an error as well.
+ * reason; a declared difference that is none any more is an error as well. Where a peer is not installed ours is run
+ * all the same, and held against what the tables say of it.
  */
 #ifndef FOSTER_TESTS_INIT_COMPARE_H
 #define FOSTER_TESTS_INIT_COMPARE_H
@@ -76,11 +77,14 @@ struct row *compare_run(const char *filter, size_t *ret_n);
 /** What there is to compare with a form of ours: the peer's outcome, for FORM_FOSTERD tini's; "" when there is none. */
 const char *compare_peer(const struct row *row, enum form form);
 
+/** What came of ours; "" when it could not be run here. */
+const char *compare_ours(const struct row *row, enum form form);
+
+/** Why a form of ours was not compared with its peer, or not run at all; the first that is found. NULL: all were. */
+const char *compare_missing(const struct row *row);
+
 /** The declared difference for a form in a situation, or NULL. */
 const struct difference *compare_declared(const char *situation, enum form form);
-
-/** Whether FORM can be judged here: its peer is installed. */
-bool compare_can_judge(enum form form);
 
 /** Prints what came of ROW. */
 void compare_show(const struct row *row);

@@ -64,15 +64,28 @@ static void old_cell(const char *old, const char *situation, enum form form, cha
     }
 }
 
+/** Whether CELL says that ours comes to OURS, whatever it says of the peer. */
+static bool says_of_ours(const char *cell, const char *ours)
+{
+    char bold[OUTCOME_MAX + 8];
+    size_t n = (size_t)snprintf(bold, sizeof(bold), "**%s**", ours);
+    size_t len = strlen(cell);
+    return !strcmp(cell, ours) || (len >= n && !strcmp(cell + len - n, bold));
+}
+
 static void cell(const struct row *row, enum form form, const char *old, char *buf)
 {
     const char *peer = compare_peer(row, form);
-    const char *ours = row->form[form].side[SIDE_OURS];
+    const char *ours = compare_ours(row, form);
     if (!row->situation->options[form]) {
         (void)snprintf(buf, CELL_MAX, "–");
-    } else if (!*ours || !strcmp(ours, TRIAL_SKIPPED)) {
-        old_cell(old, row->situation->name, form, buf);
-    } else if (!*peer || !strcmp(peer, ours)) {
+        return;
+    }
+    old_cell(old, row->situation->name, form, buf);
+    if (!*ours || (!*peer && says_of_ours(buf, ours))) {
+        return;
+    }
+    if (!*peer || !strcmp(peer, ours)) {
         (void)snprintf(buf, CELL_MAX, "%s", ours);
     } else if (form == FORM_FOSTERD) {
         (void)snprintf(buf, CELL_MAX, "**%s**", ours);
@@ -105,7 +118,7 @@ static void print_situations(FILE *f, const struct row *rows, size_t n, const ch
 static bool differs_like(const struct row *row, enum form form, enum form like)
 {
     const struct difference *d = compare_declared(row->situation->name, form);
-    return d && *row->form[form].side[SIDE_OURS] && d == compare_declared(row->situation->name, like) &&
+    return d && *compare_ours(row, form) && d == compare_declared(row->situation->name, like) &&
            !strcmp(row->form[form].side[SIDE_OURS], row->form[like].side[SIDE_OURS]) &&
            !strcmp(compare_peer(row, form), compare_peer(row, like));
 }

@@ -251,6 +251,26 @@ const char *trial_written(struct trial *t, int fd, char *buf, size_t size)
     return buf;
 }
 
+const char *trial_scratch(struct trial *t)
+{
+    char dir[] = "/tmp/foster-init-XXXXXX";
+    if (!mkdtemp(dir)) {
+        trial_fail(t, "mkdtemp: %s", strerror(errno));
+    }
+    (void)snprintf(t->scratch, sizeof(t->scratch), "%s/scratch", dir);
+    return t->scratch;
+}
+
+static void remove_scratch(struct trial *t)
+{
+    if (*t->scratch) {
+        (void)unlink(t->scratch);
+        *strrchr(t->scratch, '/') = 0;
+        (void)rmdir(t->scratch);
+        *t->scratch = 0;
+    }
+}
+
 void trial_done(struct trial *t)
 {
     pid_t pid;
@@ -266,6 +286,7 @@ void trial_done(struct trial *t)
             *fds[i] = -1;
         }
     }
+    remove_scratch(t);
     if (t->cleanup) {
         t->cleanup(t);
     }

@@ -9,7 +9,7 @@
  * begins with FAILED.
  *
  * The process that runs trials is a child subreaper and leads a session without a terminal. trial_done() kills and
- * reaps all that a trial has left.
+ * reaps all that a trial has left; when the test itself is killed, the pid namespace of trial_apart() does.
  */
 #ifndef FOSTER_TESTS_INIT_TRIAL_H
 #define FOSTER_TESTS_INIT_TRIAL_H
@@ -23,7 +23,14 @@
 /** What is compared: three peers, each with ours under its name, and our own form, which has tini for its peer. */
 enum form { FORM_TINI, FORM_DUMB_INIT, FORM_CATATONIT, FORM_FOSTERD, FORM_N };
 
-enum { OUTCOME_MAX = 600, TRIAL_TALK_FD = 60, TRIAL_MESSAGES_MAX = 512, TRIAL_WORDS_MAX = 32, TRIAL_PING = 40 };
+enum {
+    OUTCOME_MAX = 600,
+    TRIAL_TALK_FD = 60,
+    TRIAL_MESSAGES_MAX = 512,
+    TRIAL_WORDS_MAX = 32,
+    TRIAL_PING = 40,
+    TRIAL_PATH_MAX = 64
+};
 
 /** The outcome of a trial that was given up because something is not installed. */
 #define TRIAL_SKIPPED "SKIPPED"
@@ -69,12 +76,19 @@ struct trial {
     int64_t guard_at_ms;
     struct message messages[TRIAL_MESSAGES_MAX];
     size_t n_messages;
+    char scratch[TRIAL_PATH_MAX]; /**< see trial_scratch(); "": none */
     char outcome[OUTCOME_MAX];
     jmp_buf failed; /**< where a trial goes on that cannot go on */
 };
 
 /** Once for each process that runs trials. */
 void trial_process_setup(void);
+
+/**
+ * Runs BODY(DATA) in a child, and returns what it returns (0 to 255), or 1 when it did not end by itself. The child is
+ * process 1 of a pid namespace where that is allowed: when we are killed, the kernel ends whatever runs in there.
+ */
+int trial_apart(int (*body)(void *data), void *data);
 
 /** The program of FORM as packaged, or NULL when it is not installed in the version that is compared. */
 const char *trial_peer_path(enum form form);
@@ -145,7 +159,10 @@ _Noreturn void trial_fail(struct trial *t, const char *fmt, ...) __attribute__((
 /** Gives the trial up because something that it needs is not installed. */
 _Noreturn void trial_skip(struct trial *t);
 
-/** Kills and reaps whatever is left. */
+/** The path of a file that may be made, at most one in a trial; trial_done() removes it. */
+const char *trial_scratch(struct trial *t);
+
+/** Kills and reaps whatever is left, and removes the scratch file. */
 void trial_done(struct trial *t);
 
 #endif

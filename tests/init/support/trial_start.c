@@ -26,6 +26,9 @@ enum { EX_SETUP = 98, ENV_MAX = 32, OURS_MAX = 128, LAST_SIGNAL = 64 };
 
 static const char *const form_names[FORM_N] = {"tini", "dumb-init", "catatonit", "fosterd"};
 
+/** See namespace_flags(); -1: not known yet. */
+static int known_flags = -1;
+
 const char *trial_form_name(enum form form)
 {
     return form_names[form];
@@ -82,11 +85,34 @@ void trial_process_setup(void)
 /** Flags for a new pid namespace, with a user namespace where we are not root; 0: not allowed here. */
 static int namespace_flags(void)
 {
-    static int flags = -1;
-    if (flags < 0) {
-        flags = world_pid_namespace();
+    if (known_flags < 0) {
+        known_flags = world_pid_namespace();
     }
-    return flags;
+    return known_flags;
+}
+
+static pid_t clone_with(int flags)
+{
+    return (pid_t)syscall(SYS_clone, (unsigned long)flags | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+int trial_apart(int (*body)(void *data), void *data)
+{
+    int status = 0;
+    int flags = namespace_flags();
+    (void)fflush(NULL);
+    pid_t pid = clone_with(flags);
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (flags) {
+            world_own_proc(NULL);
+            known_flags = -1; /* we may have become the root of a user namespace, which needs no further one */
+        }
+        int result = body(data);
+        (void)fflush(NULL);
+        _exit(result);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 bool trial_can_pid1(void)
@@ -224,7 +250,7 @@ void trial_start(struct trial *t)
     if (t->below_parent) {
         start_below(t, talk[1], gate[0]);
     } else {
-        t->init = (pid_t)syscall(SYS_clone, (unsigned long)flags | SIGCHLD, NULL, NULL, NULL, NULL);
+        t->init = clone_with(flags);
         if (t->init == 0) {
             become(t, talk[1], gate[0]);
         }
