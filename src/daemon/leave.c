@@ -119,7 +119,7 @@ void leave_begin(struct engine *g)
         leave_loop(g);
         return;
     }
-    log_info("waiting for the processes that are left");
+    log_info("waiting for the processes that are left%s", g->is_init ? ", since we are PID 1" : "");
     leave_check(g);
 }
 
