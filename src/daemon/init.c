@@ -45,6 +45,12 @@ struct init {
     int failed_code; /* what the last start failed with, INIT_NOT_FAILED: it did not */
 };
 
+/* Where the command lives. */
+static enum spawn_session init_session(const struct initargs *args)
+{
+    return args->single ? SPAWN_SESSION_SAME : args->persona->session;
+}
+
 static enum spec_orphans init_orphans(const struct initargs *args)
 {
     if (args->wait_all)
@@ -169,11 +175,10 @@ static bool init_environment(const struct init *in, struct arena *a, struct spaw
 static bool init_on_request(struct engine_unit *u, struct arena *a, struct spawn_request *req, void *data)
 {
     struct init *in = data;
-    const struct initargs *args = &in->args;
     (void)u;
     for (int i = 0; i < 3; i++)
         req->stdio[i] = in->inherited->closed[i] ? SPAWN_FD_CLOSED : i;
-    req->session = args->single ? SPAWN_SESSION_SAME : args->persona->session;
+    req->session = init_session(&in->args);
     req->take_terminal = req->session == SPAWN_SESSION_NEW;
     req->foreground = terminal_reclaim(&in->terminal);
     req->terminal_fd = in->terminal.fd;
@@ -243,6 +248,12 @@ static void init_dismiss_group(const struct init *in, pid_t group)
         log_debug("signal %d to group %d: %s", sig, (int)group, err_errno_text(errno));
 }
 
+/* The wait status (wait(2)) of a process that exits with CODE. */
+static int init_exited(int code)
+{
+    return code << 8;
+}
+
 static int init_on_exit(struct engine *g, int code, void *data)
 {
     struct init *in = data;
@@ -256,8 +267,7 @@ static int init_on_exit(struct engine *g, int code, void *data)
     else if (v.has_last_wstatus)
         code = policy_status_code(v.last_wstatus);
     init_dismiss_group(in, in->last_pid);
-    bool becomes_zero = code >= 0 && code <= 255 && (in->args.zero.codes[code / 64] >> (code % 64) & 1) != 0;
-    return becomes_zero ? EXITCODE_OK : code;
+    return spec_exits_has(&in->args.zero, init_exited(code)) ? EXITCODE_OK : code;
 }
 
 /* Asks for a signal when our parent ends, and sends it when that has happened already: prctl(2) does not look back. */
@@ -297,11 +307,10 @@ int init_main(int argc, char **argv, const struct inherited *inherited)
         init_watch_parent(in.args.parent_death, parent);
     init_adopt();
     init_make_set(&in);
-    if (!in.args.single && persona->session == SPAWN_SESSION_GROUP)
+    in.terminal.fd = -1;
+    if (init_session(&in.args) == SPAWN_SESSION_GROUP)
         terminal_open(&in.terminal);
-    else
-        in.terminal.fd = -1;
-    if (!in.args.single && persona->session == SPAWN_SESSION_NEW)
+    else if (init_session(&in.args) == SPAWN_SESSION_NEW)
         terminal_drop();
     relay_init(&in.relay, &in.args, &in.terminal);
     struct engine_params params = {
