@@ -49,6 +49,12 @@ struct log_prefixes {
  *  borrowed until the next call; NULL: as before. */
 void log_set_prefixes(const struct log_prefixes *p);
 
+/** Is told of every message that has an event, whatever the threshold; TEXT is borrowed for the call. */
+typedef void log_tap_fn(enum log_level level, const struct log_about *about, const char *text, void *data);
+
+/** Has FN called with DATA for each message that has an event, before it is written; NULL: nobody. */
+void log_set_tap(log_tap_fn *fn, void *data);
+
 /** The present threshold. */
 enum log_level log_threshold(void);
 

@@ -51,15 +51,17 @@ enum unit_state {
 
 /** What happened. */
 enum event_kind {
-    EVENT_START,          /**< unit: somebody wants it up (its required dependencies too) */
-    EVENT_STOP,           /**< unit: somebody wants it down (its dependents first) */
-    EVENT_RESTART,        /**< unit: stop if it runs, then start */
-    EVENT_SPAWNED,        /**< run, pid: the process exists */
-    EVENT_SPAWN_FAILED,   /**< run, errnum, text: no process came into being (fork, pipe …) */
-    EVENT_EXEC_OK,        /**< run: its program runs */
-    EVENT_EXEC_FAILED,    /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
-    EVENT_MAIN_EXITED,    /**< run, pid, wstatus, left, n_left (members of this run), pid_file_pid */
-    EVENT_MAIN_STOPPED,   /**< run, pid, wstatus: stopped by a signal */
+    EVENT_START,        /**< unit, no_deps: somebody wants it up (its required dependencies too) */
+    EVENT_STOP,         /**< unit, no_deps, has_grace, grace_ms: somebody wants it down (its dependents first) */
+    EVENT_RESTART,      /**< unit, no_deps, has_grace, grace_ms: stop if it runs, then start. Of several posted without
+                             effects being taken in between, dependents stop first, and dependencies start first */
+    EVENT_RESET,        /**< unit: forget counters and delays; FAILED becomes STOPPED */
+    EVENT_SPAWNED,      /**< run, pid: the process exists */
+    EVENT_SPAWN_FAILED, /**< run, errnum, text: no process came into being (fork, pipe …) */
+    EVENT_EXEC_OK,      /**< run: its program runs */
+    EVENT_EXEC_FAILED,  /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
+    EVENT_MAIN_EXITED,  /**< run, pid, wstatus, left, n_left (members of this run), pid_file_pid */
+    EVENT_MAIN_STOPPED, /**< run, pid, wstatus: stopped by a signal */
     EVENT_MAIN_CONTINUED, /**< run, pid */
     EVENT_MEMBER_EXITED,  /**< run, pid, wstatus: an adopted member was reaped; never the service's end */
     EVENT_MEMBERS_GONE,   /**< unit: nothing of it is left alive, in any of its runs (main included) */
@@ -86,6 +88,9 @@ struct event {
     size_t n_dying;     /**< members that have ended but are not reaped yet: they may leave heirs */
     pid_t pid_file_pid; /**< what the unit's pid file names, 0 for none */
     int exit_code;
+    bool no_deps;     /**< only this unit: nobody else is started or stopped, or waited for */
+    bool has_grace;   /**< grace_ms counts for this stop, in place of stop_grace_period */
+    int64_t grace_ms; /**< 0: SIGKILL at once */
 };
 
 /** What has to be done. */
@@ -101,7 +106,9 @@ enum effect_kind {
     EFFECT_CANCEL_TIMER, /**< unit */
     EFFECT_REPORT,       /**< level, unit, event, pid, run, code, text: tell people; see struct log_about */
     EFFECT_STATE,        /**< unit, from, to: the state has changed */
-    EFFECT_EXIT,         /**< exit_code: everything is over; the last effect ever */
+    EFFECT_REPLACED, /**< the new configuration is in force, and nothing refers to the old one any more: it may be freed
+                        as soon as the executor's own references are renewed from super_view(), for every slot */
+    EFFECT_EXIT,     /**< exit_code: everything is over; the last effect ever */
     EFFECT_N
 };
 
@@ -155,6 +162,18 @@ void super_start(struct super *s, int64_t now_ms) NONNULL();
  *  done for want of memory puts that unit into FAILED with a report. */
 void super_post(struct super *s, const struct event *e, int64_t now_ms) NONNULL();
 
+/** Begins to put SET (borrowed: must outlive S, or the next replacement) in place of the present configuration. Units
+ * whose service is gone, is not enabled any more, or has fewer instances, and units of services with a change that only
+ * a restart brings into force (plan_service()), are stopped, dependents first, and held down; the others are not
+ * touched. When all of those are down the new configuration counts: EFFECT_REPLACED; units that were held down and
+ * wanted come up again, new ones start where autostart says so, and the remaining units go by the new keys from then
+ * on. A unit that had failed or was done and whose service has such a change starts again when it was wanted. False,
+ * with nothing changed: ENOMEM, EBUSY (a replacement is under way) or ESHUTDOWN in *RET_ERRNUM. */
+bool super_replace(struct super *s, const struct spec_set *set, int64_t now_ms, int *ret_errnum) MUST_CHECK NONNULL();
+
+/** Whether a replacement has begun and not come to EFFECT_REPLACED. */
+bool super_is_replacing(const struct super *s) NONNULL();
+
 /** Takes the oldest effect out of the queue into *RET. False when there is none. */
 bool super_next_effect(struct super *s, struct effect *ret) NONNULL();
 
@@ -174,13 +193,28 @@ struct unit_view {
     int last_wstatus;    /**< of the last main process that ended */
     bool has_last_wstatus;
     bool start_settled; /**< has reached ready, done or failed at least once since it was wanted */
+    bool pending; /**< it is to stop, or to come up again, as soon as others let it: its state is not its last word */
+    int64_t timer_ms;    /**< when its timer is due, -1: it has none; in BACKOFF, the next start */
+    uint64_t id;         /**< of this unit alone, for the daemon's life: numbers of units are used again */
+    uint64_t n_attempts; /**< restarts by policy since the last reset */
+    unsigned order;      /**< place in the configuration, among all units */
 };
+
+/** How many slots for units there are: units have numbers below this. A unit keeps its number for life; replacing the
+ * configuration may leave numbers without a unit, which later replacements use again. */
+unsigned super_slots(const struct super *s) NONNULL();
 
 /** How many units there are. */
 unsigned super_count(const struct super *s) NONNULL();
 
-/** Unit number I as it is now. */
-void super_view(const struct super *s, unsigned i, struct unit_view *ret) NONNULL();
+/** The number of the unit at place ORDER of the configuration, from 0 up to super_count(). */
+unsigned super_at(const struct super *s, unsigned order) NONNULL();
+
+/** Unit number I as it is now; false: there is none. */
+bool super_view(const struct super *s, unsigned i, struct unit_view *ret) NONNULL();
+
+/** The configuration in force. */
+const struct spec_set *super_set(const struct super *s) NONNULL();
 
 /** The number of the unit called NAME ("web.2"), or SUPER_NO_UNIT. */
 unsigned super_find(const struct super *s, const char *name) NONNULL();

@@ -2,8 +2,8 @@
  * Copyright The Foster authors
  *
  * The engine: owns the loop, the supervisor's mind and the tables of processes; turns what happens into
- * events and effects into deeds. launch.c, census.c, deaths.c, leave.c and status.c are parts of it and share
- * struct engine.
+ * events and effects into deeds. slots.c, launch.c, census.c, deaths.c, leave.c, status.c, reload.c and the control
+ * plane are parts of it and share struct engine.
  */
 #ifndef FOSTER_DAEMON_ENGINE_H
 #define FOSTER_DAEMON_ENGINE_H
@@ -17,6 +17,7 @@
 #include "daemon/reaper.h"
 #include "daemon/signals.h"
 #include "daemon/state.h"
+#include "daemon/tail.h"
 #include "sys/procfs.h"
 #include "sys/sdnotify.h"
 
@@ -29,9 +30,12 @@
 struct engine_unit {
     struct engine *engine; /**< borrowed: the owner */
     unsigned index;
+    uint64_t id;             /**< as super has it */
     const struct spec *spec; /**< borrowed */
-    const char *name;        /**< borrowed from super */
+    char name[SPEC_NAME_MAX + 8];
     unsigned instance;
+    char *reason;     /**< owned: what was reported last of it that says why it is as it is; NULL: nothing */
+    struct tail tail; /**< its last lines of output */
 
     struct attrib_run *run; /**< the present run, owned by attrib; NULL: none */
     pid_t main_pid;         /**< its main process while that has not been reaped, else 0 */
@@ -52,6 +56,8 @@ struct engine_unit {
 
 struct spawn_request;
 struct engine;
+struct cli;
+struct control;
 
 /** What another mode than that of services does differently. Each function may be NULL: then the engine does what it
  * does for services. DATA is the owner's. */
@@ -77,13 +83,19 @@ struct engine_hooks {
 /** The engine. One a process. */
 struct engine {
     struct ev_loop *loop;       /**< the default loop */
-    const struct spec_set *set; /**< borrowed */
+    const struct spec_set *set; /**< the configuration in force; borrowed */
+    struct spec_set *own_set;   /**< owned: the one in force, when a reload has brought it */
+    struct spec_set *next_set;  /**< owned: the one that super is about to put in force */
+    const struct cli *cli;      /**< borrowed; how the configuration is to be read again; NULL: not at all */
+    bool reload_again;          /**< somebody has asked for one while one was under way */
+    struct control *control;    /**< owned; NULL: there is no control socket */
+    int64_t began_ms;
     struct engine_hooks hooks;
     bool alone;          /**< see struct engine_params */
     struct super *super; /**< owned */
     struct attrib attrib;
-    struct engine_unit *units; /**< owned */
-    unsigned n_units;
+    struct engine_unit **units; /**< owned, by number; NULL: no unit has that number */
+    unsigned n_units;           /**< numbers are below this */
     struct reaper reaper;
     struct signals signals;
     struct output output;
@@ -124,6 +136,7 @@ struct engine {
 struct engine_params {
     const struct spec_set *set;  /**< borrowed; must outlive the engine */
     const struct rlimit *nofile; /**< borrowed; RLIMIT_NOFILE before we raised it; NULL: we did not */
+    const struct cli *cli;       /**< borrowed; how SET was read, for reading it again; NULL: it cannot be */
     struct engine_hooks hooks;
     bool all_signals; /**< as for struct signals */
     bool alone; /**< one command stands for all: it is told of no service manager, what it tells is no news at level
@@ -136,6 +149,22 @@ int engine_run(const struct engine_params *params, struct err *e) NONNULL();
 
 /** Hands the event EV to super at the present time and carries out what follows. */
 void engine_post(struct engine *g, const struct event *ev) NONNULL();
+
+/** The callback of struct engine_unit.timer. */
+void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents);
+
+/** Unit number I, or NULL. */
+static inline struct engine_unit *engine_at(const struct engine *g, unsigned i)
+{
+    return i < g->n_units ? g->units[i] : NULL;
+}
+
+/** The name of the unit that P's run belongs to; NULL: none, or one that is gone. */
+static inline const char *engine_name_of_proc(const struct engine *g, const struct attrib_proc *p)
+{
+    const struct engine_unit *u = p->run != NULL ? engine_at(g, p->run->unit) : NULL;
+    return u != NULL ? u->name : NULL;
+}
 
 /** The unit of a run, or NULL when it is not the unit's present one. */
 struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run) NONNULL(1);

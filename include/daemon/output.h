@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "daemon/tail.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct output {
 struct output_stream {
     struct output *output; /**< borrowed */
     const char *name;      /**< borrowed */
+    struct tail *tail;     /**< borrowed; keeps its last lines; NULL: nobody does */
     int read_fd;           /**< owned; non-blocking */
     int write_fd;          /**< owned; handed to each run; kept open so that the pipe never ends */
     struct ev_io readable;

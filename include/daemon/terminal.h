@@ -18,6 +18,7 @@ struct terminal {
     int fd;          /**< owned */
     bool foreground; /**< our group has had the foreground, at the start or by a shell's `fg` */
     bool suspended;  /**< we have stopped our group, since the command was stopped */
+    bool handed_on;  /**< a command that ran has got the foreground, and no stop of it has been reported since */
     pid_t own;       /**< our process group */
     pid_t group;     /**< the command's, 0: none yet */
 };
@@ -38,15 +39,22 @@ bool terminal_reclaim(struct terminal *t) NONNULL();
 void terminal_set_group(struct terminal *t, pid_t group) NONNULL();
 
 /** The command has been suspended by SIG: suspends the whole job, so that the shell takes the terminal back; returns
- * when that has continued us. Where nobody could continue us, the command goes on instead. */
+ * when that has continued us. Where nobody could continue us, or the command only waited for a foreground that is ours
+ * or its own by now, it goes on instead. */
 void terminal_suspended(struct terminal *t, int sig) NONNULL();
 
-/** We have been continued (SIGCONT): hands the foreground on to the command, if it has been given to us, and continues
- * all of the command's group, if it was suspended together with us. True: the command has its SIGCONT by that. */
+/** We have been continued (SIGCONT): if the command was suspended together with us, hands the foreground on to it, as
+ * far as it has been given to us, and continues all of its group. True: the command has its SIGCONT by that. False: the
+ * caller passes the signal on, and calls terminal_hand_on() after that. */
 bool terminal_continued(struct terminal *t) MUST_CHECK NONNULL();
 
-/** SIG has come to us. If a key gives it and the foreground is still ours, it was meant for the command: hands the
- * foreground on, and the signal to all of its group as the terminal would have. True: the command has it. */
+/** Hands the foreground on to a command that runs, if it has been given to us, together with the keys that have hit us
+ * before. True: the command has it. */
+bool terminal_hand_on(struct terminal *t) NONNULL();
+
+/** SIG has come to us. If a key gives it and the foreground is still ours, it was meant for the command:
+ * terminal_hand_on(), and the signal goes to all of its group as the terminal would have sent it. True: the command has
+ * it. */
 bool terminal_key(struct terminal *t, int sig) MUST_CHECK NONNULL();
 
 /** terminal_reclaim(), and closes the terminal. */

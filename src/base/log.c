@@ -55,6 +55,11 @@ static struct {
     const struct log_prefixes *prefixes; /* borrowed; NULL: none */
 } sink = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT, .fd = 2, .terminal_fd = -1};
 
+static struct {
+    log_tap_fn *fn; /* NULL: nobody listens */
+    void *data;     /* borrowed */
+} tap;
+
 static void log_look_at_sink(void)
 {
     struct stat st;
@@ -225,12 +230,32 @@ static bool log_tell_dropped(struct log_line *line)
     return true;
 }
 
+static void log_tell_tap(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
+{
+    char text[LOG_LINE_TEXT_MAX];
+    va_list again;
+
+    va_copy(again, ap);
+    if (vsnprintf(text, sizeof(text), fmt, again) >= 0)
+        tap.fn(level, about, text, tap.data);
+    va_end(again);
+}
+
+void log_set_tap(log_tap_fn *fn, void *data)
+{
+    tap.fn = fn;
+    tap.data = data;
+}
+
 void log_vwrite(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
 {
     int saved = errno;
     char text[LOG_LINE_TEXT_MAX];
     struct log_line line;
 
+    if (tap.fn && about && about->event)
+        log_tell_tap(level, about, fmt, ap);
+    errno = saved;
     if (level > sink.level)
         return;
     if (sink.kind == SINK_UNKNOWN)

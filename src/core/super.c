@@ -249,6 +249,8 @@ static void take_unit_event(struct super *s, struct unit *u, const struct event 
     case EVENT_STOP:
         order_want_down(s, u);
         break;
+    case EVENT_RESET:
+        break;
     case EVENT_SPAWNED:
         take_run_event(s, u, FSM_SPAWNED, e);
         break;
@@ -341,9 +343,28 @@ unsigned super_count(const struct super *s)
     return s->n_units;
 }
 
-void super_view(const struct super *s, unsigned i, struct unit_view *ret)
+unsigned super_slots(const struct super *s)
+{
+    return s->n_units;
+}
+
+unsigned super_at(const struct super *s, unsigned order)
+{
+    (void)s;
+    return order;
+}
+
+const struct spec_set *super_set(const struct super *s)
+{
+    return s->set;
+}
+
+bool super_view(const struct super *s, unsigned i, struct unit_view *ret)
 {
     const struct unit *u = &s->units[i];
+
+    if (i >= s->n_units)
+        return false;
 
     *ret = (struct unit_view){.name = u->name,
                               .spec = u->spec,
@@ -359,6 +380,7 @@ void super_view(const struct super *s, unsigned i, struct unit_view *ret)
                               .last_wstatus = u->last_wstatus,
                               .has_last_wstatus = u->has_last_wstatus,
                               .start_settled = u->start_settled};
+    return true;
 }
 
 /* The decimal number without leading zeros at TEXT, 0 when it is none. */

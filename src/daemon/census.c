@@ -47,7 +47,7 @@ static void census_say_adopted(struct engine *g, const struct attrib_proc *p, co
                   st->comm);
         return;
     }
-    about.service = g->units[p->run->unit].name;
+    about.service = engine_name_of_proc(g, p);
     about.run = p->run->run;
     log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), recognised by its %s", (int)p->pid, st->comm,
               attrib_evidence_name(p->evidence));
@@ -359,10 +359,11 @@ static void census_signal_unseen(const struct engine *g, int sig)
         return;
     }
     for (unsigned i = 0; i < g->n_units; i++) {
-        pid_t group = g->units[i].group;
+        const struct engine_unit *u = engine_at(g, i);
+        pid_t group = u != NULL ? u->group : 0;
         bool ours = group > 0 && sys_waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
         if (ours && sys_kill_group(group, sig) < 0)
-            log_warn("signalling what is left of %s: %s", g->units[i].name, err_errno_text(errno));
+            log_warn("signalling what is left of %s: %s", u->name, err_errno_text(errno));
     }
 }
 

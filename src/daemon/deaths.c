@@ -38,7 +38,8 @@ static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
     const struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
     if (!deaths_has_ended(note) || p == NULL || p->run == NULL)
         return false;
-    pid_t main_pid = g->units[p->run->unit].main_pid;
+    const struct engine_unit *u = engine_at(g, p->run->unit);
+    pid_t main_pid = u != NULL ? u->main_pid : 0;
     return p->run->closed || main_pid == 0 || main_pid == note->pid;
 }
 
@@ -49,9 +50,9 @@ static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper
     if (p == NULL)
         return d;
     if (p->run != NULL) {
-        d.unit = &g->units[p->run->unit];
+        d.unit = engine_at(g, p->run->unit);
         d.run = p->run->run;
-        d.is_main = p->role == ATTRIB_MAIN && d.unit->main_pid == note->pid;
+        d.is_main = p->role == ATTRIB_MAIN && d.unit != NULL && d.unit->main_pid == note->pid;
     }
     if (d.ended) {
         if (d.is_main)

@@ -16,6 +16,7 @@
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
+#include "daemon/slots.h"
 #include "daemon/status.h"
 #include "sys/sys.h"
 
@@ -33,9 +34,8 @@ enum {
 
 struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run)
 {
-    if (run == NULL || run->unit >= g->n_units || g->units[run->unit].run != run)
-        return NULL;
-    return &g->units[run->unit];
+    struct engine_unit *u = run != NULL ? engine_at(g, run->unit) : NULL;
+    return u != NULL && u->run == run ? u : NULL;
 }
 
 static void engine_arm(struct engine *g, struct ev_timer *timer, int64_t *at_ms, int64_t when_ms)
@@ -60,7 +60,7 @@ static void engine_timer_passed(struct engine *g, struct ev_timer *w, int64_t *a
     engine_post(g, &ev);
 }
 
-static void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     (void)loop;
     (void)revents;
@@ -84,8 +84,9 @@ static enum log_level engine_level(const struct engine *g, enum log_level level)
 
 static void engine_report(struct engine *g, const struct effect *f)
 {
+    struct engine_unit *u = engine_at(g, f->unit);
     struct log_about about = {
-        .service = f->unit < g->n_units ? g->units[f->unit].name : NULL,
+        .service = u != NULL ? u->name : NULL,
         .event = f->event,
         .pid = f->pid,
         .run = f->run,
@@ -108,7 +109,8 @@ static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
 static const char *engine_name_of(unsigned unit, void *data)
 {
     const struct engine *g = data;
-    return g->units[unit].name;
+    const struct engine_unit *u = engine_at(g, unit);
+    return u != NULL ? u->name : "-";
 }
 
 static void engine_close_run(struct engine *g, uint64_t number)
@@ -175,6 +177,7 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
         break;
     case EFFECT_CLOSE_RUN:
     case EFFECT_REPORT:
+    case EFFECT_REPLACED:
     case EFFECT_EXIT:
     case EFFECT_N:
         break;
@@ -189,14 +192,14 @@ static void engine_do(struct engine *g, const struct effect *f)
         engine_close_run(g, f->run);
     else if (f->kind == EFFECT_EXIT)
         engine_exit(g, f->exit_code);
-    else if (f->unit < g->n_units)
-        engine_do_unit(g, &g->units[f->unit], f);
+    else if (engine_at(g, f->unit) != NULL)
+        engine_do_unit(g, g->units[f->unit], f);
     else if (f->kind == EFFECT_ARM_TIMER)
         engine_arm(g, &g->super_timer, &g->super_timer_at_ms, f->at_ms);
     else if (f->kind == EFFECT_CANCEL_TIMER)
         ev_timer_stop(g->loop, &g->super_timer);
     else
-        (void)BUG_IF(f->unit >= g->n_units);
+        (void)BUG_IF(true);
 }
 
 /* Starts the unit that has waited longest; one that has been stopped meanwhile was never born. */
@@ -326,32 +329,6 @@ static void engine_on_request(enum signals_request request, int sig, void *data)
     engine_post(g, &ev);
 }
 
-static bool engine_init_units(struct engine *g)
-{
-    g->n_units = super_count(g->super);
-    g->units = mem_array(g->n_units, sizeof *g->units);
-    if (g->units == NULL)
-        return false;
-    for (unsigned i = 0; i < g->n_units; i++) {
-        struct engine_unit *u = &g->units[i];
-        struct unit_view v;
-        super_view(g->super, i, &v);
-        *u = (struct engine_unit){
-            .engine = g,
-            .index = i,
-            .spec = v.spec,
-            .name = v.name,
-            .instance = v.instance,
-            .status_fd = -1,
-        };
-        u->out.read_fd = u->out.write_fd = -1;
-        list_init(&u->start_link);
-        ev_timer_init(&u->timer, engine_on_unit_timer, 0., 0.);
-        u->timer.data = u;
-    }
-    return true;
-}
-
 static bool engine_init_attrib(struct engine *g, struct err *e)
 {
     struct rlimit lim;
@@ -379,18 +356,6 @@ static bool engine_init_attrib(struct engine *g, struct err *e)
                   "/proc is not there; what services leave behind is seen only when it ends");
     g->inherited_marker = getenv("FOSTER_RUN");
     return true;
-}
-
-static int engine_name_width(const struct engine *g)
-{
-    int width = 0;
-    for (unsigned i = 0; i < g->n_units; i++) {
-        int len = 0;
-        while (g->units[i].name[len] != '\0')
-            len++;
-        width = len > width ? len : width;
-    }
-    return width;
 }
 
 static bool engine_init(struct engine *g, const struct engine_params *params, struct err *e)
@@ -421,14 +386,14 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
         return false;
     struct super_params sp = {.seed = seed};
     g->super = super_new(g->set, &sp);
-    if (g->super == NULL || !engine_init_units(g)) {
+    if (g->super == NULL || !slots_sync(g)) {
         err_set_errno(e, ENOMEM, "table of services");
         return false;
     }
     if (!engine_init_attrib(g, e))
         return false;
     output_init(&g->output, g->loop);
-    g->output.name_width = engine_name_width(g);
+    slots_measure(g);
     leave_init(g);
     ev_timer_init(&g->super_timer, engine_on_super_timer, 0., 0.);
     g->super_timer.data = g;
@@ -443,21 +408,13 @@ static void engine_done(struct engine *g)
 {
     if (g->output.loop != NULL)
         output_settle(&g->output, ENGINE_SETTLE_MS);
-    for (unsigned i = 0; i < g->n_units; i++) {
-        struct engine_unit *u = &g->units[i];
-        ev_timer_stop(g->loop, &u->timer);
-        if (u->status_fd >= 0)
-            ev_io_stop(g->loop, &u->status_io);
-        sys_close_fd(&u->status_fd);
-        output_close(&u->out);
-    }
+    slots_done(g);
     if (g->output.loop != NULL)
         output_done(&g->output);
     status_stop(g);
     state_close(&g->state, g->attrib.runs.next == NULL || list_is_empty(&g->attrib.runs));
     signals_stop(&g->signals);
     reaper_stop(&g->reaper);
-    mem_free(g->units);
     pidlist_done(&g->children);
     pidlist_done(&g->found);
     mem_free(g->left);
@@ -472,8 +429,8 @@ static void engine_done(struct engine *g)
 static void engine_say_up(const struct engine *g)
 {
     struct log_about about = {.event = "up", .pid = sys_getpid()};
-    log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", g->n_units, g->set->name,
-              (int)sys_getpid(), g->is_init ? " (init)" : "");
+    log_write(LOG_LEVEL_INFO, &about, "supervising %u services of %s as process %d%s", super_count(g->super),
+              g->set->name, (int)sys_getpid(), g->is_init ? " (init)" : "");
 }
 
 int engine_run(const struct engine_params *params, struct err *e)

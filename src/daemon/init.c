@@ -259,9 +259,8 @@ static int init_on_exit(struct engine *g, int code, void *data)
     struct init *in = data;
     struct unit_view v;
     terminal_close(&in->terminal);
-    if (g->n_units == 0)
+    if (!super_view(g->super, 0, &v))
         return EXITCODE_OK;
-    super_view(g->super, 0, &v);
     if (in->failed_code != INIT_NOT_FAILED)
         code = in->failed_code;
     else if (v.has_last_wstatus)

@@ -169,8 +169,11 @@ static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const
 static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
 {
     struct engine *g = u->engine;
-    if (u->spec->log_driver == SPEC_LOG_STDOUT && u->out.read_fd < 0 && !output_open(&g->output, &u->out, u->name, e))
-        return false;
+    if (u->spec->log_driver == SPEC_LOG_STDOUT && u->out.read_fd < 0) {
+        if (!output_open(&g->output, &u->out, u->name, e))
+            return false;
+        u->out.tail = &u->tail;
+    }
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {
         err_set_errno(e, ENOMEM, "table of runs");

@@ -112,6 +112,8 @@ static void output_line(struct output_stream *s, const char *line, size_t len)
 {
     struct output *o = s->output;
     size_t before = o->pending.len;
+    if (s->tail != NULL)
+        tail_add(s->tail, line, len);
     buf_printf(&o->pending, "%-*s | ", o->name_width, s->name);
     buf_add(&o->pending, line, len);
     buf_putc(&o->pending, '\n');

@@ -77,7 +77,7 @@ static void relay_pass(struct relay *r, int sig)
         relay_shutdown(r);
         return;
     }
-    if (out == 0 || (g->n_units > 0 && relay_send(r, &g->units[0], out)))
+    if (out == 0 || (engine_at(g, 0) != NULL && relay_send(r, g->units[0], out)))
         return;
     /* Between two runs, or with none at all, there is nobody but us to be asked. */
     if (!r->stopping && relay_is_request_to_end(r, sig))
@@ -129,6 +129,9 @@ void relay_signal(struct relay *r, struct engine *g, int sig)
     if (sig == SIGTERM)
         ev_timer_stop(g->loop, &r->delay);
     relay_pass(r, sig);
+    /* In this order: behind the terminal it would undo a Ctrl-Z. */
+    if (sig == SIGCONT)
+        terminal_hand_on(r->terminal);
     if (persona->suspends_itself && relay_is_job_stop(sig))
         sys_raise(SIGSTOP);
 }

@@ -40,8 +40,7 @@ static unsigned status_count(struct engine *g, enum unit_state state)
     unsigned n = 0;
     for (unsigned i = 0; i < g->n_units; i++) {
         struct unit_view v;
-        super_view(g->super, i, &v);
-        n += v.state == state;
+        n += super_view(g->super, i, &v) && v.state == state;
     }
     return n;
 }
@@ -57,7 +56,7 @@ void status_changed(struct engine *g)
     }
     if (g->sdnotify.fd >= 0)
         sdnotify_send(&g->sdnotify, "STATUS=%u services: %u ready, %u running, %u waiting, %u in backoff, %u failed",
-                      g->n_units, status_count(g, UNIT_READY), status_count(g, UNIT_RUNNING),
+                      super_count(g->super), status_count(g, UNIT_READY), status_count(g, UNIT_RUNNING),
                       status_count(g, UNIT_WAITING), status_count(g, UNIT_BACKOFF), status_count(g, UNIT_FAILED));
 }
 
@@ -75,7 +74,7 @@ static void status_dump_proc(const struct engine *g, const struct attrib_proc *p
         snprintf(st.comm, sizeof st.comm, "?");
     struct log_about about = {.event = "status", .pid = p->pid};
     if (p->run != NULL) {
-        about.service = g->units[p->run->unit].name;
+        about.service = engine_name_of_proc(g, p);
         about.run = p->run->run;
     }
     log_write(LOG_LEVEL_INFO, &about, "  process %d (%s) state %c, %s, %s", (int)p->pid, st.comm, st.state,
@@ -88,11 +87,12 @@ void status_dump(struct engine *g)
     int64_t now = sys_now_ms();
     struct log_about about = {.event = "status"};
     log_write(LOG_LEVEL_INFO, &about,
-              "%u services, %" PRIu64 " children reaped, %" PRIu64 " adopted, %" PRIu64 " messages lost", g->n_units,
-              g->reaper.n_reaped, g->n_adopted, log_dropped());
+              "%u services, %" PRIu64 " children reaped, %" PRIu64 " adopted, %" PRIu64 " messages lost",
+              super_count(g->super), g->reaper.n_reaped, g->n_adopted, log_dropped());
     for (unsigned i = 0; i < g->n_units; i++) {
         struct unit_view v;
-        super_view(g->super, i, &v);
+        if (!super_view(g->super, i, &v))
+            continue;
         about = (struct log_about){.event = "status", .service = v.name, .pid = v.main_pid, .run = v.run};
         log_write(LOG_LEVEL_INFO, &about, "%s for %" PRId64 " s, pid %d, %" PRIu64 " starts, %" PRIu64 " restarts",
                   unit_state_name(v.state), (now - v.since_ms) / 1000, (int)v.main_pid, v.n_starts, v.n_restarts);

@@ -6,6 +6,11 @@
  *
  * SIGTTOU is blocked, as all signals are, so that the foreground may be set from the background too (tcsetpgrp(3)).
  *
+ * Keys are typed at any time, also while the foreground changes hands. Before, they are signals that wait for us, and
+ * terminal_pass_keys() fetches them; after, the command has them. A SIGCONT takes a SIGTSTP back that has not stopped
+ * its process yet, or undoes the stop, so a command that runs gets `fg`'s SIGCONT before the foreground. Only one that
+ * is stopped gets it behind: it would be stopped again by what it does to the terminal.
+ *
  * DIAGNOSTICS: what the terminal refuses is logged at level debug; a terminal that has gone away refuses everything,
  * and that harms nobody.
  */
@@ -24,6 +29,8 @@ enum { TERMINAL_FIRST_OWN_FD = 3 };
 
 /* Signals by which the terminal stops a job. */
 static const int terminal_stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+/* Signals that keys give. */
+static const int terminal_keys[] = {SIGINT, SIGQUIT, SIGTSTP};
 
 /* An own descriptor of our controlling terminal, wherever there is one. An image may lack /dev/tty. */
 static int terminal_find(void)
@@ -84,6 +91,7 @@ bool terminal_reclaim(struct terminal *t)
         now = sys_tcgetpgrp(t->fd);
     }
     t->group = 0;
+    t->handed_on = false;
     return now >= 0 && now == t->own;
 }
 
@@ -92,12 +100,47 @@ void terminal_set_group(struct terminal *t, pid_t group)
     t->group = group;
 }
 
-static bool terminal_is_stop(int sig)
+static bool terminal_is_among(const int *sigs, size_t n, int sig)
 {
-    for (size_t i = 0; i < ARRAY_LEN(terminal_stops); i++)
-        if (terminal_stops[i] == sig)
+    for (size_t i = 0; i < n; i++)
+        if (sigs[i] == sig)
             return true;
     return false;
+}
+
+static bool terminal_send(struct terminal *t, int sig)
+{
+    /* The stop that follows is wanted, whichever of two signals it is reported with. */
+    if (sig == SIGTSTP)
+        t->handed_on = false;
+    if (sys_kill_group(t->group, sig) == 0)
+        return true;
+    log_debug("signal %d to group %d: %s", sig, (int)t->group, err_errno_text(errno));
+    return false;
+}
+
+/* The first of the N signals SIGS that waits for us, which it does no longer; 0: none does. */
+static int terminal_take(const int *sigs, size_t n)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < n; i++)
+        sigaddset(&set, sigs[i]);
+    int sig = sys_take_signal(&set);
+    return sig > 0 ? sig : 0;
+}
+
+static bool terminal_take_cont(void)
+{
+    static const int cont[] = {SIGCONT};
+    return terminal_take(cont, ARRAY_LEN(cont)) != 0;
+}
+
+static void terminal_pass_keys(struct terminal *t)
+{
+    int sig;
+    while ((sig = terminal_take(terminal_keys, ARRAY_LEN(terminal_keys))) != 0)
+        terminal_send(t, sig);
 }
 
 /* Stops our process group by SIG, and returns when we have been continued (true), or at once when the kernel does not
@@ -115,11 +158,22 @@ static bool terminal_stop_job(int sig)
     return sys_sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1;
 }
 
-static void terminal_go_on(struct terminal *t)
+/* Gives the foreground to a command that is stopped, and continues it. */
+static bool terminal_go_on(struct terminal *t)
 {
     terminal_give(t, t->group);
-    if (sys_kill_group(t->group, SIGCONT) != 0)
-        log_debug("continuing group %d: %s", (int)t->group, err_errno_text(errno));
+    bool ret = terminal_send(t, SIGCONT);
+    terminal_pass_keys(t);
+    return ret;
+}
+
+/* Whether the foreground is ours: then it was given to the job, whose only group we are to a shell. */
+static bool terminal_is_ours(struct terminal *t)
+{
+    if (t->fd < 0 || t->group <= 0 || sys_tcgetpgrp(t->fd) != t->own)
+        return false;
+    t->foreground = true;
+    return true;
 }
 
 void terminal_suspended(struct terminal *t, int sig)
@@ -128,15 +182,19 @@ void terminal_suspended(struct terminal *t, int sig)
         return;
     bool reads = sig == SIGTTIN || sig == SIGTTOU;
     pid_t now = sys_tcgetpgrp(t->fd);
-    if (now >= 0 && now == t->own && reads) {
-        /* `fg` of a job that ran on in the background: the shell gave the terminal to us and told nobody. */
+    bool handed_on = t->handed_on && now == t->group;
+    t->handed_on = false;
+    if (reads && now >= 0 && (now == t->own || handed_on)) {
+        /* `fg` of a job that ran on in the background gave us what the command waits for, and we may have handed it on
+         * before this stop was reported. The SIGCONT that `fg` sends to some is contained in ours. */
         t->foreground = true;
+        (void)terminal_take_cont();
         terminal_go_on(t);
         return;
     }
     if (now == t->group)
         terminal_give(t, t->own);
-    t->suspended = terminal_stop_job(terminal_is_stop(sig) ? sig : SIGTSTP);
+    t->suspended = terminal_stop_job(terminal_is_among(terminal_stops, ARRAY_LEN(terminal_stops), sig) ? sig : SIGTSTP);
     if (t->suspended)
         return;
     /* A command in our place would not have been stopped. Only one that waits for a terminal which others have must go
@@ -147,28 +205,33 @@ void terminal_suspended(struct terminal *t, int sig)
         terminal_give(t, t->group);
 }
 
-/* Hands the foreground on to the command if it is ours: it was given to the job, whose only group we are to a shell. */
-static bool terminal_hand_on(struct terminal *t)
-{
-    if (t->fd < 0 || t->group <= 0 || sys_tcgetpgrp(t->fd) != t->own)
-        return false;
-    t->foreground = true;
-    return terminal_give(t, t->group);
-}
-
 bool terminal_continued(struct terminal *t)
 {
-    bool suspended = t->suspended;
+    if (!t->suspended)
+        return false;
     t->suspended = false;
-    (void)terminal_hand_on(t);
-    return suspended && sys_kill_group(t->group, SIGCONT) == 0;
+    return terminal_is_ours(t) ? terminal_go_on(t) : terminal_send(t, SIGCONT);
+}
+
+bool terminal_hand_on(struct terminal *t)
+{
+    if (!terminal_is_ours(t))
+        return false;
+    /* The SIGCONT of one that is suspended is terminal_continued()'s. */
+    t->handed_on = !t->suspended;
+    if (!t->suspended && terminal_take_cont())
+        terminal_send(t, SIGCONT);
+    if (!terminal_give(t, t->group))
+        return false;
+    terminal_pass_keys(t);
+    return true;
 }
 
 bool terminal_key(struct terminal *t, int sig)
 {
-    if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP)
+    if (!terminal_is_among(terminal_keys, ARRAY_LEN(terminal_keys), sig))
         return false;
-    return terminal_hand_on(t) && sys_kill_group(t->group, sig) == 0;
+    return terminal_hand_on(t) && terminal_send(t, sig);
 }
 
 void terminal_close(struct terminal *t)

@@ -18,6 +18,7 @@ enum { BENCH_UNITS = 2, BENCH_FIRST_ID = 7000 };
 static struct engine bench;
 static struct rlimit bench_nofile;
 static struct engine_unit bench_units[BENCH_UNITS];
+static struct engine_unit *bench_slots[BENCH_UNITS];
 static struct spec bench_specs[BENCH_UNITS];
 
 /** Sets everything up; for a test's setup. */
@@ -33,7 +34,7 @@ static inline int bench_begin(void **state)
     bench.refreshed_in = (unsigned)-1;
     for (size_t i = 0; i < ARRAY_LEN(bench.reserve_fds); i++)
         bench.reserve_fds[i] = -1;
-    bench.units = bench_units;
+    bench.units = bench_slots;
     bench.n_units = BENCH_UNITS;
     bench.reaper.signal_fd = bench.signals.fd = bench.sdnotify.fd = -1;
     bench.state.lock_fd = bench.state.fd = -1;
@@ -49,10 +50,11 @@ static inline int bench_begin(void **state)
             .engine = &bench,
             .index = i,
             .spec = &bench_specs[i],
-            .name = names[i],
             .instance = 1,
             .status_fd = -1,
         };
+        snprintf(bench_units[i].name, sizeof bench_units[i].name, "%s", names[i]);
+        bench_slots[i] = &bench_units[i];
         bench_units[i].out.read_fd = bench_units[i].out.write_fd = -1;
     }
     output_init(&bench.output, rig.loop);
@@ -84,6 +86,7 @@ static inline int bench_end(void **state)
             ev_io_stop(rig.loop, &u->status_io);
         sys_close_fd(&u->status_fd);
         output_close(&u->out);
+        tail_done(&u->tail);
     }
     output_done(&bench.output);
     attrib_done(&bench.attrib);

@@ -27,7 +27,7 @@ enum { WORDS_MAX = 12, NO_TAG = 0, TAG = 77, CODE_OF_SUPER = 9, FORKED = 1 };
 
 static struct inherited inherited;
 static struct engine engine;
-static struct engine_unit unit;
+static struct engine_unit unit, *units[] = {&unit};
 static struct engine_hooks hooks;
 static size_t n_shutdowns;
 static bool engine_ran;
@@ -51,8 +51,8 @@ int engine_run(const struct engine_params *params, struct err *e)
     }
     engine.super = super_new(params->set, &sp);
     REQUIRE(engine.super != NULL);
-    engine.n_units = super_count(engine.super);
-    engine.units = &unit;
+    engine.n_units = super_slots(engine.super);
+    engine.units = units;
     unit = (struct engine_unit){.engine = &engine};
     hooks = params->hooks;
     if (while_running != NULL)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Units, events and changes as JSON, with the members that doc/protocol.md names.
+ */
+#ifndef FOSTER_CORE_SNAPSHOT_H
+#define FOSTER_CORE_SNAPSHOT_H
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "core/diag.h"
+#include "core/plan.h"
+#include "core/super.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/** A unit as service; REASON (NULL: none) is why it is as it is. NULL without memory. */
+json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now_ms) MUST_CHECK NONNULL(1);
+
+/** Adds to the service SERVICE the members of the long form. False without memory. */
+bool snapshot_long(json_t *service, const struct super *s, const struct unit_view *u) MUST_CHECK NONNULL();
+
+/** A wait status as last_exit. NULL without memory. */
+json_t *snapshot_exit(int wstatus) MUST_CHECK;
+
+/** The services of S and what each depends on, as `graph` has it. NULL without memory. */
+json_t *snapshot_graph(const struct super *s) MUST_CHECK NONNULL();
+
+/** The dependencies of SPEC as array. NULL without memory. */
+json_t *snapshot_deps(const struct spec *spec) MUST_CHECK NONNULL();
+
+/** An event: number SEQ, at REAL_US microseconds of the real-time clock. FROM and TO are NULL but for a change of
+ * state. NULL without memory. */
+json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, const struct log_about *about,
+                       const char *text, const char *from, const char *to) MUST_CHECK NONNULL(4, 5);
+
+/** The changes of P as array of change. NULL without memory. */
+json_t *snapshot_plan(const struct plan *p) MUST_CHECK NONNULL();
+
+/** The problems of D as array. NULL without memory. */
+json_t *snapshot_problems(const struct diag_list *d) MUST_CHECK NONNULL();
+
+#endif

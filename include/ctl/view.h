@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What fosterctl shows: results of the control protocol (doc/protocol.md) as text for people. Pure: JSON in, text out.
+ */
+#ifndef FOSTER_CTL_VIEW_H
+#define FOSTER_CTL_VIEW_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/** How to show it. */
+struct view {
+    bool color; /**< SGR sequences may be used */
+    bool utf8;  /**< lines may be drawn with box characters; else with ASCII */
+    int width;  /**< columns; what is longer is cut. 0: nothing is cut (not a terminal) */
+};
+
+/** Each appends to OUT; a member that is missing or of another type shows as "-". OUT says itself when it is full. */
+
+/** `ps`: the table of RESULT of `status`; WIDE as asked for. At 80 columns without WIDE every line fits. */
+void view_ps(struct buf *out, const struct view *v, const json_t *result, bool wide) NONNULL();
+
+/** `ps` of one service by name: everything about it, with its last lines of output. */
+void view_service(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
+/** `tree`: RESULT of `tree`. */
+void view_tree(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
+/** `graph`: RESULT of `graph`, as text, as input for dot(1), or as a self-contained SVG. */
+void view_graph(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+void view_dot(struct buf *out, const json_t *result) NONNULL();
+void view_svg(struct buf *out, const json_t *result) NONNULL();
+
+/** `doctor`: RESULT of `doctor`. */
+void view_doctor(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
+/** One line for an outcome ("web: ready in 0.4 s"), and below it, indented, its last lines of output. */
+void view_outcome(struct buf *out, const struct view *v, const json_t *outcome) NONNULL();
+
+/** The plan in RESULT of `reload`: a line for each change, what needs a restart of fosterd, warnings. */
+void view_plan(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
+/** One line for EVENT: local time, service, event, text. */
+void view_event(struct buf *out, const struct view *v, const json_t *event) NONNULL();
+
+/** MS milliseconds for a column: "0.4s", "12s", "3m05s", "2h10m", "3d4h". Returns BUF of SIZE (at least 16). */
+char *view_age(long long ms, char *buf, size_t size) NONNULL();
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Unix stream sockets: listening where only the right ones can connect, and who has connected.
+ */
+#ifndef FOSTER_SYS_USOCK_H
+#define FOSTER_SYS_USOCK_H
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/** Who is at the other end, as of its connect(2). */
+struct usock_peer {
+    pid_t pid; /**< 0: in another pid namespace */
+    uid_t uid;
+    gid_t gid;
+};
+
+/** Listens at PATH, non-blocking, with permissions MODE from the first moment on, owned by group GROUP ((gid_t)-1: as
+ * it comes). A socket that is there already is replaced: the caller holds the lock that says that nobody listens.
+ * Anything else than a socket is left alone (ERR_BUSY). *RET_FD is owned by the caller. False with *E. */
+bool usock_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, struct err *e) MUST_CHECK NONNULL();
+
+/** Takes one connection from LISTEN_FD: *RET_FD, non-blocking, owned by the caller. False with errno; EAGAIN: there is
+ * none. One that is gone already (ECONNABORTED) is passed over. */
+bool usock_accept(int listen_fd, int *ret_fd, struct usock_peer *ret_peer) MUST_CHECK NONNULL();
+
+/** Whether the peer of the connection FD had GROUP among its groups, the supplementary ones included (SO_PEERGROUPS,
+ * Linux 4.13). */
+bool usock_peer_has_group(int fd, const struct usock_peer *peer, gid_t group) MUST_CHECK NONNULL();
+
+/** Whether FD and what is at PATH now are the same socket: false when somebody has removed or replaced it. */
+bool usock_is_at(int listen_fd, const char *path) MUST_CHECK NONNULL();
+
+#endif
