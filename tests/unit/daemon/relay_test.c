@@ -28,6 +28,9 @@ static struct rig_gate gate;
 static pid_t pids[PROCESSES];
 static size_t n_shutdowns;
 static bool posted_something_else;
+static uint64_t terminal_takes; /* bit N-1 is signal N, as everywhere here */
+static unsigned n_handed_on;
+static uint64_t sent_when_handed_on;
 
 void engine_post(struct engine *g, const struct event *ev)
 {
@@ -75,6 +78,8 @@ static int begin(void **state)
     n_shutdowns = 0;
     posted_something_else = false;
     terminal = (struct terminal){.fd = -1};
+    terminal_takes = sent_when_handed_on = 0;
+    n_handed_on = 0;
     pids[MAIN] = start(0);
     pids[FELLOW] = start(pids[MAIN]);
     pids[LEFT] = start(0);
@@ -115,6 +120,27 @@ static uint64_t sent(size_t i)
 }
 
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
+
+/* The terminal's part. */
+bool terminal_key(struct terminal *t, int sig)
+{
+    assert_ptr_equal(t, &terminal);
+    return sig != SIGCONT && (terminal_takes & BIT(sig)) != 0;
+}
+
+bool terminal_continued(struct terminal *t)
+{
+    assert_ptr_equal(t, &terminal);
+    return (terminal_takes & BIT(SIGCONT)) != 0;
+}
+
+bool terminal_hand_on(struct terminal *t)
+{
+    assert_ptr_equal(t, &terminal);
+    n_handed_on++;
+    sent_when_handed_on = sent(MAIN);
+    return true;
+}
 
 /* SIGCONT comes with signals to those who are left, so that they take them though they were stopped. */
 static void assert_sent(uint64_t to_main, uint64_t to_fellow, uint64_t to_left)
@@ -383,6 +409,27 @@ static void dumb_init_stops_itself_behind_a_stopping_signal(void **state)
     assert_int_equal(rig_reap(pid), 7 << 8);
 }
 
+static void what_the_terminal_takes_goes_nowhere_else(void **state)
+{
+    (void)state;
+    terminal_takes = BIT(SIGINT) | BIT(SIGCONT);
+    receive(SIGINT);
+    receive(SIGCONT);
+    assert_sent(0, 0, 0);
+    assert_int_equal(n_handed_on, 0);
+}
+
+/* The other way round it would undo a Ctrl-Z. */
+static void the_foreground_is_handed_on_behind_a_cont(void **state)
+{
+    (void)state;
+    receive(SIGUSR1);
+    assert_int_equal(n_handed_on, 0);
+    receive(SIGCONT);
+    assert_int_equal(n_handed_on, 1);
+    assert_int_equal(sent_when_handed_on, BIT(SIGUSR1) | BIT(SIGCONT));
+}
+
 static void others_do_not_stop_themselves(void **state)
 {
     int sig = SIGTSTP;
@@ -423,6 +470,8 @@ int main(void)
         ROW(dumb_init_stops_itself_behind_a_stopping_signal, &ttin),
         ROW(dumb_init_stops_itself_behind_a_stopping_signal, &ttou),
         TEST(others_do_not_stop_themselves),
+        TEST(what_the_terminal_takes_goes_nowhere_else),
+        TEST(the_foreground_is_handed_on_behind_a_cont),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);

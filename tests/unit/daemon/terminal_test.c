@@ -17,9 +17,12 @@
 
 #include "unit/sys/pty_kit.h"
 
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 enum { ENDED = 5 };
+
+static const int keys[] = {SIGINT, SIGQUIT, SIGTSTP};
 
 static int slave;
 static int gate[2]; /* whoever waits at it ends with the last of its writers: with the test */
@@ -85,6 +88,17 @@ static bool has(pid_t pid, int sig)
     return (set >> (sig - 1) & 1) != 0;
 }
 
+/* What happens just before the foreground goes to a command, if anything does. */
+static void (*before_giving)(pid_t to);
+
+/* In place of the C library's, by which the foreground is given. */
+int tcsetpgrp(int fd, pid_t group)
+{
+    if (before_giving != NULL && group != getpgrp())
+        before_giving(group);
+    return ioctl(fd, TIOCSPGRP, &group);
+}
+
 static void it_is_found_in_the_foreground(void)
 {
     struct terminal t;
@@ -134,7 +148,7 @@ static void without_one_every_call_does_nothing(void)
     REQUIRE(!terminal_reclaim(&t));
     terminal_set_group(&t, pid);
     terminal_suspended(&t, SIGTSTP);
-    REQUIRE(!terminal_continued(&t) && !terminal_key(&t, SIGINT));
+    REQUIRE(!terminal_continued(&t) && !terminal_hand_on(&t) && !terminal_key(&t, SIGINT));
     terminal_close(&t);
     REQUIRE(!has(pid, SIGCONT) && !has(pid, SIGINT));
 }
@@ -196,9 +210,10 @@ static void what_was_given_to_us_is_handed_on(void)
     terminal_open(&t);
     terminal_set_group(&t, pid);
     give(getpgrp());
-    /* We have not been suspended: the command gets no SIGCONT by this. */
-    REQUIRE(!terminal_continued(&t));
-    REQUIRE(foreground() == pid && !has(pid, SIGCONT));
+    /* We have not been suspended: the command gets its SIGCONT from the caller, and the foreground behind that. */
+    REQUIRE(!terminal_continued(&t) && foreground() == getpgrp());
+    REQUIRE(terminal_hand_on(&t) && foreground() == pid && !has(pid, SIGCONT));
+    REQUIRE(!terminal_hand_on(&t));
     /* It is ours to reclaim from now on. */
     REQUIRE(t.foreground && terminal_reclaim(&t) && foreground() == getpgrp());
     terminal_close(&t);
@@ -211,14 +226,13 @@ static void what_others_have_is_not_handed_on(void)
     terminal_open(&t);
     terminal_set_group(&t, pid);
     give(other);
-    REQUIRE(!terminal_continued(&t) && !terminal_key(&t, SIGINT));
+    REQUIRE(!terminal_continued(&t) && !terminal_hand_on(&t) && !terminal_key(&t, SIGINT));
     REQUIRE(foreground() == other && !has(pid, SIGINT));
     terminal_close(&t);
 }
 
 static void a_key_that_hit_us_was_meant_for_the_command(void)
 {
-    static const int keys[] = {SIGINT, SIGQUIT, SIGTSTP};
     struct terminal t;
     terminal_open(&t);
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -234,6 +248,80 @@ static void a_key_that_hit_us_was_meant_for_the_command(void)
         end(fellow);
         end(pid);
     }
+    terminal_close(&t);
+}
+
+static int typed;
+
+static void type_a_key(pid_t to)
+{
+    (void)to;
+    REQUIRE(sys_kill_own_group(typed) == 0);
+}
+
+/* What terminal_key() would not know from a signal that is meant for us any more. */
+static void a_key_that_hits_us_while_we_hand_on_reaches_the_command(void)
+{
+    struct terminal t;
+    terminal_open(&t);
+    before_giving = type_a_key;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        pid_t pid = command(), fellow = command();
+        REQUIRE(sys_setpgid(fellow, pid) == 0);
+        terminal_set_group(&t, pid);
+        give(getpgrp());
+        typed = keys[i];
+        REQUIRE(terminal_hand_on(&t) && foreground() == pid);
+        REQUIRE(has(pid, typed) && has(fellow, typed) && !has(getpid(), typed));
+        end(fellow);
+        end(pid);
+    }
+    terminal_close(&t);
+}
+
+/* Its SIGCONT comes before the Ctrl-Z, or else it would have taken it back. */
+static void a_ctrl_z_while_a_reader_gets_what_we_have_suspends_it(void)
+{
+    struct terminal t;
+    pid_t pid = command();
+    terminal_open(&t);
+    terminal_set_group(&t, pid);
+    before_giving = type_a_key;
+    typed = SIGTSTP;
+    terminal_suspended(&t, SIGTTIN);
+    REQUIRE(foreground() == pid && has(pid, SIGTSTP) && !has(pid, SIGCONT) && !has(getpid(), SIGTSTP));
+    terminal_close(&t);
+}
+
+static bool had_cont;
+
+static void look_for_cont(pid_t to)
+{
+    had_cont = has(to, SIGCONT) && !has(getpid(), SIGCONT);
+}
+
+/* A key may be dealt with before the SIGCONT of the `fg` that it comes behind. Later it would undo a Ctrl-Z. */
+static void a_command_that_runs_is_continued_before_it_gets_the_foreground(void)
+{
+    struct terminal t;
+    pid_t pid = command();
+    terminal_open(&t);
+    terminal_set_group(&t, pid);
+    sys_raise(SIGCONT);
+    before_giving = look_for_cont;
+    REQUIRE(terminal_key(&t, SIGINT) && had_cont && foreground() == pid && has(pid, SIGINT));
+    terminal_close(&t);
+}
+
+static void a_reader_that_gets_what_we_have_is_continued_once(void)
+{
+    struct terminal t;
+    pid_t pid = command();
+    terminal_open(&t);
+    terminal_set_group(&t, pid);
+    sys_raise(SIGCONT);
+    terminal_suspended(&t, SIGTTIN);
+    REQUIRE(foreground() == pid && has(pid, SIGCONT) && !has(getpid(), SIGCONT));
     terminal_close(&t);
 }
 
@@ -291,8 +379,18 @@ static void a_reader_gets_what_we_have(void)
     terminal_close(&t);
 }
 
-/* An init below a shell, which is the session's leader. */
-static void be_suspended(int sig, int as)
+/* The command PID is stopped by SIG, and the job with it; both come back. */
+static void suspend(struct terminal *t, pid_t pid, int sig)
+{
+    terminal_suspended(t, sig);
+    REQUIRE(foreground() == getpgrp() && !has(pid, SIGCONT));
+    REQUIRE(terminal_continued(t) && foreground() == pid && has(pid, SIGCONT));
+    REQUIRE(!terminal_continued(t));
+}
+
+/* Runs BODY as an init below a shell, which is the session's leader, and with a command, which has the foreground. The
+ * job must be suspended by AS, once. */
+static void below_a_shell(void (*body)(struct terminal *t, pid_t pid, int sig), int sig, int as)
 {
     struct terminal t;
     siginfo_t info;
@@ -308,10 +406,7 @@ static void be_suspended(int sig, int as)
         terminal_open(&t);
         terminal_set_group(&t, pid);
         give(pid);
-        terminal_suspended(&t, sig);
-        REQUIRE(foreground() == getpgrp() && !has(pid, SIGCONT));
-        REQUIRE(terminal_continued(&t) && foreground() == pid && has(pid, SIGCONT));
-        REQUIRE(!terminal_continued(&t));
+        body(&t, pid, sig);
         terminal_close(&t);
         end(pid);
         _exit(ENDED);
@@ -324,17 +419,46 @@ static void be_suspended(int sig, int as)
 
 static void a_job_is_suspended_and_comes_back(void)
 {
-    be_suspended(SIGTSTP, SIGTSTP);
+    below_a_shell(suspend, SIGTSTP, SIGTSTP);
 }
 
 static void a_reader_suspends_the_job_as_a_reader(void)
 {
-    be_suspended(SIGTTIN, SIGTTIN);
+    below_a_shell(suspend, SIGTTIN, SIGTTIN);
 }
 
 static void a_stop_on_purpose_suspends_the_job_softly(void)
 {
-    be_suspended(SIGSTOP, SIGTSTP);
+    below_a_shell(suspend, SIGSTOP, SIGTSTP);
+}
+
+static void hand_on_and_suspend(struct terminal *t, pid_t pid, int sig)
+{
+    give(getpgrp());
+    REQUIRE(terminal_hand_on(t));
+    terminal_suspended(t, SIGTTIN);
+    REQUIRE(foreground() == pid && has(pid, SIGCONT));
+    REQUIRE(sys_kill_group(pid, SIGTSTP) == 0 && !has(pid, SIGCONT));
+    suspend(t, pid, sig);
+}
+
+/* It read before it got the foreground, and its stop is reported after that. Only one can be. */
+static void a_reader_may_be_late_once(void)
+{
+    below_a_shell(hand_on_and_suspend, SIGTTIN, SIGTTIN);
+}
+
+static void press_ctrl_z_and_suspend(struct terminal *t, pid_t pid, int sig)
+{
+    give(getpgrp());
+    REQUIRE(terminal_key(t, SIGTSTP));
+    suspend(t, pid, sig);
+}
+
+/* That stop hides the other: the command is stopped already when the key is passed on. */
+static void a_late_reader_is_suspended_by_ctrl_z(void)
+{
+    below_a_shell(press_ctrl_z_and_suspend, SIGTTIN, SIGTTIN);
 }
 
 static void dropping_takes_back_what_it_causes(void)
@@ -385,6 +509,10 @@ int main(void)
         TEST(what_was_given_to_us_is_handed_on),
         TEST(what_others_have_is_not_handed_on),
         TEST(a_key_that_hit_us_was_meant_for_the_command),
+        TEST(a_key_that_hits_us_while_we_hand_on_reaches_the_command),
+        TEST(a_ctrl_z_while_a_reader_gets_what_we_have_suspends_it),
+        TEST(a_command_that_runs_is_continued_before_it_gets_the_foreground),
+        TEST(a_reader_that_gets_what_we_have_is_continued_once),
         TEST(an_orphaned_job_is_not_suspended),
         TEST(an_orphaned_command_that_was_stopped_on_purpose_stays_so),
         TEST(an_orphaned_reader_waits_while_others_have_the_terminal),
@@ -392,6 +520,8 @@ int main(void)
         TEST(a_job_is_suspended_and_comes_back),
         TEST(a_reader_suspends_the_job_as_a_reader),
         TEST(a_stop_on_purpose_suspends_the_job_softly),
+        TEST(a_reader_may_be_late_once),
+        TEST(a_late_reader_is_suspended_by_ctrl_z),
         TEST(dropping_takes_back_what_it_causes),
         TEST(who_does_not_lead_drops_nothing),
         TEST(another_standard_input_keeps_the_terminal),
