@@ -22,7 +22,7 @@ enum plan_effect {
     PLAN_SCALE,   /**< instances are added or removed; the others keep running */
     PLAN_RESTART, /**< every instance stops, and starts again where it was wanted */
     PLAN_START,   /**< new, and starts by itself */
-    PLAN_STOP,    /**< gone */
+    PLAN_STOP,    /**< gone, or not selected by a profile any more */
     PLAN_EFFECT_N
 };
 
@@ -43,15 +43,17 @@ struct plan {
     const char **later; /**< keys of the top level and of `supervisor` ("supervisor.state_dir") that a running fosterd
                            cannot change */
     size_t n_later;
-    const char **live; /**< keys of `supervisor` that count from now on */
+    const char **live; /**< the others of them: they count from now on */
     size_t n_live;
 };
 
-/** What becoming NEW_SPEC takes of the running service OLD_SPEC: PLAN_NONE, PLAN_SCALE or PLAN_RESTART. A service that
- * is not enabled in either is as good as absent; see plan_make(). */
+/** What becoming NEW_SPEC takes of the running service OLD_SPEC: PLAN_NONE, PLAN_SCALE or PLAN_RESTART. Whether they
+ * are selected by a profile is not looked at: see plan_make(). */
 enum plan_effect plan_service(const struct spec *old_spec, const struct spec *new_spec) NONNULL();
 
-/** Compares OLD_SET with NEW_SET (both borrowed, and to outlive the plan) into P. False with ENOMEM. */
+/** Compares OLD_SET with NEW_SET (both borrowed, and to outlive the plan) into P. A service that is selected by a
+ * profile in only one of them is absent from the other; one that is selected in neither may run all the same, by
+ * request, and is compared as any other. False with ENOMEM, and P is empty. */
 bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set) MUST_CHECK NONNULL();
 
 /** Whether P says that nothing differs. */
