@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The difference of two configurations. What a key takes is in its row; nothing here knows keys by name but for
+ * `scale`, whose change is one of numbers.
+ */
+#include "core/plan.h"
+
+#include "core/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Told of each key that differs; PARENT is the row of the map that has it, NULL: none. */
+typedef bool plan_key_fn(const struct schema_row *row, const struct schema_row *parent, void *data);
+
+/* Tells FN of the keys of SECTION that differ between A and B, and of those in maps that are part of the same
+ * structure. False as soon as FN says so. */
+static bool each_key(enum schema_section section, const struct schema_row *parent, const void *a, const void *b,
+                     plan_key_fn *fn, void *data)
+{
+    const struct schema_row *row = NULL;
+
+    while ((row = schema_next(section, row))) {
+        bool ok = true;
+        if (schema_kind(row->kind)->equal(row, a, b))
+            continue;
+        if (row->flags & SCHEMA_INLINE)
+            ok = each_key(row->sub, row, schema_const_field(row, a), schema_const_field(row, b), fn, data);
+        else
+            ok = fn(row, parent, data);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool note_flags(const struct schema_row *row, const struct schema_row *parent UNUSED, void *data)
+{
+    unsigned *flags = data;
+
+    *flags |= row->flags;
+    return true;
+}
+
+enum plan_effect plan_service(const struct spec *old_spec, const struct spec *new_spec)
+{
+    unsigned flags = 0;
+
+    (void)each_key(SCHEMA_SERVICE, NULL, old_spec, new_spec, note_flags, &flags);
+    if (flags & SCHEMA_RESTART_UNIT)
+        return PLAN_RESTART;
+    return old_spec->scale != new_spec->scale ? PLAN_SCALE : PLAN_NONE;
+}
+
+/* Names of keys, counted first and then written into an array of that size. */
+struct plan_keys {
+    struct arena *arena; /* borrowed; NULL: only count */
+    const char **keys;
+    size_t n;
+    unsigned skip; /* keys with this flag do not count */
+    unsigned only; /* nor do those without this one, unless it is 0 */
+};
+
+static bool note_key(const struct schema_row *row, const struct schema_row *parent, void *data)
+{
+    struct plan_keys *k = data;
+
+    if (row->flags & k->skip || (k->only && !(row->flags & k->only)))
+        return true;
+    if (k->arena) {
+        const char *key = parent ? arena_printf(k->arena, "%s.%s", parent->key, row->key) : row->key;
+        if (!key)
+            return false;
+        k->keys[k->n] = key;
+    }
+    k->n++;
+    return true;
+}
+
+/* The keys of SECTION that differ between A and B, in memory from ARENA. False with ENOMEM. */
+static bool list_keys(struct arena *arena, enum schema_section section, unsigned skip, unsigned only, const void *a,
+                      const void *b, const char ***ret, size_t *ret_n)
+{
+    struct plan_keys k = {.skip = skip, .only = only};
+
+    (void)each_key(section, NULL, a, b, note_key, &k);
+    k.keys = arena_array(arena, k.n, sizeof *k.keys);
+    if (!k.keys)
+        return false;
+    k.n = 0;
+    k.arena = arena;
+    if (!each_key(section, NULL, a, b, note_key, &k))
+        return false;
+    *ret = k.keys;
+    *ret_n = k.n;
+    return true;
+}
+
+static int compare_specs(const void *a, const void *b)
+{
+    const struct spec *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* The services of a set in the order of their names. */
+struct plan_index {
+    const struct spec **specs; /* owned */
+    size_t n;
+};
+
+static bool index_make(struct plan_index *x, const struct spec_set *set)
+{
+    x->specs = mem_array(set->n_services, sizeof *x->specs);
+    if (!x->specs)
+        return false;
+    for (x->n = 0; x->n < set->n_services; x->n++)
+        x->specs[x->n] = &set->services[x->n];
+    qsort(x->specs, x->n, sizeof *x->specs, compare_specs);
+    return true;
+}
+
+static const struct spec *index_find(const struct plan_index *x, const struct spec *like)
+{
+    const struct spec *const *found = bsearch(&like, x->specs, x->n, sizeof *x->specs, compare_specs);
+
+    return found ? *found : NULL;
+}
+
+static struct plan_change *add_change(struct plan *p, enum plan_action action, enum plan_effect effect,
+                                      const struct spec *spec)
+{
+    struct plan_change *c = &p->changes[p->n_changes++];
+
+    *c = (struct plan_change){.action = action, .effect = effect, .service = spec->name};
+    return c;
+}
+
+/* OTHER is the same service in the other set, or NULL. */
+static bool is_gone(const struct spec *spec, const struct spec *other)
+{
+    return !other || (spec->enabled && !other->enabled);
+}
+
+static bool compare_service(struct plan *p, const struct spec *old_spec, const struct spec *new_spec)
+{
+    struct plan_change *c;
+
+    if (is_gone(new_spec, old_spec)) {
+        bool starts = new_spec->enabled && new_spec->autostart && new_spec->scale > 0;
+        (void)add_change(p, PLAN_ADD, starts ? PLAN_START : PLAN_NONE, new_spec);
+        return true;
+    }
+    if (is_gone(old_spec, new_spec) || spec_equal(old_spec, new_spec))
+        return true;
+    c = add_change(p, PLAN_CHANGE, plan_service(old_spec, new_spec), new_spec);
+    return list_keys(&p->arena, SCHEMA_SERVICE, 0, 0, old_spec, new_spec, &c->keys, &c->n_keys);
+}
+
+static bool compare_services(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set,
+                             const struct plan_index *olds, const struct plan_index *news)
+{
+    p->changes = arena_array(&p->arena, old_set->n_services + new_set->n_services, sizeof *p->changes);
+    if (!p->changes)
+        return false;
+    for (size_t i = 0; i < old_set->n_services; i++)
+        if (is_gone(&old_set->services[i], index_find(news, &old_set->services[i])))
+            (void)add_change(p, PLAN_REMOVE, PLAN_STOP, &old_set->services[i]);
+    for (size_t i = 0; i < new_set->n_services; i++)
+        if (!compare_service(p, index_find(olds, &new_set->services[i]), &new_set->services[i]))
+            return false;
+    return true;
+}
+
+bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set)
+{
+    struct plan_index olds = {0}, news = {0};
+    bool ok;
+
+    *p = (struct plan){0};
+    ok = index_make(&olds, old_set) && index_make(&news, new_set) &&
+         compare_services(p, old_set, new_set, &olds, &news) &&
+         list_keys(&p->arena, SCHEMA_TOP, 0, SCHEMA_RESTART_SELF, old_set, new_set, &p->later, &p->n_later) &&
+         list_keys(&p->arena, SCHEMA_TOP, SCHEMA_RESTART_SELF, 0, old_set, new_set, &p->live, &p->n_live);
+    mem_free(olds.specs);
+    mem_free(news.specs);
+    if (!ok)
+        plan_done(p);
+    return ok;
+}
+
+bool plan_is_empty(const struct plan *p)
+{
+    return p->n_changes == 0 && p->n_later == 0 && p->n_live == 0;
+}
+
+char *plan_text(const struct plan_change *c, char *buf, size_t size)
+{
+    static const char signs[] = {[PLAN_ADD] = '+', [PLAN_REMOVE] = '-', [PLAN_CHANGE] = '~'};
+    size_t len = (size_t)snprintf(buf, size, "%c %s", signs[c->action], c->service);
+
+    for (size_t i = 0; i < c->n_keys && len < size; i++)
+        len += (size_t)snprintf(buf + len, size - len, "%s%s", i == 0 ? " (" : ", ", c->keys[i]);
+    if (c->n_keys > 0 && len < size)
+        len += (size_t)snprintf(buf + len, size - len, ")");
+    if (len >= size && size > 3)
+        memcpy(buf + size - 4, "...", 4);
+    return buf;
+}
+
+const char *plan_action_name(enum plan_action v)
+{
+    static const char *const names[] = {[PLAN_ADD] = "add", [PLAN_REMOVE] = "remove", [PLAN_CHANGE] = "change"};
+    _Static_assert(ARRAY_LEN(names) == PLAN_ACTION_N, "every action has a name");
+
+    return (unsigned)v < PLAN_ACTION_N ? names[v] : "?";
+}
+
+const char *plan_effect_name(enum plan_effect v)
+{
+    static const char *const names[] = {[PLAN_NONE] = "none",
+                                        [PLAN_SCALE] = "scale",
+                                        [PLAN_RESTART] = "restart",
+                                        [PLAN_START] = "start",
+                                        [PLAN_STOP] = "stop"};
+    _Static_assert(ARRAY_LEN(names) == PLAN_EFFECT_N, "every effect has a name");
+
+    return (unsigned)v < PLAN_EFFECT_N ? names[v] : "?";
+}
+
+void plan_done(struct plan *p)
+{
+    arena_done(&p->arena);
+    *p = (struct plan){0};
+}
