@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * One service in full.
+ */
+#include "ctl/text.h"
+
+#include <stdio.h>
+
+enum { SERVICE_LABEL = 12 };
+
+static void service_label(struct buf *out, const struct view *v, const char *label)
+{
+    buf_puts(out, "  ");
+    size_t n = text_paint(out, v, TEXT_FAINT, label, 0);
+    text_pad(out, n < SERVICE_LABEL ? SERVICE_LABEL - n : 1);
+}
+
+static void service_row(struct buf *out, const struct view *v, const char *label, const char *value)
+{
+    if (value == NULL)
+        return;
+    service_label(out, v, label);
+    text_put(out, value, 0);
+    buf_putc(out, '\n');
+}
+
+static void service_head(struct buf *out, const struct view *v, const json_t *s)
+{
+    char age[32];
+    const char *state = text_member(s, "state", "-");
+    long long uptime = text_number(s, "uptime_ms", -1), pid = text_number(s, "pid", -1);
+    text_paint(out, v, TEXT_STRONG, text_member(s, "name", "-"), 0);
+    buf_puts(out, ": ");
+    text_paint(out, v, text_state_color(state), state, 0);
+    buf_printf(out, " for %s", view_age(text_number(s, "state_ms", 0), age, sizeof age));
+    if (pid > 0)
+        buf_printf(out, ", pid %lld", pid);
+    if (uptime >= 0)
+        buf_printf(out, ", up %s", view_age(uptime, age, sizeof age));
+    if (text_number(s, "next_start_ms", -1) >= 0)
+        buf_printf(out, ", next start in %s", view_age(text_number(s, "next_start_ms", 0), age, sizeof age));
+    if (!text_is_true(s, "wanted") && pid > 0)
+        buf_puts(out, ", not wanted");
+    buf_putc(out, '\n');
+}
+
+static void service_runs(struct buf *out, const struct view *v, const json_t *s)
+{
+    const json_t *last = json_object_get(s, "last_exit"), *restart = json_object_get(s, "restart");
+    service_label(out, v, "runs");
+    buf_printf(out, "%lld starts, %lld restarts", text_number(s, "starts", 0), text_number(s, "restarts", 0));
+    if (json_is_object(last)) {
+        buf_puts(out, "; the last one ");
+        text_put(out, text_member(last, "text", "ended"), 0);
+    }
+    buf_putc(out, '\n');
+    if (!json_is_object(restart))
+        return;
+    service_label(out, v, "policy");
+    text_put(out, text_member(s, "type", "-"), 0);
+    buf_puts(out, ", restart ");
+    text_put(out, text_member(restart, "policy", "-"), 0);
+    if (text_number(restart, "max_attempts", 0) > 0)
+        buf_printf(out, ", %lld of %lld attempts used", text_number(restart, "attempts", 0),
+                   text_number(restart, "max_attempts", 0));
+    buf_putc(out, '\n');
+}
+
+static void service_stop(struct buf *out, const struct view *v, const json_t *s)
+{
+    char age[32];
+    long long grace = text_number(s, "stop_grace_ms", -1);
+    if (grace < 0)
+        return;
+    service_label(out, v, "stop");
+    text_put(out, text_member(s, "stop_signal", "-"), 0);
+    buf_printf(out, ", SIGKILL after %s\n", view_age(grace, age, sizeof age));
+}
+
+static void service_relations(struct buf *out, const struct view *v, const json_t *s)
+{
+    const json_t *deps = json_object_get(s, "depends_on"), *dependents = json_object_get(s, "dependents"), *item;
+    size_t i;
+    json_array_foreach(deps, i, item)
+    {
+        service_label(out, v, i == 0 ? "depends on" : "");
+        text_put(out, text_member(item, "service", "-"), 0);
+        buf_puts(out, " (");
+        text_put(out, text_member(item, "condition", "-"), 0);
+        buf_puts(out, text_is_true(item, "required") ? ")\n" : ", order only)\n");
+    }
+    json_array_foreach(dependents, i, item) service_row(out, v, i == 0 ? "needed by" : "", json_string_value(item));
+}
+
+static void service_processes(struct buf *out, const struct view *v, const json_t *s)
+{
+    char size[32], age[32];
+    long long n = text_number(s, "processes", -1);
+    if (n < 0)
+        return;
+    service_label(out, v, "processes");
+    buf_printf(out, "%lld, %lld adopted, %lld zombies; %s of memory, %s of processor time\n", n,
+               text_number(s, "adopted", 0), text_number(s, "zombies", 0),
+               text_size(text_number(s, "rss_bytes", 0), size, sizeof size),
+               view_age(text_number(s, "cpu_ms", 0), age, sizeof age));
+}
+
+void view_service(struct buf *out, const struct view *v, const json_t *result)
+{
+    const json_t *services = json_object_get(result, "services"), *s, *line;
+    size_t i, k;
+    json_array_foreach(services, i, s)
+    {
+        const json_t *lines = json_object_get(s, "lines");
+        if (i > 0)
+            buf_putc(out, '\n');
+        service_head(out, v, s);
+        service_row(out, v, "reason", json_string_value(json_object_get(s, "reason")));
+        service_row(out, v, "command", json_string_value(json_object_get(s, "command")));
+        service_runs(out, v, s);
+        service_stop(out, v, s);
+        service_relations(out, v, s);
+        service_processes(out, v, s);
+        if (json_array_size(lines) > 0)
+            service_row(out, v, "output", "");
+        json_array_foreach(lines, k, line)
+        {
+            buf_puts(out, "    ");
+            text_put(out, json_is_string(line) ? json_string_value(line) : "", 0);
+            buf_putc(out, '\n');
+        }
+    }
+}
