@@ -44,15 +44,17 @@ enum proto_method {
 /** Bytes on their way to lines. */
 struct proto_reader {
     struct buf bytes;
-    size_t taken;   /**< bytes at the front that were handed out as lines */
-    size_t scanned; /**< behind those, so many have no newline */
+    size_t taken;      /**< bytes at the front that were handed out as lines */
+    size_t unfinished; /**< bytes at the end that have no newline yet */
+    bool is_over;      /**< a line was too long: what follows is not looked at */
 };
 
 /** Makes R empty. */
 void proto_reader_init(struct proto_reader *r) NONNULL();
 
-/** Appends LEN bytes. False with *E (ERR_LIMIT when they make a line longer than PROTO_LINE_MAX, else ENOMEM): no more
- * lines can come. Lines that were whole before can still be taken. */
+/** Appends LEN bytes. False with *E (ERR_LIMIT when they make a line longer than PROTO_LINE_MAX, else ERR_NOMEM): no
+ * more lines can come. Lines that were whole before can still be taken, however the bytes were cut. Lines are to be
+ * taken before more is fed: at most 4 * PROTO_LINE_MAX bytes are kept. */
 bool proto_feed(struct proto_reader *r, const char *data, size_t len, struct err *e) MUST_CHECK NONNULL();
 
 /** Takes the next whole line, without its newline (and a carriage return before that), into *RET (borrowed until the

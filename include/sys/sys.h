@@ -40,7 +40,20 @@ int sys_pipe(int ret[2], int flags) MUST_CHECK NONNULL();
 int sys_socket(int domain, int type, int protocol) MUST_CHECK;
 ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
                    socklen_t to_len) MUST_CHECK NONNULL(2);
+int sys_bind(int fd, const struct sockaddr *to, socklen_t to_len) MUST_CHECK NONNULL();
+int sys_listen(int fd, int backlog) MUST_CHECK;
+/** accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK. */
+int sys_accept(int fd) MUST_CHECK;
+int sys_getsockopt(int fd, int level, int name, void *ret, socklen_t *len) MUST_CHECK NONNULL();
 int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
+int sys_lstat(const char *path, struct stat *ret) MUST_CHECK NONNULL();
+int sys_lchown(const char *path, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
+/** umask(2): the one before. */
+mode_t sys_umask(mode_t mask);
+int sys_flock(int fd, int operation) MUST_CHECK;
+/** inotify_init1(2), non-blocking. */
+int sys_inotify_init(void) MUST_CHECK;
+int sys_inotify_add_watch(int fd, const char *path, uint32_t mask) MUST_CHECK NONNULL();
 int sys_fcntl(int fd, int cmd, long arg) MUST_CHECK;
 int sys_mkdir(const char *path, mode_t mode) MUST_CHECK NONNULL();
 int sys_rename(const char *from, const char *to) MUST_CHECK NONNULL();

@@ -19,10 +19,18 @@ struct usock_peer {
     gid_t gid;
 };
 
+/** What tells a socket from any other that is made at the same path later, as long as it is open. */
+struct usock_place {
+    dev_t dev;
+    ino_t ino;
+};
+
 /** Listens at PATH, non-blocking, with permissions MODE from the first moment on, owned by group GROUP ((gid_t)-1: as
  * it comes). A socket that is there already is replaced: the caller holds the lock that says that nobody listens.
- * Anything else than a socket is left alone (ERR_BUSY). *RET_FD is owned by the caller. False with *E. */
-bool usock_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, struct err *e) MUST_CHECK NONNULL();
+ * Anything else than a socket is left alone (ERR_BUSY). *RET_FD is owned by the caller; *RET_PLACE is for
+ * usock_is_at(). False with *E, whose text does not name PATH. Not for threads: the umask changes for a moment. */
+bool usock_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, struct usock_place *ret_place,
+                  struct err *e) MUST_CHECK NONNULL();
 
 /** Takes one connection from LISTEN_FD: *RET_FD, non-blocking, owned by the caller. False with errno; EAGAIN: there is
  * none. One that is gone already (ECONNABORTED) is passed over. */
@@ -32,7 +40,8 @@ bool usock_accept(int listen_fd, int *ret_fd, struct usock_peer *ret_peer) MUST_
  * Linux 4.13). */
 bool usock_peer_has_group(int fd, const struct usock_peer *peer, gid_t group) MUST_CHECK NONNULL();
 
-/** Whether FD and what is at PATH now are the same socket: false when somebody has removed or replaced it. */
-bool usock_is_at(int listen_fd, const char *path) MUST_CHECK NONNULL();
+/** Whether the socket PLACE, which is still open, is what lies at PATH now: false when somebody has removed or replaced
+ * it. */
+bool usock_is_at(const struct usock_place *place, const char *path) MUST_CHECK NONNULL();
 
 #endif

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -111,9 +113,63 @@ ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const struct 
     return n;
 }
 
+int sys_bind(int fd, const struct sockaddr *to, socklen_t to_len)
+{
+    return bind(fd, to, to_len);
+}
+
+int sys_listen(int fd, int backlog)
+{
+    return listen(fd, backlog);
+}
+
+int sys_accept(int fd)
+{
+    int r;
+    RETRY(r, accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    return r;
+}
+
+int sys_getsockopt(int fd, int level, int name, void *ret, socklen_t *len)
+{
+    return getsockopt(fd, level, name, ret, len);
+}
+
 int sys_fstat(int fd, struct stat *ret)
 {
     return fstat(fd, ret);
+}
+
+int sys_lstat(const char *path, struct stat *ret)
+{
+    return lstat(path, ret);
+}
+
+int sys_lchown(const char *path, uid_t uid, gid_t gid)
+{
+    return lchown(path, uid, gid);
+}
+
+mode_t sys_umask(mode_t mask)
+{
+    return umask(mask);
+}
+
+int sys_flock(int fd, int operation)
+{
+    int r;
+    RETRY(r, flock(fd, operation));
+    return r;
+}
+
+int sys_inotify_init(void)
+{
+    return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+int sys_inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+    return inotify_add_watch(fd, path, mask);
 }
 
 int sys_fcntl(int fd, int cmd, long arg)
