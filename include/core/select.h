@@ -21,6 +21,9 @@ struct select {
 /** Why there is no selection. */
 enum select_result { SELECT_OK, SELECT_NO_MATCH, SELECT_NOMEM };
 
+/** Whether NAME is a pattern of glob(7): it has a character that no name can have. */
+bool select_is_pattern(const char *name) MUST_CHECK NONNULL();
+
 /** Resolves the N names or patterns (fnmatch(3)) NAMES among the units of S into RET. N = 0: every unit that is not
  * SKIPPED. With SELECT_NO_MATCH, *RET_WRONG is the index of the name that fits nothing, and *RET_SIMILAR the nearest
  * name of a service or instance (borrowed from S), or NULL. */

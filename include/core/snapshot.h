@@ -13,7 +13,11 @@
 #include "core/super.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/** The LEN bytes at S as JSON string; what is no UTF-8, and a NUL, becomes U+FFFD. NULL without memory. */
+json_t *snapshot_text(const char *s, size_t len) MUST_CHECK NONNULL();
 
 /** A unit as service; REASON (NULL: none) is why it is as it is. NULL without memory. */
 json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now_ms) MUST_CHECK NONNULL(1);
@@ -24,7 +28,8 @@ bool snapshot_long(json_t *service, const struct super *s, const struct unit_vie
 /** A wait status as last_exit. NULL without memory. */
 json_t *snapshot_exit(int wstatus) MUST_CHECK;
 
-/** The services of S and what each depends on, as `graph` has it. NULL without memory. */
+/** The services of S and what each depends on, as `graph` has it; one whose instances differ has the state of that
+ * which is farthest from well. NULL without memory. */
 json_t *snapshot_graph(const struct super *s) MUST_CHECK NONNULL();
 
 /** The dependencies of SPEC as array. NULL without memory. */
