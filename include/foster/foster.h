@@ -52,8 +52,8 @@ struct foster_error {
 struct foster;
 
 /** Connects to the control socket PATH; NULL: to $FOSTER_SOCKET, else to the control socket of the caller's own fosterd
- * (see foster-protocol(7)), else, when there is none, to the one of the machine's (/run/foster/control.sock). Waits for
- * no more than the kernel does. NULL with *E. Free with foster_free(). */
+ * (see foster-protocol(7)), else, when there is none, to the one of the machine's (/run/foster/control.sock). Waits
+ * only for a fosterd that accepts nobody, at most 10 seconds. NULL with *E. Free with foster_free(). */
 FOSTER_API struct foster *foster_connect(const char *path, struct foster_error *e);
 
 /** Closes F and frees it; NULL is fine. Requests that wait for a reply get none. */
@@ -74,7 +74,8 @@ FOSTER_API char *foster_call(struct foster *f, const char *method, const char *p
 struct foster_handlers {
     /** A notification METHOD with PARAMS. */
     void (*on_notification)(struct foster *f, const char *method, const char *params, void *data);
-    /** The reply to request ID: RESULT, or NULL with *ERROR and ERROR_DATA (which may be NULL). */
+    /** The reply to request ID: RESULT, or NULL with *ERROR and ERROR_DATA (which may be NULL). With ID 0 it is an
+     * error that answers no request, such as why fosterd is about to end the connection. */
     void (*on_reply)(struct foster *f, int64_t id, const char *result, const struct foster_error *error,
                      const char *error_data, void *data);
     void *data; /**< handed to both */
@@ -84,7 +85,7 @@ struct foster_handlers {
 FOSTER_API void foster_set_handlers(struct foster *f, const struct foster_handlers *handlers);
 
 /** Sends a request without waiting: what does not go out at once goes out by foster_dispatch(). Returns its id
- * (positive), or -1 with *E. */
+ * (positive), or -1 with *E (FOSTER_ERR_SYSTEM with EAGAIN: 1 MiB waits to go out already). */
 FOSTER_API int64_t foster_send(struct foster *f, const char *method, const char *params, struct foster_error *e);
 
 /** The descriptor to watch; stays the same, owned by F. */
