@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The text of /proc/PID/stat, /proc/PID/limits and /proc/PID/environ as facts (proc(5)). No file is
- * opened here: bytes in, values out, so that it can be fuzzed.
+ * The text of the files of /proc/PID as facts (proc(5)). No file is opened here: bytes in, values out, so that it can
+ * be fuzzed.
  */
 #ifndef FOSTER_BASE_PROCSTAT_H
 #define FOSTER_BASE_PROCSTAT_H
@@ -25,7 +25,9 @@ struct procstat {
     pid_t pgrp;
     pid_t session;
     unsigned n_threads;
+    uint64_t cpu_ticks;   /**< clock ticks that it has run, in user mode and in the kernel */
     uint64_t start_ticks; /**< clock ticks after boot, field 22 */
+    uint64_t rss_pages;   /**< pages of memory that it has; 0 where the text ends before that */
 };
 
 /** Reads the LEN bytes of /proc/PID/stat at TEXT. The name may contain spaces and parentheses: it ends
@@ -44,5 +46,15 @@ bool procstat_parse_env(const char *text, size_t len, const char *name, char *bu
  *  bytes at TEXT into PIDS of MAX elements. Returns how many there are (may exceed MAX: the rest was
  *  not stored), or -1 when the text is not of that form. */
 ptrdiff_t procstat_parse_pids(const char *text, size_t len, pid_t *pids, size_t max) MUST_CHECK NONNULL(1);
+
+/** The number behind NAME ("CapEff:") in the LEN bytes of /proc/PID/status at TEXT, in BASE 10 or 16. False when there
+ * is no such line, or no number in it. */
+bool procstat_parse_status(const char *text, size_t len, const char *name, unsigned base, uint64_t *ret) MUST_CHECK
+    NONNULL();
+
+/** The LEN bytes of /proc/PID/cmdline, or any other text, as one line of UTF-8 in BUF of SIZE > 0 bytes: NULs as
+ * blanks, none at the end, control characters as "?", what is no UTF-8 as U+FFFD; cut between two characters where it
+ * does not fit. Returns BUF. */
+char *procstat_line(const char *text, size_t len, char *buf, size_t size) NONNULL();
 
 #endif

@@ -54,15 +54,36 @@ struct attrib_run {
     struct list link; /**< in struct attrib.runs */
 };
 
+enum { ATTRIB_NAME_MAX = 16 }; /* as the kernel's names of processes, with the NUL */
+
+/** Who left a process to us by ending. */
+struct attrib_leaver {
+    pid_t pid;                  /**< 0: not known */
+    char name[ATTRIB_NAME_MAX]; /**< "": not known any more */
+};
+
+/** A process further down as it was last seen, with the one that it was below. */
+struct attrib_sight {
+    pid_t pid;
+    uint64_t start_ticks; /**< clock ticks after boot at its start: tells it from a later one with its number */
+    struct attrib_leaver parent;
+};
+
 /** One child of ours that has not been waited for: while it is here, its pid cannot be anybody else's. */
 struct attrib_proc {
     pid_t pid;
     struct attrib_run *run; /**< NULL: unclaimed */
     enum attrib_role role;
     enum attrib_evidence evidence;
-    int64_t since_ms;   /**< when we learned of it */
-    bool out_of_reach;  /**< we may not signal it: it has another user's rights now */
-    struct list in_run; /**< link in run->members, or in struct attrib.unclaimed */
+    int64_t since_ms;  /**< when we learned of it */
+    bool out_of_reach; /**< we may not signal it: it has another user's rights now */
+    bool ended;        /**< it is dead, and about to be taken out */
+    unsigned met_in;   /**< number of the look at our children in which it was met */
+    pid_t pgrp;        /**< its process group and session, and its name, when it ended */
+    pid_t session;
+    char name[ATTRIB_NAME_MAX];
+    struct attrib_leaver from; /**< who left it to us */
+    struct list in_run;        /**< link in run->members, or in struct attrib.unclaimed */
 };
 
 /** The tables. Initialise with attrib_init(), free with attrib_done(). */
@@ -80,7 +101,11 @@ struct attrib {
     size_t runs_cap;            /**< slots of each, a power of two, or 0 */
     size_t n_runs;
     struct list unclaimed;
-    uint64_t n_unclaimed_total; /**< unclaimed processes seen since the start */
+    uint64_t n_unclaimed_total;  /**< unclaimed processes seen since the start */
+    unsigned n_looks;            /**< looks at our children, see attrib_begin_look() */
+    unsigned n_changes;          /**< grows with every process that comes or goes */
+    struct attrib_sight *sights; /**< owned; by pid */
+    size_t n_sights;
 };
 
 /** Makes A empty tables for a supervisor whose own hard limit is OWN_LIMIT (UINT64_MAX: infinity). NONCE
@@ -135,6 +160,33 @@ struct attrib_proc *attrib_find(const struct attrib *a, pid_t pid) NONNULL();
 
 /** Takes P out (it has been reaped) and frees it, and its run when that is closed and has no member left. */
 void attrib_remove(struct attrib *a, struct attrib_proc *p) NONNULL();
+
+/** A look at our children begins: who is added from now on was met in it. */
+void attrib_begin_look(struct attrib *a) NONNULL();
+
+/** P has ended and will soon be taken out. NAME, PGRP and SESSION are what it was. */
+void attrib_end(struct attrib_proc *p, const char *name, pid_t pgrp, pid_t session) NONNULL();
+
+/** Takes the N SIGHTS of processes that are below our children (owned from now on, NULL with 0) in place of those
+ * before. */
+void attrib_remember(struct attrib *a, struct attrib_sight *sights, size_t n) NONNULL(1);
+
+/** What is known of a process that turned up as our child, alive. */
+struct attrib_newcomer {
+    pid_t pid;
+    uint64_t start_ticks;
+    pid_t pgrp;
+    pid_t session;
+    struct attrib_leaver group_leader;   /**< pid 0, unless that is another process and has ended */
+    struct attrib_leaver session_leader; /**< the same */
+};
+
+/** Who left the newcomer C of RUN (NULL: of none) to us. In this order: the process that it was last seen below; an
+ * ended member of RUN that has begun its group or session; the only member of RUN, when that has ended and the others
+ * were met in the present look, unless the leader of its group or session is another one, who has ended as well; that
+ * leader; nobody. Called before C is added. */
+struct attrib_leaver attrib_leaver(const struct attrib *a, const struct attrib_run *run,
+                                   const struct attrib_newcomer *c) MUST_CHECK NONNULL(1, 3);
 
 /** A live member that could be the daemon that a launcher left behind. */
 struct attrib_candidate {

@@ -20,7 +20,8 @@
 /** Opens (again) the descriptors that are kept in reserve for looking around when there are no others. */
 void census_reserve(struct engine *g) NONNULL();
 
-/** Makes sure that our child PID, dead or alive, is in the tables: one that is not known is attributed. */
+/** Makes sure that our child PID, dead or alive, is in the tables: one that is not known is attributed; of one that has
+ * ended it is noted what it was. */
 void census_meet(struct engine *g, pid_t pid) NONNULL();
 
 /** Looks through our children for ones that were re-parented to us since the last look. */

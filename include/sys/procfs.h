@@ -51,6 +51,17 @@ bool procfs_tag(pid_t pid, uint64_t *ret) MUST_CHECK NONNULL();
  *  zombie), is not there or is too long. */
 bool procfs_env(pid_t pid, const char *name, char *buf, size_t size) MUST_CHECK NONNULL();
 
+/** The arguments of PID as one line in BUF (see procstat_line()), cut where they do not fit; "" for a process that has
+ * none. False with errno.
+ *
+ * BUGS: the kernel reads them out of the memory of PID and waits for whoever has that locked, so this is not for a
+ * process in state D. */
+bool procfs_command(pid_t pid, char *buf, size_t size) MUST_CHECK NONNULL();
+
+/** The number of BASE 10 or 16 behind NAME ("CapEff:") in /proc/PID/status. False with errno; EPROTO when there is
+ * none. */
+bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret) MUST_CHECK NONNULL();
+
 /** Fills L with every process id in /proc. False with errno. */
 bool procfs_all(struct pidlist *l) MUST_CHECK NONNULL();
 

@@ -6,11 +6,23 @@
  */
 #include "base/procstat.h"
 
+#include "base/utf8.h"
+
 #include <limits.h>
 #include <string.h>
 
 /* The fields of /proc/PID/stat behind the name, by their numbers in proc(5). */
-enum { STAT_STATE = 3, STAT_PPID = 4, STAT_PGRP = 5, STAT_SESSION = 6, STAT_THREADS = 20, STAT_START = 22 };
+enum {
+    STAT_STATE = 3,
+    STAT_PPID = 4,
+    STAT_PGRP = 5,
+    STAT_SESSION = 6,
+    STAT_UTIME = 14,
+    STAT_STIME = 15,
+    STAT_THREADS = 20,
+    STAT_START = 22,
+    STAT_RSS = 24
+};
 
 /* What is still to be read. */
 struct cursor {
@@ -111,6 +123,11 @@ static bool procstat_field(struct cursor *c, int number, struct procstat *st)
     case STAT_SESSION:
         ok = procstat_pid(&field, &st->session);
         break;
+    case STAT_UTIME:
+    case STAT_STIME:
+        ok = procstat_number(&field, UINT64_MAX / 2, &n);
+        st->cpu_ticks += ok ? n : 0;
+        break;
     case STAT_THREADS:
         ok = procstat_number(&field, UINT_MAX, &n);
         if (ok)
@@ -118,6 +135,9 @@ static bool procstat_field(struct cursor *c, int number, struct procstat *st)
         break;
     case STAT_START:
         ok = procstat_number(&field, UINT64_MAX, &st->start_ticks);
+        break;
+    case STAT_RSS:
+        ok = procstat_number(&field, UINT64_MAX, &st->rss_pages);
         break;
     default:
         return true;
@@ -135,6 +155,11 @@ bool procstat_parse(const char *text, size_t len, struct procstat *ret)
     for (int number = STAT_STATE; number <= STAT_START; number++)
         if (!procstat_field(&c, number, &st))
             return false;
+    *ret = st;
+    /* Nothing depends on what follows, so a text without it will do. */
+    for (int number = STAT_START + 1; number <= STAT_RSS; number++)
+        if (!procstat_field(&c, number, &st))
+            return true;
     *ret = st;
     return true;
 }
@@ -171,6 +196,85 @@ bool procstat_parse_locks(const char *text, size_t len, uint64_t *ret)
         line = newline ? newline + 1 : end;
     }
     return false;
+}
+
+static unsigned procstat_digit(char c)
+{
+    if (is_digit(c))
+        return (unsigned)(c - '0');
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
+}
+
+/* The number of BASE with which the rest of a line begins, behind blanks. */
+static bool procstat_based(struct cursor c, unsigned base, uint64_t *ret)
+{
+    uint64_t n = 0;
+    const char *start;
+
+    while (c.p < c.end && is_blank(*c.p))
+        c.p++;
+    for (start = c.p; c.p < c.end && procstat_digit(*c.p) < base; c.p++) {
+        unsigned digit = procstat_digit(*c.p);
+        if (n > (UINT64_MAX - digit) / base)
+            return false;
+        n = n * base + digit;
+    }
+    if (c.p == start)
+        return false;
+    *ret = n;
+    return true;
+}
+
+bool procstat_parse_status(const char *text, size_t len, const char *name, unsigned base, uint64_t *ret)
+{
+    const char *end = text + len;
+    size_t name_len = strlen(name);
+
+    /* A line that no newline ends may be cut. */
+    for (const char *line = text, *newline; line < end; line = newline + 1) {
+        newline = memchr(line, '\n', (size_t)(end - line));
+        if (!newline)
+            return false;
+        if ((size_t)(newline - line) >= name_len && memcmp(line, name, name_len) == 0)
+            return procstat_based((struct cursor){line + name_len, newline}, base, ret);
+    }
+    return false;
+}
+
+/* What stands for the STEP bytes at TEXT, VALID UTF-8 or not, in one line; *RET_LEN bytes. */
+static const char *procstat_printable(const char *text, size_t step, bool valid, size_t *ret_len)
+{
+    unsigned char c = (unsigned char)text[0];
+    /* U+0080 to U+009F are control characters as well. */
+    bool is_control = c < ' ' || c == 0x7f || (c == 0xc2 && valid && (unsigned char)text[1] < 0xa0);
+
+    *ret_len = 1;
+    if (c == '\0')
+        return " ";
+    if (valid && is_control)
+        return "?";
+    *ret_len = valid ? step : 3;
+    return valid ? text : "\xef\xbf\xbd";
+}
+
+char *procstat_line(const char *text, size_t len, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    while (len > 0 && text[len - 1] == '\0')
+        len--;
+    for (size_t at = 0, step; at < len; at += step) {
+        bool valid;
+        size_t n_bytes;
+        step = utf8_step(text + at, len - at, &valid);
+        const char *bytes = procstat_printable(text + at, step, valid, &n_bytes);
+        if (n_bytes >= size - n)
+            break;
+        memcpy(buf + n, bytes, n_bytes);
+        n += n_bytes;
+    }
+    buf[n] = '\0';
+    return buf;
 }
 
 bool procstat_parse_env(const char *text, size_t len, const char *name, char *buf, size_t size)

@@ -58,6 +58,7 @@ void attrib_done(struct attrib *a)
     mem_free(a->by_id);
     mem_free(a->by_run);
     mem_free(a->spare);
+    attrib_remember(a, NULL, 0);
     a->by_id = NULL;
     a->by_run = NULL;
     a->spare = NULL;
@@ -271,7 +272,15 @@ struct attrib_proc *attrib_add(struct attrib *a, pid_t pid, struct attrib_run *r
         return NULL;
     }
     a->spare = NULL;
-    *p = (struct attrib_proc){.pid = pid, .run = r, .role = role, .evidence = evidence, .since_ms = now_ms};
+    *p = (struct attrib_proc){
+        .pid = pid,
+        .run = r,
+        .role = role,
+        .evidence = evidence,
+        .since_ms = now_ms,
+        .met_in = a->n_looks,
+    };
+    a->n_changes++;
     list_init(&p->in_run);
     list_append(r ? &r->members : &a->unclaimed, &p->in_run);
     if (!r)
@@ -288,6 +297,7 @@ void attrib_remove(struct attrib *a, struct attrib_proc *p)
 {
     struct attrib_run *r = p->run;
 
+    a->n_changes++;
     pidmap_remove(&a->procs, p->pid);
     list_remove(&p->in_run);
     mem_free(p);
@@ -295,6 +305,98 @@ void attrib_remove(struct attrib *a, struct attrib_proc *p)
         r->n_members--;
         release_run(a, r);
     }
+}
+
+void attrib_begin_look(struct attrib *a)
+{
+    a->n_looks++;
+}
+
+static struct attrib_leaver leaver_of(pid_t pid, const char *name)
+{
+    struct attrib_leaver l = {.pid = pid};
+
+    snprintf(l.name, sizeof l.name, "%s", name);
+    return l;
+}
+
+void attrib_end(struct attrib_proc *p, const char *name, pid_t pgrp, pid_t session)
+{
+    p->ended = true;
+    p->pgrp = pgrp;
+    p->session = session;
+    memcpy(p->name, leaver_of(p->pid, name).name, sizeof p->name);
+}
+
+void attrib_remember(struct attrib *a, struct attrib_sight *sights, size_t n)
+{
+    mem_free(a->sights);
+    a->sights = sights;
+    a->n_sights = n;
+}
+
+static int compare_sight(const void *key, const void *sight)
+{
+    pid_t x = *(const pid_t *)key, y = ((const struct attrib_sight *)sight)->pid;
+
+    return (x > y) - (x < y);
+}
+
+static const struct attrib_sight *find_sight(const struct attrib *a, const struct attrib_newcomer *c)
+{
+    const struct attrib_sight *s = NULL;
+
+    if (a->n_sights > 0)
+        s = bsearch(&c->pid, a->sights, a->n_sights, sizeof *s, compare_sight);
+    return s && s->start_ticks == c->start_ticks ? s : NULL;
+}
+
+/* The ended member of RUN that has begun C's group or session. */
+static const struct attrib_proc *find_ended_leader(const struct attrib_run *run, const struct attrib_newcomer *c)
+{
+    const struct attrib_proc *found = NULL;
+
+    LIST_EACH (it, &run->members) {
+        const struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
+        if (p->ended && p->pid == c->pgrp)
+            return p;
+        if (p->ended && p->pid == c->session)
+            found = p;
+    }
+    return found;
+}
+
+/* The one member that RUN had before the present look, when that has ended: whoever is new was below it. */
+static const struct attrib_proc *find_ended_root(const struct attrib *a, const struct attrib_run *run)
+{
+    const struct attrib_proc *found = NULL;
+
+    LIST_EACH (it, &run->members) {
+        const struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
+        if (!p->ended && p->met_in == a->n_looks)
+            continue;
+        if (!p->ended || found)
+            return NULL;
+        found = p;
+    }
+    return found;
+}
+
+struct attrib_leaver attrib_leaver(const struct attrib *a, const struct attrib_run *run,
+                                   const struct attrib_newcomer *c)
+{
+    const struct attrib_leaver *leader = c->group_leader.pid != 0 ? &c->group_leader : &c->session_leader;
+    const struct attrib_sight *sight = find_sight(a, c);
+    const struct attrib_proc *p = run ? find_ended_leader(run, c) : NULL;
+
+    if (sight)
+        return sight->parent;
+    if (p)
+        return leaver_of(p->pid, p->name);
+    p = run ? find_ended_root(a, run) : NULL;
+    if (p && (leader->pid == 0 || p->pgrp == leader->pid || p->session == leader->pid))
+        return leaver_of(p->pid, p->name);
+    return *leader;
 }
 
 static bool is_older(const struct attrib_candidate *x, const struct attrib_candidate *y)

@@ -37,37 +37,93 @@ static struct attrib_run *census_claim(struct engine *g, pid_t pid, enum attrib_
     return run;
 }
 
-static void census_say_adopted(struct engine *g, const struct attrib_proc *p, const struct procstat *st)
+static bool census_is_dead(const struct procstat *st)
 {
-    if (st->state == 'Z' || st->state == 'X')
-        return;
+    return (st->state == 'Z' || st->state == 'X') && st->n_threads <= 1;
+}
+
+/* The process LEADER of a group or session that PID is in, when that is another one and has ended. While somebody is in
+ * it, the number is not given out again. */
+static struct attrib_leaver census_ended_leader(pid_t pid, pid_t leader)
+{
+    struct attrib_leaver l = {0};
+    struct procstat st;
+    if (leader <= 1 || leader == pid || leader == sys_getpid())
+        return l;
+    if (sys_kill(leader, 0) < 0) {
+        l.pid = errno == ESRCH ? leader : 0;
+    } else if (procfs_stat(leader, &st) && census_is_dead(&st)) {
+        l.pid = leader;
+        snprintf(l.name, sizeof l.name, "%.*s", ATTRIB_NAME_MAX - 1, st.comm);
+    }
+    return l;
+}
+
+static struct attrib_leaver census_leaver(const struct engine *g, const struct attrib_run *run,
+                                          const struct procstat *st)
+{
+    const struct attrib_newcomer c = {
+        .pid = st->pid,
+        .start_ticks = st->start_ticks,
+        .pgrp = st->pgrp,
+        .session = st->session,
+        .group_leader = census_ended_leader(st->pid, st->pgrp),
+        .session_leader = census_ended_leader(st->pid, st->session),
+    };
+    return attrib_leaver(&g->attrib, run, &c);
+}
+
+static void census_say_adopted(struct engine *g, const struct attrib_proc *p, const char *name)
+{
     struct log_about about = {.event = p->run != NULL ? "adopted" : "unclaimed", .pid = p->pid};
+    char left_by[64] = "";
+    if (p->from.pid != 0 && p->from.name[0] != '\0')
+        snprintf(left_by, sizeof left_by, ", left by process %d (%s)", (int)p->from.pid, p->from.name);
+    else if (p->from.pid != 0)
+        snprintf(left_by, sizeof left_by, ", left by process %d", (int)p->from.pid);
     if (p->run == NULL) {
-        log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), which no service of ours started", (int)p->pid,
-                  st->comm);
+        log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), which no service of ours started%s", (int)p->pid,
+                  name, left_by);
         return;
     }
     about.service = engine_name_of_proc(g, p);
     about.run = p->run->run;
-    log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), recognised by its %s", (int)p->pid, st->comm,
-              attrib_evidence_name(p->evidence));
+    log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), recognised by its %s%s", (int)p->pid, name,
+              attrib_evidence_name(p->evidence), left_by);
 }
 
-void census_meet(struct engine *g, pid_t pid)
+/* Enters our child PID, which is not known yet. */
+static void census_add(struct engine *g, pid_t pid)
 {
-    if (attrib_find(&g->attrib, pid) != NULL)
-        return;
     enum attrib_evidence evidence;
     struct attrib_run *run = census_claim(g, pid, &evidence);
+    struct attrib_leaver from = {0};
+    struct procstat st;
+    bool seen = procfs_stat(pid, &st);
+    bool dead = seen && census_is_dead(&st);
+    if (seen && !dead)
+        from = census_leaver(g, run, &st);
     struct attrib_proc *p = attrib_add(&g->attrib, pid, run, ATTRIB_MEMBER, evidence, sys_now_ms());
     if (p == NULL) {
         log_warn("no memory to remember process %d; it is reaped all the same", (int)pid);
         return;
     }
     g->n_adopted++;
+    p->from = from;
+    if (dead)
+        attrib_end(p, st.comm, st.pgrp, st.session);
+    else if (seen)
+        census_say_adopted(g, p, st.comm);
+}
+
+void census_meet(struct engine *g, pid_t pid)
+{
+    struct attrib_proc *p = attrib_find(&g->attrib, pid);
     struct procstat st;
-    if (procfs_stat(pid, &st))
-        census_say_adopted(g, p, &st);
+    if (p == NULL)
+        census_add(g, pid);
+    else if (!p->ended && procfs_stat(pid, &st) && census_is_dead(&st))
+        attrib_end(p, st.comm, st.pgrp, st.session);
 }
 
 /* Puts the children of PID into L. Out of descriptors, the reserve is lent to the look: what a service leaves behind
@@ -109,8 +165,10 @@ void census_refresh(struct engine *g)
         log_warn("looking up our children: %s; new orphans are seen when they end", err_errno_text(errno));
         return;
     }
+    attrib_begin_look(&g->attrib);
     for (size_t i = 0; i < g->children.n; i++)
-        census_meet(g, g->children.pids[i]);
+        if (attrib_find(&g->attrib, g->children.pids[i]) == NULL)
+            census_add(g, g->children.pids[i]);
 }
 
 static bool census_run_counts(const struct engine_unit *u, const struct attrib_run *run)
@@ -160,11 +218,12 @@ static bool census_list_left(struct engine *g, const struct attrib_run *run, siz
     bool has_dead = false;
     size_t n = 0;
     LIST_EACH (it, &run->members) {
-        const struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
+        struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
         struct procstat st = {.pid = p->pid, .state = '?'};
         if (p->role == ATTRIB_MAIN)
             continue;
-        if (procfs_stat(p->pid, &st) && (st.state == 'Z' || st.state == 'X') && st.n_threads <= 1) {
+        if (procfs_stat(p->pid, &st) && census_is_dead(&st)) {
+            attrib_end(p, st.comm, st.pgrp, st.session);
             has_dead = true;
             continue;
         }

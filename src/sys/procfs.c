@@ -24,6 +24,8 @@ enum {
     PROC_PATH_MAX = 64,                   /* of the paths that are made here */
     STAT_TEXT_MAX = 2048,                 /* /proc/PID/stat: 52 numbers and a name */
     LIMITS_TEXT_MAX = 4096,               /* /proc/PID/limits: 17 lines of 80 */
+    STATUS_TEXT_MAX = 4096,               /* /proc/PID/status: 60 lines, most of them short */
+    COMMAND_TEXT_MAX = 1024,              /* as much of /proc/PID/cmdline as anybody shows */
     READ_CHUNK = 4096,                    /* the kernel gives no more at a time */
     CHILDREN_TEXT_MAX = 64 * 1024 * 1024, /* more than all the pids that a kernel can have */
     ENVIRON_TEXT_MAX = 8 * 1024 * 1024,   /* the kernel allows a quarter of the stack limit */
@@ -325,6 +327,29 @@ bool procfs_env(pid_t pid, const char *name, char *buf, size_t size)
     bool ok = read_all(fd, &text) && procstat_parse_env(buf_str(&text), text.len, name, buf, size);
     buf_done(&text);
     return ok;
+}
+
+bool procfs_command(pid_t pid, char *buf, size_t size)
+{
+    char text[COMMAND_TEXT_MAX];
+    ssize_t len = proc_read_small(pid, "cmdline", text, sizeof text);
+    if (len == -1)
+        return false;
+    (void)procstat_line(text, (size_t)len, buf, size);
+    return true;
+}
+
+bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret)
+{
+    char text[STATUS_TEXT_MAX];
+    ssize_t len = proc_read_small(pid, "status", text, sizeof text);
+    if (len == -1)
+        return false;
+    if (!procstat_parse_status(text, (size_t)len, name, base, ret)) {
+        errno = EPROTO;
+        return false;
+    }
+    return true;
 }
 
 bool procfs_all(struct pidlist *l)
