@@ -45,9 +45,16 @@ int sys_listen(int fd, int backlog) MUST_CHECK;
 /** accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK. */
 int sys_accept(int fd) MUST_CHECK;
 int sys_getsockopt(int fd, int level, int name, void *ret, socklen_t *len) MUST_CHECK NONNULL();
+/** TIOCOUTQ (SIOCOUTQ of unix sockets is the same): the memory of what was written to the socket FD and not read yet. */
+int sys_get_unread(int fd, int *ret) MUST_CHECK NONNULL();
+/** epoll_create1(2). */
+int sys_epoll_create(void) MUST_CHECK;
+/** epoll_ctl(2) of EPOLL_CTL_ADD. */
+int sys_epoll_add(int epoll_fd, int fd, uint32_t events) MUST_CHECK;
 int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lstat(const char *path, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lchown(const char *path, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
+int sys_chmod(const char *path, mode_t mode) MUST_CHECK NONNULL();
 /** umask(2): the one before. */
 mode_t sys_umask(mode_t mask);
 int sys_flock(int fd, int operation) MUST_CHECK;

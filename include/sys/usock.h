@@ -40,6 +40,13 @@ bool usock_accept(int listen_fd, int *ret_fd, struct usock_peer *ret_peer) MUST_
  * Linux 4.13). */
 bool usock_peer_has_group(int fd, const struct usock_peer *peer, gid_t group) MUST_CHECK NONNULL();
 
+/** How much memory of what was written to FD its peer has not read yet; INT_MAX when that cannot be told. */
+int usock_unread(int fd) MUST_CHECK;
+
+/** Makes *RET_FD, owned by the caller, readable as soon as the peer of FD is wholly gone, and not when it has only shut
+ * its own side down. False with errno. */
+bool usock_await_hangup(int fd, int *ret_fd) MUST_CHECK NONNULL();
+
 /** Whether the socket PLACE, which is still open, is what lies at PATH now: false when somebody has removed or replaced
  * it. */
 bool usock_is_at(const struct usock_place *place, const char *path) MUST_CHECK NONNULL();

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -135,6 +136,22 @@ int sys_getsockopt(int fd, int level, int name, void *ret, socklen_t *len)
     return getsockopt(fd, level, name, ret, len);
 }
 
+int sys_get_unread(int fd, int *ret)
+{
+    return ioctl(fd, TIOCOUTQ, ret);
+}
+
+int sys_epoll_create(void)
+{
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+int sys_epoll_add(int epoll_fd, int fd, uint32_t events)
+{
+    struct epoll_event ev = {.events = events, .data.fd = fd};
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
 int sys_fstat(int fd, struct stat *ret)
 {
     return fstat(fd, ret);
@@ -148,6 +165,11 @@ int sys_lstat(const char *path, struct stat *ret)
 int sys_lchown(const char *path, uid_t uid, gid_t gid)
 {
     return lchown(path, uid, gid);
+}
+
+int sys_chmod(const char *path, mode_t mode)
+{
+    return chmod(path, mode);
 }
 
 mode_t sys_umask(mode_t mask)

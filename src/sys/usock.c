@@ -10,6 +10,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -161,6 +162,24 @@ bool usock_peer_has_group(int fd, const struct usock_peer *peer, gid_t group)
         all != NULL && sys_getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len) == 0 && is_among(group, all, len);
     mem_free(all);
     return found;
+}
+
+int usock_unread(int fd)
+{
+    int unread;
+
+    return sys_get_unread(fd, &unread) == 0 ? unread : INT_MAX;
+}
+
+bool usock_await_hangup(int fd, int *ret_fd)
+{
+    /* A hang-up is told without being asked for, and nothing else then. */
+    CLEANUP(sys_close_fd) int epoll_fd = sys_epoll_create();
+    if (epoll_fd == -1 || sys_epoll_add(epoll_fd, fd, 0) != 0)
+        return false;
+    *ret_fd = epoll_fd;
+    epoll_fd = -1;
+    return true;
 }
 
 bool usock_is_at(const struct usock_place *place, const char *path)
