@@ -25,6 +25,9 @@ enum {
 
 struct control;
 
+/** What a client keeps us waiting with. */
+enum client_stall { CLIENT_CALM, CLIENT_WITHIN_LINE, CLIENT_UNREAD };
+
 /** One connection. Owned by its control. */
 struct client {
     struct control *control; /**< borrowed: the owner */
@@ -35,13 +38,21 @@ struct client {
     bool may_look;
     bool may_act;
     struct ev_io io;
+    int hangup_fd; /**< owned; readable when its peer is wholly gone; -1 while that can be seen by reading */
+    struct ev_io hangup_io;
     struct ev_timer stall;
     struct ev_timer more; /**< goes on with lines that are here already, when others have had their turn */
     struct proto_reader reader;
     struct buf out;
-    bool no_more_input; /**< it has shut its side down; what it has asked for is still answered */
-    bool doomed;        /**< is freed as soon as nothing of it is being worked on */
-    struct list parked; /**< of struct parked.in_client */
+    size_t sent; /**< bytes at the front of out that were written */
+    enum client_stall stalled_by;
+    bool has_moved;          /**< what it stalls with has gone on since the timer was set */
+    int in_kernel;           /**< what it had not read of what was written, when the timer was set */
+    bool no_more_input;      /**< nothing is read any more; what it has asked for is still answered */
+    enum proto_code refusal; /**< why nothing is read any more; 0: it has shut its side down, or it is read */
+    bool is_refused;         /**< it has been told; it ends when that is sent */
+    bool doomed;             /**< is freed as soon as nothing of it is being worked on */
+    struct list parked;      /**< of struct parked.in_client */
     unsigned n_parked;
     struct feed_subscriber subscriber;
     bool subscribed;
@@ -58,7 +69,7 @@ void client_send(struct client *c, json_t *message) NONNULL(1);
 /** Ends C as soon as nothing works on it any more; WHY is for the log (debug). */
 void client_doom(struct client *c, const char *why) NONNULL();
 
-/** Closes C and frees it, with all that waits on its behalf. */
+/** Closes C and frees it, with all that waits on its behalf. Not for whom C may be working: see client_doom(). */
 void client_free(struct client *c) NONNULL();
 
 #endif

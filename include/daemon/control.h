@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/runtime.h"
 #include "daemon/feed.h"
+#include "sys/usock.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -25,12 +26,16 @@ struct control {
     struct engine *engine; /**< borrowed */
     char path[RUNTIME_PATH_MAX + 1];
     char lock_path[RUNTIME_PATH_MAX + 8];
-    int lock_fd;   /**< owned; -1: none */
-    int listen_fd; /**< owned; -1: none */
-    int watch_fd;  /**< owned; tells when the socket is removed; -1: nobody does */
+    int lock_fd;              /**< owned; -1: none */
+    int listen_fd;            /**< owned; -1: none */
+    int watch_fd;             /**< owned; tells when the socket is removed; -1: nobody does */
+    struct usock_place place; /**< of the socket that listen_fd is */
+    bool is_default;          /**< the directory is ours to make and to guard */
     struct ev_io listen_io;
     struct ev_io watch_io;
     struct ev_timer retry; /**< goes on with what there were no descriptors for */
+    bool is_short;         /**< there were none, and that was told */
+    bool is_lost;          /**< the socket could not be made anew, and that was told */
     mode_t mode;           /**< of the socket */
     gid_t group;           /**< (gid_t)-1: none */
     bool group_acts;
@@ -47,6 +52,9 @@ struct control *control_open(struct engine *g, struct err *e) MUST_CHECK NONNULL
 
 /** Makes sure that the socket is where it belongs, and makes it anew where somebody has removed it. */
 void control_check(struct control *c) NONNULL();
+
+/** A client has been freed: its place and its descriptor are there for another. */
+void control_client_gone(struct control *c) NONNULL();
 
 /** Unit number UNIT has changed its state. Called while effects are carried out. */
 void control_on_state(struct control *c, unsigned unit, enum unit_state from, enum unit_state to) NONNULL();

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The stream of events. Those that are kept are plain structures of a fixed size, made into JSON only for somebody who
+ * listens: a supervisor to whom nobody listens pays with a copy.
+ *
+ * DIAGNOSTICS: none. This runs inside the log: where memory is short an event is not kept, or not sent.
+ */
+#include "daemon/feed.h"
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "core/proto.h"
+#include "core/snapshot.h"
+
+#include <ev.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FEED_TEXT_MAX = EFFECT_TEXT_MAX, FEED_NAME_MAX = SPEC_NAME_MAX + 8, FEED_WORD_MAX = 24 };
+
+struct feed_event {
+    uint64_t seq;
+    int64_t real_us;
+    uint64_t run;
+    enum log_level level;
+    pid_t pid;
+    int code;
+    char code_kind;
+    char service[FEED_NAME_MAX]; /* empty: of none */
+    char event[FEED_WORD_MAX];
+    const char *from; /* static; NULL but for a change of state */
+    const char *to;   /* static */
+    char text[FEED_TEXT_MAX];
+};
+
+/* Copies S into BUF, cut where a character ends. */
+static void feed_copy(char *buf, size_t size, const char *s)
+{
+    size_t len = utf8_cut(s, strlen(s), size - 1);
+    memcpy(buf, s, len);
+    buf[len] = '\0';
+}
+
+/* Whether PATTERN means the instance NAME, or the service that it is an instance of. */
+static bool feed_fits(const char *pattern, const char *name)
+{
+    char service[FEED_NAME_MAX];
+    if (fnmatch(pattern, name, 0) == 0)
+        return true;
+    const char *dot = strrchr(name, '.');
+    if (dot == NULL || dot[1] == '\0' || dot[1 + strspn(dot + 1, "0123456789")] != '\0')
+        return false;
+    snprintf(service, sizeof service, "%.*s", (int)(dot - name), name);
+    return fnmatch(pattern, service, 0) == 0;
+}
+
+static bool feed_wants(const struct feed_subscriber *s, const struct feed_event *ev)
+{
+    if (ev->to != NULL && !s->states)
+        return false;
+    if (s->names == NULL)
+        return true;
+    for (size_t i = 0; i < s->n_names; i++)
+        if (ev->service[0] != '\0' && feed_fits(s->names[i], ev->service))
+            return true;
+    return false;
+}
+
+static json_t *feed_json(const struct feed_event *ev)
+{
+    struct log_about about = {
+        .service = ev->service[0] != '\0' ? ev->service : NULL,
+        .event = ev->event,
+        .pid = ev->pid,
+        .run = ev->run,
+        .code = ev->code,
+        .code_kind = ev->code_kind,
+    };
+    return snapshot_event(ev->seq, ev->real_us, ev->level, &about, ev->text, ev->from, ev->to);
+}
+
+static void feed_keep(struct feed *f, const struct feed_event *ev)
+{
+    if (f->recent == NULL)
+        f->recent = mem_array(FEED_RECENT_MAX, sizeof *f->recent);
+    if (f->recent == NULL)
+        return;
+    f->recent[f->next] = *ev;
+    f->next = (f->next + 1) % FEED_RECENT_MAX;
+    if (f->n_recent < FEED_RECENT_MAX)
+        f->n_recent++;
+}
+
+static void feed_tell(struct feed *f, const struct feed_event *ev)
+{
+    json_t *message = NULL;
+    LIST_EACH (it, &f->subscribers) {
+        struct feed_subscriber *s = CONTAINER_OF(it, struct feed_subscriber, link);
+        if (!feed_wants(s, ev))
+            continue;
+        if (message == NULL)
+            message = proto_notification("event", feed_json(ev));
+        if (message == NULL)
+            return;
+        s->on_event(s, message);
+    }
+    json_decref(message);
+}
+
+static void feed_take(struct feed *f, struct feed_event *ev)
+{
+    ev->seq = ++f->seq;
+    ev->real_us = (int64_t)(ev_time() * 1e6);
+    if (ev->level < LOG_LEVEL_DEBUG)
+        feed_keep(f, ev);
+    feed_tell(f, ev);
+}
+
+static void feed_on_log(enum log_level level, const struct log_about *about, const char *text, void *data)
+{
+    struct feed_event ev = {
+        .run = about->run,
+        .level = level,
+        .pid = about->pid,
+        .code = about->code,
+        .code_kind = about->code_kind,
+    };
+    if (about->service != NULL)
+        feed_copy(ev.service, sizeof ev.service, about->service);
+    feed_copy(ev.event, sizeof ev.event, about->event);
+    feed_copy(ev.text, sizeof ev.text, text);
+    feed_take(data, &ev);
+}
+
+void feed_init(struct feed *f)
+{
+    *f = (struct feed){0};
+    list_init(&f->subscribers);
+    log_set_tap(feed_on_log, f);
+}
+
+void feed_state(struct feed *f, const struct unit_view *u, enum unit_state from, enum unit_state to)
+{
+    struct feed_event ev = {
+        .run = u->run,
+        .level = LOG_LEVEL_DEBUG,
+        .pid = u->main_pid,
+        .event = "state",
+        .from = unit_state_name(from),
+        .to = unit_state_name(to),
+    };
+    feed_copy(ev.service, sizeof ev.service, u->name);
+    snprintf(ev.text, sizeof ev.text, "%s -> %s", ev.from, ev.to);
+    feed_take(f, &ev);
+}
+
+static void feed_forget_names(struct feed_subscriber *s)
+{
+    for (size_t i = 0; i < s->n_names; i++)
+        mem_free(s->names[i]);
+    mem_free(s->names);
+    s->names = NULL;
+    s->n_names = 0;
+}
+
+static bool feed_copy_names(struct feed_subscriber *s, const json_t *names)
+{
+    size_t n = json_array_size(names);
+    s->names = mem_array(n, sizeof *s->names);
+    while (s->names != NULL && s->n_names < n) {
+        s->names[s->n_names] = mem_strdup(json_string_value(json_array_get(names, s->n_names)));
+        if (s->names[s->n_names] == NULL) {
+            feed_forget_names(s);
+            return false;
+        }
+        s->n_names++;
+    }
+    return s->names != NULL;
+}
+
+bool feed_subscribe(struct feed *f, struct feed_subscriber *s, const json_t *names)
+{
+    feed_unsubscribe(s);
+    if (json_array_size(names) > 0 && !feed_copy_names(s, names))
+        return false;
+    list_append(&f->subscribers, &s->link);
+    return true;
+}
+
+json_t *feed_recent(const struct feed *f, const struct feed_subscriber *s, size_t n)
+{
+    const struct feed_event *wanted[FEED_RECENT_MAX];
+    size_t n_wanted = 0;
+    for (size_t i = 0; i < f->n_recent; i++) {
+        const struct feed_event *ev = &f->recent[(f->next + FEED_RECENT_MAX - f->n_recent + i) % FEED_RECENT_MAX];
+        if (feed_wants(s, ev))
+            wanted[n_wanted++] = ev;
+    }
+    json_t *array = json_array();
+    for (size_t i = n_wanted > n ? n_wanted - n : 0; array != NULL && i < n_wanted; i++)
+        if (json_array_append_new(array, feed_json(wanted[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+void feed_unsubscribe(struct feed_subscriber *s)
+{
+    if (s->link.next != NULL)
+        list_remove(&s->link);
+    else
+        list_init(&s->link);
+    feed_forget_names(s);
+}
+
+void feed_done(struct feed *f)
+{
+    log_set_tap(NULL, NULL);
+    LIST_EACH (it, &f->subscribers)
+        feed_unsubscribe(CONTAINER_OF(it, struct feed_subscriber, link));
+    mem_free(f->recent);
+    f->recent = NULL;
+    f->n_recent = f->next = 0;
+}
