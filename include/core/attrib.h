@@ -161,6 +161,10 @@ struct attrib_proc *attrib_find(const struct attrib *a, pid_t pid) NONNULL();
 /** Takes P out (it has been reaped) and frees it, and its run when that is closed and has no member left. */
 void attrib_remove(struct attrib *a, struct attrib_proc *p) NONNULL();
 
+/** Forgets unit UNIT, of which nothing is waited for any more: what its runs have left behind is unclaimed, and its
+ * number may be given to another unit. */
+void attrib_disown(struct attrib *a, unsigned unit) NONNULL();
+
 /** A look at our children begins: who is added from now on was met in it. */
 void attrib_begin_look(struct attrib *a) NONNULL();
 

@@ -307,6 +307,30 @@ void attrib_remove(struct attrib *a, struct attrib_proc *p)
     }
 }
 
+static void disown_run(struct attrib *a, struct attrib_run *r)
+{
+    LIST_EACH (it, &r->members) {
+        struct attrib_proc *p = CONTAINER_OF(it, struct attrib_proc, in_run);
+        list_remove(&p->in_run);
+        p->run = NULL;
+        p->role = ATTRIB_MEMBER;
+        p->evidence = ATTRIB_NONE;
+        list_append(&a->unclaimed, &p->in_run);
+        a->n_unclaimed_total++;
+    }
+    r->n_members = 0;
+    attrib_run_close(a, r);
+}
+
+void attrib_disown(struct attrib *a, unsigned unit)
+{
+    LIST_EACH (it, &a->runs) {
+        struct attrib_run *r = CONTAINER_OF(it, struct attrib_run, link);
+        if (r->unit == unit)
+            disown_run(a, r);
+    }
+}
+
 void attrib_begin_look(struct attrib *a)
 {
     a->n_looks++;

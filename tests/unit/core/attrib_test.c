@@ -242,6 +242,43 @@ static void test_a_run_lives_as_long_as_its_members(void **state)
     attrib_done(&a);
 }
 
+static void test_what_a_forgotten_unit_leaves_is_unclaimed(void **state)
+{
+    enum attrib_evidence e;
+
+    (void)state;
+    attrib_init(&a, UINT64_MAX, NONCE, 1);
+    struct attrib_run *old = attrib_run_open(&a, 7, 1), *present = attrib_run_open(&a, 7, 2), *other = open_run(3);
+    uint64_t tag = attrib_run_tag(&a, old);
+    struct attrib_proc *p = add(100, old), *q = add(101, old), *r = add(102, present), *s = add(103, other);
+    add(104, NULL);
+    attrib_run_close(&a, old);
+    attrib_disown(&a, 7);
+    assert_null(attrib_run_find(&a, 1));
+    assert_null(attrib_run_find(&a, 2));
+    assert_null(claim(true, tag, NULL, &e));
+    assert_int_equal(a.n_runs, 1);
+    for (size_t i = 0; i < 3; i++) {
+        const struct attrib_proc *it = (struct attrib_proc *[]){p, q, r}[i];
+        assert_ptr_equal(attrib_find(&a, (pid_t)(100 + i)), it);
+        assert_null(it->run);
+        assert_int_equal(it->role, ATTRIB_MEMBER);
+        assert_int_equal(it->evidence, ATTRIB_NONE);
+    }
+    assert_ptr_equal(s->run, other);
+    assert_int_equal(other->n_members, 1);
+    assert_int_equal(a.n_unclaimed_total, 4);
+    size_t n = 0;
+    LIST_EACH (it, &a.unclaimed)
+        n++;
+    assert_int_equal(n, 4);
+    attrib_remove(&a, q);
+    assert_null(attrib_find(&a, 101));
+    attrib_disown(&a, 8);
+    assert_ptr_equal(s->run, other);
+    attrib_done(&a);
+}
+
 static void test_processes(void **state)
 {
     (void)state;
@@ -408,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_making_markers),
         cmocka_unit_test(test_order_of_trust),
         cmocka_unit_test(test_a_run_lives_as_long_as_its_members),
+        cmocka_unit_test(test_what_a_forgotten_unit_leaves_is_unclaimed),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_a_pid_comes_back),
         cmocka_unit_test(test_ids_come_round),
