@@ -16,6 +16,9 @@ void check_service(struct diag_list *d, const struct spec *s, const struct tree_
 /** Says in D, at POS, when `exit_when: essential` of SET could never come true. */
 void check_exit_when(struct diag_list *d, const struct spec_set *set, struct diag_pos pos) NONNULL();
 
+/** Says in D what cannot be in the keys of S for the control socket, which was made from the mapping NODE. */
+void check_control(struct diag_list *d, const struct spec_supervisor *s, const struct tree_node *node) NONNULL();
+
 /** Says in D what does not go together in SET: names, dependencies, cycles, numbers of instances. */
 void check_set(struct diag_list *d, const struct spec_set *set) NONNULL();
 

@@ -17,6 +17,7 @@ void jsonschema_mode(struct buf *out, const struct schema_row *row);
 void jsonschema_signal(struct buf *out, const struct schema_row *row);
 void jsonschema_choice(struct buf *out, const struct schema_row *row);
 void jsonschema_name(struct buf *out, const struct schema_row *row);
+void jsonschema_group(struct buf *out, const struct schema_row *row);
 void jsonschema_string(struct buf *out, const struct schema_row *row);
 void jsonschema_words(struct buf *out, const struct schema_row *row);
 void jsonschema_names(struct buf *out, const struct schema_row *row);

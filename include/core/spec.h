@@ -147,7 +147,10 @@ struct spec_supervisor {
     bool log_level_set; /**< the file names it (the command line wins over it) */
     bool log_format_set;
     bool subreaper;
-    const char *state_dir; /**< NULL: no state is kept on disk */
+    const char *state_dir;     /**< NULL: no state is kept on disk */
+    const char *control;       /**< path of the control socket; NULL: in the runtime directory */
+    int control_mode;          /**< 0600, or 0660: members of control_group may act, too */
+    const char *control_group; /**< name or number; NULL: none */
 };
 
 /** A whole configuration: one generation. */

@@ -6,6 +6,7 @@
 #include "core/check.h"
 
 #include "base/parse.h"
+#include "base/runtime.h"
 #include "core/graph.h"
 #include "core/schema.h"
 
@@ -185,6 +186,19 @@ void check_exit_when(struct diag_list *d, const struct spec_set *set, struct dia
             return;
     }
     diag_error(d, pos, "no service is `essential`; mark one, or use idle or never");
+}
+
+void check_control(struct diag_list *d, const struct spec_supervisor *s, const struct tree_node *node)
+{
+    const struct tree_node *path = tree_get(node, "control"), *mode = tree_get(node, "control_mode");
+
+    if (path && s->control && strlen(s->control) > RUNTIME_PATH_MAX)
+        diag_error(d, path->pos, "`control` has %zu bytes; the path of a socket has at most %d, choose a shorter one",
+                   strlen(s->control), RUNTIME_PATH_MAX);
+    if (mode && s->control_mode != 0600 && s->control_mode != 0660)
+        diag_error(d, mode->pos, "`control_mode` is %04o; write \"0600\" or \"0660\"", (unsigned)s->control_mode);
+    if (mode && s->control_mode == 0660 && !tree_get(node, "control_group"))
+        diag_warning(d, mode->pos, "`control_mode` 0660 is for a group, but there is none; name a `control_group`");
 }
 
 void check_set(struct diag_list *d, const struct spec_set *set)

@@ -254,6 +254,8 @@ static void check_supervisor(struct loader *l, const struct loader_file *main_fi
 
     l->set->supervisor.log_level_set = node && tree_get(node, "log_level");
     l->set->supervisor.log_format_set = node && tree_get(node, "log_format");
+    if (node)
+        check_control(l->value.source.diag, &l->set->supervisor, node);
     if (exit_when && !l->incomplete && !l->doubtful && l->set->n_services > 0)
         check_exit_when(l->value.source.diag, l->set, exit_when->pos);
 }

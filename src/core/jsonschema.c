@@ -112,6 +112,12 @@ void jsonschema_name(struct buf *out, const struct schema_row *row)
     buf_puts(out, "\"anyOf\":[{\"type\":\"string\",\"pattern\":\"" NAME_PATTERN "\"}," VARIABLE "]");
 }
 
+void jsonschema_group(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"type\":[\"string\",\"integer\"],\"minLength\":1,\"minimum\":0");
+}
+
 void jsonschema_string(struct buf *out, const struct schema_row *row)
 {
     (void)row;

@@ -286,6 +286,19 @@ bool value_name(struct value_ctx *c, const struct schema_row *row, const struct 
     return true;
 }
 
+/* Whether there is such a group is found out where it is needed: a configuration is checked on other machines, too. */
+bool value_group(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
+{
+    const char *text = value_text(c, node, key_quote(row->key).text);
+
+    if (!text)
+        return false;
+    if (!text[0] || strpbrk(text, ":\n"))
+        return bad_value(c, row, node);
+    *(const char **)schema_field(row, base) = text;
+    return true;
+}
+
 bool value_path(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
 {
     const char *text = value_text(c, node, key_quote(row->key).text);

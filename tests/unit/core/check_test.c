@@ -46,6 +46,54 @@ static void refuses_contradictions_in_a_service(void **state)
     config_bench_refuses(&b, cases, ARRAY_LEN(cases));
 }
 
+#define SLASH_AND_53 "/12345678901234567890123456789012345678901234567890123"
+
+static void refuses_what_the_control_socket_cannot_be(void **state)
+{
+    static const struct config_refusal cases[] = {
+        {WEB "\nsupervisor: { control: run/x }\n",
+         "f.yaml:5:24: `run/x` of `control` is relative; write an absolute path\n"},
+        {WEB "\nsupervisor: { control: " SLASH_AND_53 SLASH_AND_53 " }\n",
+         "f.yaml:5:24: `control` has 108 bytes; the path of a socket has at most 107, choose a shorter one\n"},
+        {WEB "\nsupervisor: { control_mode: 0640, control_group: adm }\n",
+         "f.yaml:5:29: `control_mode` is 0640; write \"0600\" or \"0660\"\n"},
+        {WEB "\nsupervisor: { control_mode: 0666 }\n",
+         "f.yaml:5:29: `0666` is out of range for `control_mode`; it takes 600 to 660\n"},
+        {WEB "\nsupervisor: { control_group: '' }\n",
+         "f.yaml:5:30: `` is not a group; write a name in /etc/group, or a number\n"},
+        {WEB "\nsupervisor: { control_group: 'a:b' }\n",
+         "f.yaml:5:30: `a:b` is not a group; write a name in /etc/group, or a number\n"},
+    };
+    struct config_bench b = {0};
+
+    (void)state;
+    config_bench_refuses(&b, cases, ARRAY_LEN(cases));
+}
+
+static void takes_what_the_control_socket_can_be(void **state)
+{
+    static const struct {
+        const char *keys, *says;
+    } cases[] = {
+        {"control: " SLASH_AND_53 "/1234567890123456789012345678901234567890123456789012", ""},
+        {"control_mode: '0600'", ""},
+        {"control_mode: 0o660, control_group: _ssh", ""},
+        {"control_group: 4294967294", ""},
+        {"control_mode: 0660", "f.yaml:5:29: warning: `control_mode` 0660 is for a group, but there is none; name a "
+                               "`control_group`\n"},
+    };
+    struct config_bench b = {0};
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(text, sizeof text, WEB "\nsupervisor: { %s }\n", cases[i].keys);
+        assert_non_null(config_bench_load(&b, text));
+        assert_string_equal(config_bench_problems(&b), cases[i].says);
+        config_bench_done(&b);
+    }
+}
+
 static void refuses_bad_dependencies(void **state)
 {
     static const struct config_refusal cases[] = {
@@ -184,6 +232,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_contradictions_in_a_service),
+        cmocka_unit_test(refuses_what_the_control_socket_cannot_be),
+        cmocka_unit_test(takes_what_the_control_socket_can_be),
         cmocka_unit_test(refuses_bad_dependencies),
         cmocka_unit_test(refuses_cycles_with_their_path),
         cmocka_unit_test(refuses_names_of_instances),

@@ -148,7 +148,7 @@ static void refuses_unknown_keys(void **state)
         {WEB "depends_on: { db: { cond: 1 } }\n",
          "f.yaml:4:25: unknown key `cond` in dependency `db`; correct or remove it (keys are in foster.yaml(5))\n"},
         {WEB "user: app\n", "f.yaml:4:5: `user` is not supported yet; remove it\n"},
-        {"supervisor: { control: /x }\n" WEB "\n", "f.yaml:1:15: `control` is not supported yet; remove it\n"},
+        {"supervisor: { metrics: /x }\n" WEB "\n", "f.yaml:1:15: `metrics` is not supported yet; remove it\n"},
         {WEB "image: nginx\n    ports: [80]\n",
          "f.yaml:4:5: `image` belongs to a container; Foster runs programs, name the program in `command`\n"
          "f.yaml:5:5: `ports` belongs to a container; Foster runs programs, publish ports where the container is "

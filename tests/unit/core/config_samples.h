@@ -87,6 +87,9 @@ static const struct config_sample config_samples[] = {
     SUPERVISOR_SAMPLE("log_format", "json"),
     SUPERVISOR_SAMPLE("subreaper", "false"),
     SUPERVISOR_SAMPLE("state_dir", "/var/lib/foster"),
+    SUPERVISOR_SAMPLE("control", "/run/shop.sock"),
+    SUPERVISOR_SAMPLE("control_mode", "0660, control_group: shop"),
+    SUPERVISOR_SAMPLE("control_group", "1000"),
 };
 
 /** Keys without a sample: they name other files, or mean nothing. */

@@ -112,6 +112,9 @@ static void has_the_defaults(void **state)
     assert_false(b.set->supervisor.log_format_set);
     assert_true(b.set->supervisor.subreaper);
     assert_null(b.set->supervisor.state_dir);
+    assert_null(b.set->supervisor.control);
+    assert_int_equal(b.set->supervisor.control_mode, 0600);
+    assert_null(b.set->supervisor.control_group);
     config_bench_done(&b);
 }
 
@@ -161,6 +164,7 @@ static void reads_the_supervisor(void **state)
     (void)state;
     config_bench_service(&b, "version: '3'\nname: shop\n" WEB "\nsupervisor:\n  exit_when: never\n  stop_timeout: 25s\n"
                              "  log_level: debug\n  log_format: json\n  subreaper: false\n  state_dir: /var/lib/f\n"
+                             "  control: /run/shop.sock\n  control_mode: '0660'\n  control_group: _shop\n"
                              "  x-note: 1\n");
     s = &b.set->supervisor;
     assert_string_equal(b.set->name, "shop");
@@ -172,6 +176,9 @@ static void reads_the_supervisor(void **state)
     assert_true(s->log_format_set);
     assert_false(s->subreaper);
     assert_string_equal(s->state_dir, "/var/lib/f");
+    assert_string_equal(s->control, "/run/shop.sock");
+    assert_int_equal(s->control_mode, 0660);
+    assert_string_equal(s->control_group, "_shop");
     config_bench_done(&b);
 }
 

@@ -173,7 +173,7 @@ static void refuses_what_the_loader_refuses(void **state)
         "services: { a: { command: a, env_file: [{ required: true }] } }",
         "services: { a: { command: a, environment: A=1 } }",
         "defaults: { extends: a }\nservices: { a: { command: a } }",
-        "supervisor: { control: /x }\nservices: { a: { command: a } }",
+        "supervisor: { metrics: /x }\nservices: { a: { command: a } }",
         "supervisor: { log_level: loud }\nservices: { a: { command: a } }",
         "name: '-x'\nservices: { a: { command: a } }",
     };

@@ -348,6 +348,9 @@ static struct spec_set *random_set(uint64_t seed)
     s->log_format = coin(&m) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
     s->subreaper = coin(&m);
     s->state_dir = coin(&m) ? arena_printf(&m.set->arena, "/%s", random_text(&m, 6)) : NULL;
+    s->control = coin(&m) ? arena_printf(&m.set->arena, "/%s", random_text(&m, 6)) : NULL;
+    s->control_mode = coin(&m) ? 0600 : 0660;
+    s->control_group = coin(&m) ? "1000" : NULL;
     return m.set;
 }
 
