@@ -163,6 +163,8 @@ pid_t sys_getppid(void);
 uid_t sys_geteuid(void);
 /** Milliseconds of CLOCK_MONOTONIC. Never fails. */
 int64_t sys_now_ms(void);
+/** Milliseconds of CLOCK_BOOTTIME, which /proc counts the starts of processes by. Never fails. */
+int64_t sys_boot_ms(void);
 /** LEN random bytes, getrandom(2); falls back to the clock and pid where that is refused. Never fails. */
 void sys_random(void *buf, size_t len) NONNULL();
 
