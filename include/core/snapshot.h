@@ -13,6 +13,7 @@
 #include "core/super.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,11 @@ bool snapshot_long(json_t *service, const struct super *s, const struct unit_vie
 
 /** A wait status as last_exit. NULL without memory. */
 json_t *snapshot_exit(int wstatus) MUST_CHECK;
+
+/** An outcome of the instance NAME. U is NULL where it is gone; LINES (taken over; NULL: memory was short) are its last
+ * lines of output. NULL without memory. */
+json_t *snapshot_outcome(const char *name, const struct unit_view *u, bool ok, bool done, const char *text, int64_t ms,
+                         json_t *lines) MUST_CHECK NONNULL(1, 5);
 
 /** The services of S and what each depends on, as `graph` has it; one whose instances differ has the state of that
  * which is farthest from well. NULL without memory. */

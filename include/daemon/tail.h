@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,6 +31,9 @@ void tail_add(struct tail *t, const char *text, size_t len) NONNULL();
 /** Calls FN with each of the last N lines, oldest first; TEXT is borrowed for the call. Stops when FN returns false. */
 void tail_each(const struct tail *t, size_t n, bool (*fn)(const char *text, size_t len, void *data), void *data)
     NONNULL(1, 3);
+
+/** The last N lines as a JSON array of strings, oldest first. NULL without memory. */
+json_t *tail_json(const struct tail *t, size_t n) MUST_CHECK NONNULL();
 
 /** Frees what T owns; empty again. */
 void tail_done(struct tail *t) NONNULL();

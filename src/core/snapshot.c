@@ -196,6 +196,22 @@ json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now
     return b.object;
 }
 
+json_t *snapshot_outcome(const char *name, const struct unit_view *u, bool ok, bool done, const char *text, int64_t ms,
+                         json_t *lines)
+{
+    struct builder b = build();
+
+    put_text(&b, "name", name);
+    put_bool(&b, "ok", ok);
+    put_bool(&b, "done", done);
+    put_text(&b, "state", u ? unit_state_name(u->state) : NULL);
+    put_text(&b, "text", text);
+    put_number(&b, "ms", ms);
+    put_number_or_null(&b, "pid", u ? u->main_pid : 0, u && u->main_pid > 0);
+    put(&b, "lines", lines);
+    return b.object;
+}
+
 json_t *snapshot_deps(const struct spec *spec)
 {
     json_t *deps = json_array();

@@ -6,6 +6,7 @@
 #include "daemon/tail.h"
 
 #include "base/mem.h"
+#include "core/snapshot.h"
 
 #include <string.h>
 
@@ -93,6 +94,19 @@ void tail_each(const struct tail *t, size_t n, bool (*fn)(const char *text, size
             return;
         at = end + 1;
     }
+}
+
+static bool tail_append(const char *text, size_t len, void *data)
+{
+    return json_array_append_new(data, snapshot_text(text, len)) == 0;
+}
+
+json_t *tail_json(const struct tail *t, size_t n)
+{
+    json_t *lines = json_array();
+    if (lines != NULL)
+        tail_each(t, n, tail_append, lines);
+    return lines;
 }
 
 void tail_done(struct tail *t)
