@@ -17,7 +17,8 @@
 enum fsm_event {
     FSM_WANT_UP,   /**< somebody wants it up */
     FSM_WANT_DOWN, /**< it is to stop, now */
-    FSM_RESTART,   /**< somebody wants it restarted */
+    FSM_RESTART,   /**< it is to stop if it runs, now, and to start */
+    FSM_RESET,     /**< somebody wants its failures forgotten */
     FSM_DEPS_MET,  /**< all its dependencies hold */
     FSM_DEPS_LOST, /**< a dependency can never hold any more */
     FSM_SPAWNED,   /**< as the event of the same name in super.h; so are the next eight */

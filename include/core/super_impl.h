@@ -2,11 +2,12 @@
  * Copyright The Foster authors
  *
  * What the files behind super.h share: the set of units and of services, and the functions by which
- * super.c (entrance), order.c (propagation), life.c (actions), stop.c (the stop) and report.c (words)
- * call each other. Nobody else includes it.
+ * super.c (entrance), layout.c (what a configuration comes to), replace.c (one configuration after another),
+ * order.c (propagation), life.c (actions), stop.c (the stop) and report.c (words) call each other. Nobody else
+ * includes it.
  *
- * Two phases: an event marks units and services, the marks wait in a queue, and the queue is drained
- * until it is empty. Nothing recurses through the graph.
+ * Two phases: events mark units and services, and the marks wait in a queue; as soon as effects are asked for, the
+ * queue is drained until it is empty. So several events count as one step, and nothing recurses through the graph.
  */
 #ifndef FOSTER_CORE_SUPER_IMPL_H
 #define FOSTER_CORE_SUPER_IMPL_H
@@ -28,11 +29,11 @@ struct super_edge {
 /** What the units of one service have in common. */
 struct super_service {
     const struct spec *spec; /**< borrowed */
-    unsigned first;          /**< its units are first … first + n - 1 */
+    unsigned first;          /**< its units have the places first … first + n - 1 */
     unsigned n;
-    struct super_edge *deps; /**< in super's arena */
+    struct super_edge *deps; /**< in the layout's arena */
     unsigned n_deps;
-    struct super_edge *dependents; /**< in super's arena */
+    struct super_edge *dependents; /**< in the layout's arena */
     unsigned n_dependents;
     unsigned count[UNIT_FACT_N]; /**< how many of its units have that fact */
     struct list waiting;         /**< of struct unit.in_waiting */
@@ -41,26 +42,42 @@ struct super_service {
     uint64_t visit;              /**< number of the last walk that came by */
 };
 
-struct super {
+/** One place of a configuration: a unit, and its name there. */
+struct super_place {
+    struct unit *unit; /**< owned by super as soon as the layout is in force; before that, by the layout when new */
+    const char *name;  /**< in the layout's arena, or the spec's */
+};
+
+/** What one configuration comes to: its services, with their edges, and a place for each unit. */
+struct super_layout {
     const struct spec_set *set; /**< borrowed */
-    struct arena arena;         /**< owns units, services, edges, names */
-    struct unit *units;
-    unsigned n_units;
+    struct arena arena;         /**< owns services, places, edges, names */
     struct super_service *services;
     unsigned n_services;
+    struct super_place *places; /**< in the order of the configuration */
+    unsigned n_places;
     unsigned *by_name; /**< numbers of the services, sorted by name */
-    struct effects effects;
-    int64_t now_ms; /**< time of the event being worked on */
-    uint64_t seed;
-    uint64_t next_run;
-    uint64_t next_final;
-    const struct fsm_rule *rule; /**< the cell being carried out, NULL: none */
 
     unsigned *queue; /**< services to look at: a ring of n_services */
     unsigned queue_head;
     unsigned queue_n;
     unsigned *stack; /**< room for one walk: n_services */
-    uint64_t visit;
+};
+
+struct super {
+    struct super_layout *now;  /**< owned; in force */
+    struct super_layout *next; /**< owned; to be in force once all that are held are down, NULL: none */
+    struct unit **units;       /**< owned, and so are the units; by number; NULL: no unit has that number */
+    unsigned n_slots;
+    size_t slots_cap; /**< what is beyond n_slots is NULL */
+    struct effects effects;
+    int64_t now_ms; /**< time of the event being worked on */
+    uint64_t seed;
+    uint64_t next_id;
+    uint64_t next_run;
+    uint64_t next_final;
+    const struct fsm_rule *rule; /**< the cell being carried out, NULL: none */
+    uint64_t visit;              /**< number of the last walk */
 
     unsigned count[UNIT_FACT_N]; /**< how many units have that fact */
     unsigned n_no_memory;        /**< units that wait to be failed for want of memory */
@@ -76,16 +93,62 @@ struct super {
     int exit_code;
 };
 
+/** Unit number K of the service V of the layout L. */
+static inline struct unit *layout_unit(const struct super_layout *l, const struct super_service *v, unsigned k)
+{
+    return l->places[v->first + k].unit;
+}
+
+/* layout.c: what a configuration comes to */
+
+/** Lays SET (borrowed: must outlive the layout) out, with places still empty. NULL with ENOMEM. */
+struct super_layout *layout_new(const struct spec_set *set) MUST_CHECK NONNULL();
+
+/** Frees L, but no unit; NULL is fine. */
+void layout_free(struct super_layout *l);
+
+/** The number of the service called NAME of LEN bytes, or SUPER_NO_UNIT. */
+unsigned layout_find(const struct super_layout *l, const char *name, size_t len) NONNULL();
+
+/* replace.c: one configuration after another */
+
+/** Lays SET out as the next configuration, with all the memory that it will take. False with ENOMEM: nothing has
+ *  changed. */
+bool replace_prepare(struct super *s, const struct spec_set *set) MUST_CHECK NONNULL();
+
+/** Puts the next configuration in force. Units stay held: those that are new, and those that were. */
+void replace_install(struct super *s) NONNULL();
+
+/** Holds nobody any more; raises those that are wanted. */
+void replace_release(struct super *s) NONNULL();
+
+/** Whether all are down that have to be before the next configuration counts. */
+bool replace_is_due(const struct super *s) MUST_CHECK NONNULL();
+
+/** Forgets the next configuration, if there is one: nobody is held any more, and nobody is raised. */
+void replace_cancel(struct super *s) NONNULL();
+
 /* order.c: what one unit means for the others */
 
-/** Somebody wants U up (EV is WANT_UP or RESTART), with all that it requires. */
-void order_want_up(struct super *s, struct unit *u, enum fsm_event ev) NONNULL();
+/** Somebody wants U up, or restarted, as E says. */
+void order_want_up(struct super *s, struct unit *u, const struct event *e) NONNULL();
 
-/** Every enabled service that starts by itself is wanted up, with all that it requires. */
-void order_start_all(struct super *s) NONNULL();
+/** U, which nobody holds, is wanted up by itself, with all that it requires unless it goes without. Walks that are
+ *  part of one S->visit raise no service twice. */
+void order_raise(struct super *s, struct unit *u) NONNULL();
 
-/** Somebody wants U down, after all that require it. */
-void order_want_down(struct super *s, struct unit *u) NONNULL();
+/** Raises what U requires and what nobody has stopped and nothing has failed: it may be new to U. */
+void order_raise_missing(struct super *s, struct unit *u) NONNULL();
+
+/** Somebody wants U down, as E says. */
+void order_want_down(struct super *s, struct unit *u, const struct event *e) NONNULL();
+
+/** Nobody wants U any more: down with it, at once where nothing runs, else when its turn comes. E is what asks for it,
+ *  NULL: no event of U's own. */
+void order_lower(struct super *s, struct unit *u, const struct event *e) NONNULL(1, 2);
+
+/** Somebody wants U's failures forgotten. */
+void order_reset(struct super *s, struct unit *u) NONNULL();
 
 /** Everything is to end in order, and the daemon with exit status CODE. The first call decides. */
 void order_shutdown(struct super *s, int code) NONNULL();
@@ -125,6 +188,9 @@ void life_quarantine(struct super *s, struct unit *u, const char *event, const c
 /** Arms U's timer. */
 void life_arm(struct super *s, struct unit *u, int64_t at_ms) NONNULL();
 
+/** Cancels U's timer, if it is armed. */
+void life_disarm(struct super *s, struct unit *u) NONNULL();
+
 /* stop.c: the stop of one unit; the actions of the table that belong to it */
 
 /** Takes U to STOPPING because of CAUSE and sends the first signal, now or as soon as there is a process. */
@@ -135,6 +201,9 @@ bool stop_kill_scope(const struct unit *u, enum effect_scope *ret) MUST_CHECK NO
 
 /** Takes U, whose main process has ended, to STOPPING to clear its left-overs. */
 void stop_clear(struct super *s, struct unit *u) NONNULL();
+
+/** U's stop, which is under way, gets the grace period of E from now on, if E has one. E may be NULL. */
+void stop_set_grace(struct super *s, struct unit *u, const struct event *e) NONNULL(1, 2);
 
 void stop_action_begin(struct super *s, struct unit *u, const struct event *e);
 void stop_action_restart(struct super *s, struct unit *u, const struct event *e);

@@ -33,7 +33,9 @@ enum unit_fact {
     UNIT_OPEN = UNIT_MET + SPEC_COND_N,  /**< + condition: it does not hold but is still to be waited for */
     UNIT_LOST = UNIT_OPEN + SPEC_COND_N, /**< failed for good */
     UNIT_UP,                             /**< something of it runs that a stop would wait for */
-    UNIT_BUSY,                           /**< something of it runs, or is to run */
+    UNIT_LEAVING,                        /**< is on its way down because that was asked for, perhaps to come back */
+    UNIT_HELD_UP,                        /**< is held down, and not down yet */
+    UNIT_BUSY,                           /**< something of it runs or is to run, or somebody may start it again */
     UNIT_KEPT,                           /**< wanted, and a stop would have something to do */
     UNIT_IDLE,                           /**< a dependent that needs it would have to start it */
     UNIT_UNSETTLED,                      /**< wanted, but neither ready nor over yet */
@@ -42,15 +44,22 @@ enum unit_fact {
 
 /** One unit. */
 struct unit {
-    const char *name;        /**< owned by super's arena */
-    const struct spec *spec; /**< borrowed */
-    unsigned index;
-    unsigned service;            /**< number of its service */
+    const char *name;            /**< owned by the layout in force */
+    const struct spec *spec;     /**< borrowed */
+    unsigned index;              /**< its number, for life */
+    uint64_t id;                 /**< nobody else ever has it */
+    unsigned order;              /**< its place in the layout in force */
+    unsigned service;            /**< number of its service there */
     unsigned instance;           /**< counted from 1 */
     const enum unit_state state; /**< written by unit_set_state() alone */
     bool want_up;
-    bool stop_due;          /**< is to stop as soon as its dependents are down */
+    bool stop_due;          /**< is to stop as soon as those dependents are down that are to be */
     bool again;             /**< is to come up again after the stop */
+    bool no_deps;           /**< was asked for without its dependencies: waits for none */
+    bool asked_down;        /**< somebody has stopped it, and nobody has wanted it since */
+    bool held;              /**< is to be down, and stays so, until the next configuration is in force */
+    bool goes;              /**< is held, and has no place there */
+    bool want_after;        /**< is held, and wanted up afterwards */
     unsigned facts;         /**< set of bits 1 << enum unit_fact, as last counted */
     struct list in_waiting; /**< link among the units of its service that wait for dependencies */
     struct list in_due;     /**< link among the units of its service with stop_due */
@@ -66,6 +75,7 @@ struct unit {
     struct policy_end end;     /**< how the present run ended, while left-overs are cleared */
     size_t stop_step;          /**< index of the last stop signal sent */
     int64_t stop_deadline_ms;  /**< end of the grace period */
+    int64_t stop_grace_ms;     /**< asked for with this stop, or the next; -1: as configured */
     bool stop_killed;          /**< SIGKILL has been sent, or is due as soon as there is a process */
     enum unit_state stop_back; /**< final state to go back to after clearing; UNIT_STATE_N: none */
 
@@ -83,8 +93,11 @@ struct unit {
     bool no_memory;     /**< an event could not be carried out for want of memory */
 };
 
-/** Makes the zeroed U the record of instance INSTANCE of SPEC in state STATE (STOPPED or SKIPPED). */
-void unit_init(struct unit *u, const struct spec *spec, unsigned instance, enum unit_state state) NONNULL();
+/** Makes the zeroed U the record of a unit in state STATE (STOPPED or SKIPPED). */
+void unit_init(struct unit *u, enum unit_state state) NONNULL();
+
+/** U goes by SPEC (borrowed) from now on. */
+void unit_set_spec(struct unit *u, const struct spec *spec) NONNULL();
 
 /** Writes the state: nobody else does. */
 void unit_set_state(struct unit *u, enum unit_state to) NONNULL();
@@ -92,8 +105,14 @@ void unit_set_state(struct unit *u, enum unit_state to) NONNULL();
 /** Takes the outside event E of U's open run to the books: phase, main process, times, last status. */
 void unit_note(struct unit *u, const struct event *e, int64_t now_ms) NONNULL();
 
-/** Clears counters and delays: somebody has asked for a start. */
+/** Clears counters and delays. */
 void unit_forget_failures(struct unit *u) NONNULL();
+
+/** Clears what belongs to an earlier start: somebody has asked for a new one. */
+void unit_begin_anew(struct unit *u) NONNULL();
+
+/** The grace period of U's present stop, or of the next. */
+int64_t unit_grace_ms(const struct unit *u) MUST_CHECK NONNULL();
 
 /** Whether a process that is its main one is alive, as far as we know. */
 bool unit_has_main(const struct unit *u) MUST_CHECK NONNULL();
@@ -106,6 +125,12 @@ bool unit_stops_members(const struct unit *u) MUST_CHECK NONNULL();
 
 /** Whether U is in a state in which something runs or is being started or stopped. */
 bool unit_is_active(const struct unit *u) MUST_CHECK NONNULL();
+
+/** Whether U runs or is being started, so that it could begin to stop. */
+bool unit_can_stop(const struct unit *u) MUST_CHECK NONNULL();
+
+/** Whether left-overs of U's closed runs live that a stop has to end. */
+bool unit_has_strays(const struct unit *u) MUST_CHECK NONNULL();
 
 /** The facts of U as it is now. */
 unsigned unit_facts(const struct unit *u) MUST_CHECK NONNULL();

@@ -29,6 +29,7 @@ static const char *const event_names[] = {
     [FSM_WANT_UP] = "want up",
     [FSM_WANT_DOWN] = "want down",
     [FSM_RESTART] = "restart",
+    [FSM_RESET] = "reset",
     [FSM_DEPS_MET] = "dependencies met",
     [FSM_DEPS_LOST] = "dependency lost",
     [FSM_SPAWNED] = "spawned",

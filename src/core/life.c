@@ -26,27 +26,35 @@ void life_arm(struct super *s, struct unit *u, int64_t at_ms)
     effects_add(&s->effects, EFFECT_ARM_TIMER, u->index)->at_ms = at_ms;
 }
 
+void life_disarm(struct super *s, struct unit *u)
+{
+    if (u->timer_ms < 0)
+        return;
+    u->timer_ms = -1;
+    effects_add(&s->effects, EFFECT_CANCEL_TIMER, u->index);
+}
+
 /* Leaves the present state and enters TO, whether that is allowed or not. */
 static void move(struct super *s, struct unit *u, enum unit_state to)
 {
     enum unit_state from = u->state;
     struct effects_slot *e;
 
-    if (u->timer_ms >= 0) {
-        u->timer_ms = -1;
-        effects_add(&s->effects, EFFECT_CANCEL_TIMER, u->index);
-    }
+    life_disarm(s, u);
     unit_set_state(u, to);
     u->since_ms = s->now_ms;
-    if (to == UNIT_READY || to == UNIT_DONE || to == UNIT_FAILED)
+    /* What a run that is about to be restarted comes to is no outcome of the restart. */
+    if (!u->again && (to == UNIT_READY || to == UNIT_DONE || to == UNIT_FAILED))
         u->start_settled = true;
     list_remove(&u->in_waiting);
     if (to == UNIT_WAITING) {
-        list_append(&s->services[u->service].waiting, &u->in_waiting);
+        list_append(&s->now->services[u->service].waiting, &u->in_waiting);
         order_mark(s, u->service);
     }
-    if (!unit_is_active(u) || to == UNIT_STOPPING)
+    if (!unit_can_stop(u))
         order_set_due(s, u, false);
+    if (!unit_is_active(u))
+        u->stop_grace_ms = -1;
     e = effects_add(&s->effects, EFFECT_STATE, u->index);
     e->from = from;
     e->to = to;
@@ -123,8 +131,8 @@ bool life_enter(struct super *s, struct unit *u, enum unit_state to)
 
 static void come_up(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    unit_forget_failures(u);
-    if (u->state == UNIT_FAILED && u->strays && unit_clears_orphans(u)) {
+    unit_begin_anew(u);
+    if ((u->state == UNIT_FAILED || u->state == UNIT_STOPPED) && u->strays && unit_clears_orphans(u)) {
         u->again = true;
         stop_begin(s, u, POLICY_ASKED);
     } else {
@@ -153,7 +161,7 @@ static void fail_dependency(struct super *s, struct unit *u, const struct event 
 
 static void stand_down(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    if (u->strays && unit_stops_members(u)) {
+    if (unit_has_strays(u)) {
         stop_begin(s, u, POLICY_ASKED);
         return;
     }
@@ -161,14 +169,34 @@ static void stand_down(struct super *s, struct unit *u, const struct event *e UN
     life_enter(s, u, UNIT_STOPPED);
 }
 
-static void start_again(struct super *s UNUSED, struct unit *u, const struct event *e UNUSED)
+static void start_again(struct super *s, struct unit *u, const struct event *e)
 {
     u->again = true;
+    u->start_settled = false;
+    stop_set_grace(s, u, e);
 }
 
-static void stay_down(struct super *s UNUSED, struct unit *u, const struct event *e UNUSED)
+static void stay_down(struct super *s, struct unit *u, const struct event *e)
 {
     u->again = false;
+    stop_set_grace(s, u, e);
+}
+
+static void forget(struct super *s UNUSED, struct unit *u, const struct event *e UNUSED)
+{
+    unit_forget_failures(u);
+}
+
+static void forgive(struct super *s, struct unit *u, const struct event *e UNUSED)
+{
+    bool due = u->stop_due;
+
+    unit_forget_failures(u);
+    u->want_up = false;
+    report(s, u, LOG_LEVEL_INFO, "stopped", "failure forgotten; stopped");
+    life_enter(s, u, UNIT_STOPPED);
+    /* Left-overs that were about to be ended still are. */
+    order_set_due(s, u, due);
 }
 
 static void note_spawned(struct super *s UNUSED, struct unit *u UNUSED, const struct event *e UNUSED)
@@ -255,7 +283,8 @@ static bool follow(struct super *s, struct unit *u, const struct event *e)
 static void after_exit(struct super *s, struct unit *u, const struct event *e)
 {
     bool unready_daemon = u->state == UNIT_RUNNING && u->spec->type == SPEC_TYPE_FORKING;
-    bool clear = u->want_up ? unit_clears_orphans(u) : unit_stops_members(u);
+    bool comes_down = !u->want_up || u->again;
+    bool clear = comes_down ? unit_stops_members(u) : unit_clears_orphans(u);
     char tail[REPORT_STATUS_MAX];
 
     if (follow(s, u, e))
@@ -268,7 +297,7 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
         u->n_attempts = 0;
         backoff_reset(&u->backoff);
     }
-    if (clear && (e->n_left > 0 || e->n_dying > 0 || (u->strays && !u->want_up))) {
+    if (clear && (e->n_left > 0 || e->n_dying > 0 || (u->strays && comes_down))) {
         snprintf(tail, sizeof tail, "left-over processes: %zu, ending them", e->n_left);
         report_exit(s, u, e, e->n_left > 0 ? tail : "ending left-over processes");
         stop_clear(s, u);
@@ -276,7 +305,10 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
     }
     if ((e->n_left > 0 || e->n_dying > 0) && u->spec->orphans != SPEC_ORPHANS_IGNORE)
         u->strays = true;
-    if (u->want_up) {
+    if (u->again) {
+        report_exit(s, u, e, "restarting");
+        life_finish(s, u);
+    } else if (u->want_up) {
         life_decide(s, u, e);
     } else {
         report_exit(s, u, e, "stopped");
@@ -307,7 +339,7 @@ void life_finish(struct super *s, struct unit *u)
     close_run(s, u);
     if (u->again) {
         u->again = false;
-        unit_forget_failures(u);
+        unit_begin_anew(u);
         life_enter(s, u, UNIT_WAITING);
     } else if (u->want_up) {
         life_decide(s, u, NULL);
@@ -419,6 +451,8 @@ static life_action *const actions[] = {
     [FSM_begin_restart] = stop_action_restart,
     [FSM_start_again] = start_again,
     [FSM_stay_down] = stay_down,
+    [FSM_forget] = forget,
+    [FSM_forgive] = forgive,
     [FSM_end_strays] = stop_action_strays,
     [FSM_note_spawned] = note_spawned,
     [FSM_signal_newborn] = stop_action_newborn,

@@ -12,17 +12,19 @@
 
 void order_mark(struct super *s, unsigned i)
 {
-    if (s->services[i].queued)
+    struct super_layout *l = s->now;
+
+    if (l->services[i].queued)
         return;
-    s->services[i].queued = true;
-    s->queue[(s->queue_head + s->queue_n) % s->n_services] = i;
-    s->queue_n++;
+    l->services[i].queued = true;
+    l->queue[(l->queue_head + l->queue_n) % l->n_services] = i;
+    l->queue_n++;
 }
 
 static void mark_dependents(struct super *s, const struct super_service *v)
 {
     for (unsigned i = 0; i < v->n_dependents; i++)
-        if (!list_is_empty(&s->services[v->dependents[i].service].waiting))
+        if (!list_is_empty(&s->now->services[v->dependents[i].service].waiting))
             order_mark(s, v->dependents[i].service);
 }
 
@@ -30,7 +32,7 @@ static void mark_dependencies(struct super *s, const struct super_service *v)
 {
     for (unsigned i = 0; i < v->n_deps; i++) {
         unsigned d = v->deps[i].service;
-        if (d != SUPER_NO_UNIT && !list_is_empty(&s->services[d].due))
+        if (d != SUPER_NO_UNIT && !list_is_empty(&s->now->services[d].due))
             order_mark(s, d);
     }
 }
@@ -49,14 +51,14 @@ static void note_count(struct super *s, const struct super_service *v, unsigned 
     } else if (fact == UNIT_LOST) {
         if (n == 1)
             mark_dependents(s, v);
-    } else if (fact == UNIT_UP && n == 0) {
+    } else if (fact == UNIT_LEAVING && n == 0) {
         mark_dependencies(s, v);
     }
 }
 
 void order_note(struct super *s, struct unit *u)
 {
-    struct super_service *v = &s->services[u->service];
+    struct super_service *v = &s->now->services[u->service];
     unsigned facts = unit_facts(u);
     unsigned changed = facts ^ u->facts;
 
@@ -86,151 +88,237 @@ void order_set_due(struct super *s, struct unit *u, bool due)
     list_remove(&u->in_due);
     if (!due)
         return;
-    list_append(&s->services[u->service].due, &u->in_due);
+    list_append(&s->now->services[u->service].due, &u->in_due);
     order_mark(s, u->service);
 }
 
-static void raise_unit(struct super *s, struct unit *u, enum fsm_event ev)
+/* U stops now, whoever is still up, to come back or not. */
+static void stop_now(struct super *s, struct unit *u)
 {
-    u->want_up = true;
-    order_set_due(s, u, false);
+    life_dispatch(s, u, u->again ? FSM_RESTART : FSM_WANT_DOWN, NULL);
+}
+
+/* U runs, and is to stop and come back. */
+static void begin_cycle(struct super *s, struct unit *u, const struct event *e)
+{
+    u->again = true;
+    u->start_settled = false;
+    u->stop_grace_ms = e->has_grace ? e->grace_ms : -1;
+    order_set_due(s, u, true);
+}
+
+/* Wants U up. E is what asks for U itself, NULL: its dependents need it. */
+static void raise_unit(struct super *s, struct unit *u, const struct event *e)
+{
+    bool restart = e && e->kind == EVENT_RESTART;
+
+    u->asked_down = false;
+    if (u->held) {
+        u->want_after = true;
+        u->start_settled = false;
+    } else {
+        u->want_up = true;
+        if (restart && unit_can_stop(u))
+            begin_cycle(s, u, e);
+        else if (!u->again || !u->stop_due)
+            order_set_due(s, u, false);
+    }
     order_note(s, u);
-    life_dispatch(s, u, ev, NULL);
+    if (u->held || u->stop_due)
+        return;
+    life_dispatch(s, u, restart ? FSM_RESTART : FSM_WANT_UP, e);
     order_note(s, u);
 }
+
+typedef void order_visit(struct super *s, const struct super_service *v);
 
 static void raise_idle(struct super *s, const struct super_service *v)
 {
     for (unsigned i = 0; v->count[UNIT_IDLE] > 0 && i < v->n; i++) {
-        struct unit *u = &s->units[v->first + i];
-        if (u->facts >> UNIT_IDLE & 1)
-            raise_unit(s, u, FSM_WANT_UP);
+        struct unit *u = layout_unit(s->now, v, i);
+        if (!(u->facts >> UNIT_IDLE & 1) || u->goes)
+            continue;
+        u->no_deps = false;
+        raise_unit(s, u, NULL);
     }
 }
 
-/* Raises all that service number I requires, directly or not, as far as this walk has not been there. */
-static void raise_required(struct super *s, unsigned i)
+static void raise_missing(struct super *s, const struct super_service *v)
 {
+    for (unsigned i = 0; v->count[UNIT_IDLE] > 0 && i < v->n; i++) {
+        struct unit *u = layout_unit(s->now, v, i);
+        if ((u->state != UNIT_STOPPED && u->state != UNIT_SKIPPED) || u->asked_down)
+            continue;
+        u->no_deps = false;
+        raise_unit(s, u, NULL);
+    }
+}
+
+/* Calls VISIT for all that service number I requires, directly or not, as far as this walk has not been there. */
+static void each_required(struct super *s, unsigned i, order_visit *visit)
+{
+    struct super_layout *l = s->now;
     unsigned depth = 0;
 
-    if (s->services[i].visit == s->visit)
+    if (l->services[i].visit == s->visit)
         return;
-    s->services[i].visit = s->visit;
-    s->stack[depth++] = i;
+    l->services[i].visit = s->visit;
+    l->stack[depth++] = i;
     while (depth > 0) {
-        const struct super_service *v = &s->services[s->stack[--depth]];
+        const struct super_service *v = &l->services[l->stack[--depth]];
         for (unsigned k = 0; k < v->n_deps; k++) {
             unsigned d = v->deps[k].service;
-            if (d == SUPER_NO_UNIT || !v->deps[k].dep->required || s->services[d].visit == s->visit)
+            if (d == SUPER_NO_UNIT || !v->deps[k].dep->required || l->services[d].visit == s->visit)
                 continue;
-            s->services[d].visit = s->visit;
-            s->stack[depth++] = d;
-            raise_idle(s, &s->services[d]);
+            l->services[d].visit = s->visit;
+            l->stack[depth++] = d;
+            visit(s, &l->services[d]);
         }
     }
 }
 
-void order_want_up(struct super *s, struct unit *u, enum fsm_event ev)
+void order_raise(struct super *s, struct unit *u)
 {
+    if (!u->no_deps)
+        each_required(s, u->service, raise_idle);
+    raise_unit(s, u, NULL);
+}
+
+void order_raise_missing(struct super *s, struct unit *u)
+{
+    if (!u->no_deps)
+        each_required(s, u->service, raise_missing);
+}
+
+void order_want_up(struct super *s, struct unit *u, const struct event *e)
+{
+    const char *verb = e->kind == EVENT_RESTART ? "restart" : "start";
+
     if (s->shutting_down) {
-        report(s, u, LOG_LEVEL_WARN, "refused", "%s refused: shutting down", ev == FSM_RESTART ? "restart" : "start");
+        report(s, u, LOG_LEVEL_WARN, "refused", "%s refused: shutting down", verb);
         return;
     }
-    s->visit++;
-    raise_required(s, u->service);
-    raise_unit(s, u, ev);
-}
-
-void order_start_all(struct super *s)
-{
-    s->visit++;
-    for (unsigned i = 0; i < s->n_services; i++) {
-        const struct super_service *v = &s->services[i];
-        if (!v->spec->enabled || !v->spec->autostart)
-            continue;
-        raise_required(s, i);
-        raise_idle(s, v);
+    if (u->goes) {
+        report(s, u, LOG_LEVEL_WARN, "refused", "%s refused: the new configuration does not have it", verb);
+        return;
     }
+    u->no_deps = e->no_deps;
+    if (!u->no_deps && !u->held) {
+        s->visit++;
+        each_required(s, u->service, raise_idle);
+    }
+    raise_unit(s, u, e);
+    if (!u->no_deps || u->held)
+        return;
+    if (u->stop_due)
+        stop_now(s, u);
+    else if (u->state == UNIT_WAITING)
+        order_mark(s, u->service);
 }
 
-/* Nobody wants U any more: down with it, at once where nothing runs, else when its turn comes. */
-static void lower_unit(struct super *s, struct unit *u)
+void order_lower(struct super *s, struct unit *u, const struct event *e)
 {
+    bool at_rest = u->state == UNIT_STOPPED || u->state == UNIT_DONE || u->state == UNIT_FAILED;
+
     u->want_up = false;
-    if (unit_is_active(u) && u->state != UNIT_STOPPING)
+    u->want_after = false;
+    if (unit_can_stop(u) || (at_rest && unit_has_strays(u))) {
+        u->again = false;
+        if (e && e->has_grace)
+            u->stop_grace_ms = e->grace_ms;
         order_set_due(s, u, true);
-    else if (u->state == UNIT_DONE || u->state == UNIT_FAILED)
-        order_set_due(s, u, u->strays && unit_stops_members(u));
-    else
-        life_dispatch(s, u, FSM_WANT_DOWN, NULL);
+    } else if (at_rest) {
+        order_set_due(s, u, false);
+    } else {
+        life_dispatch(s, u, FSM_WANT_DOWN, e);
+    }
+    order_note(s, u);
+    if (u->stop_due && e && e->no_deps)
+        stop_now(s, u);
+}
+
+static void put_down(struct super *s, struct unit *u, const struct event *e)
+{
+    order_lower(s, u, e);
+    u->asked_down = true;
     order_note(s, u);
 }
 
 /* Lowers the units of V that are kept up. False when there is none. */
-static bool lower_kept(struct super *s, const struct super_service *v)
+static bool put_down_kept(struct super *s, const struct super_service *v)
 {
     bool any = v->count[UNIT_KEPT] > 0;
 
     for (unsigned i = 0; v->count[UNIT_KEPT] > 0 && i < v->n; i++)
-        if (s->units[v->first + i].facts >> UNIT_KEPT & 1)
-            lower_unit(s, &s->units[v->first + i]);
+        if (layout_unit(s->now, v, i)->facts >> UNIT_KEPT & 1)
+            put_down(s, layout_unit(s->now, v, i), NULL);
     return any;
 }
 
-void order_want_down(struct super *s, struct unit *u)
+void order_want_down(struct super *s, struct unit *u, const struct event *e)
 {
+    struct super_layout *l = s->now;
     bool kept = u->facts >> UNIT_KEPT & 1;
     unsigned depth = 0;
 
     if (s->shutting_down)
         return;
-    lower_unit(s, u);
-    if (!kept)
+    put_down(s, u, e);
+    if (!kept || e->no_deps)
         return;
-    s->services[u->service].visit = ++s->visit;
-    s->stack[depth++] = u->service;
+    l->services[u->service].visit = ++s->visit;
+    l->stack[depth++] = u->service;
     while (depth > 0) {
-        const struct super_service *v = &s->services[s->stack[--depth]];
+        const struct super_service *v = &l->services[l->stack[--depth]];
         for (unsigned k = 0; k < v->n_dependents; k++) {
-            struct super_service *d = &s->services[v->dependents[k].service];
+            struct super_service *d = &l->services[v->dependents[k].service];
             if (d->visit == s->visit || !v->dependents[k].dep->required)
                 continue;
             d->visit = s->visit;
-            if (lower_kept(s, d))
-                s->stack[depth++] = v->dependents[k].service;
+            if (put_down_kept(s, d))
+                l->stack[depth++] = v->dependents[k].service;
         }
     }
 }
 
+void order_reset(struct super *s, struct unit *u)
+{
+    life_dispatch(s, u, FSM_RESET, NULL);
+    order_note(s, u);
+}
+
 void order_shutdown(struct super *s, int code)
 {
+    int64_t limit = s->now->set->supervisor.stop_timeout_ms;
+
     if (s->shutting_down)
         return;
+    replace_cancel(s);
     s->shutting_down = true;
     s->exit_code = code;
-    if (s->set->supervisor.stop_timeout_ms > 0) {
-        s->stop_ms = s->now_ms + s->set->supervisor.stop_timeout_ms;
+    if (limit > 0) {
+        s->stop_ms = s->now_ms + limit;
         effects_add(&s->effects, EFFECT_ARM_TIMER, SUPER_NO_UNIT)->at_ms = s->stop_ms;
     }
-    for (unsigned i = 0; i < s->n_units; i++)
-        lower_unit(s, &s->units[i]);
+    for (unsigned i = 0; i < s->now->n_places; i++)
+        order_lower(s, s->now->places[i].unit, NULL);
 }
 
 void order_kill_all(struct super *s)
 {
     s->killing = true;
-    for (unsigned i = 0; i < s->n_units; i++)
-        life_dispatch(s, &s->units[i], FSM_KILL, NULL);
+    for (unsigned i = 0; i < s->now->n_places; i++)
+        life_dispatch(s, s->now->places[i].unit, FSM_KILL, NULL);
 }
 
 /* Whether all is down that has to be down before a unit of V may begin to stop: in a shutdown whatever names it
- *  as a dependency, else what requires it. */
+ * as a dependency, else what requires it, as far as that is on its way down at all. */
 static bool may_stop(const struct super *s, const struct super_service *v)
 {
     for (unsigned i = 0; i < v->n_dependents; i++) {
         if (!s->shutting_down && !v->dependents[i].dep->required)
             continue;
-        if (s->services[v->dependents[i].service].count[UNIT_UP] > 0)
+        if (s->now->services[v->dependents[i].service].count[UNIT_LEAVING] > 0)
             return false;
     }
     return true;
@@ -239,11 +327,11 @@ static bool may_stop(const struct super *s, const struct super_service *v)
 /* Why dependency V cannot come up any more, into TEXT. */
 static void describe_lost(const struct super *s, const struct super_service *v, char *text)
 {
-    const struct unit *u = &s->units[v->first];
+    const struct unit *u = layout_unit(s->now, v, 0);
     char status[REPORT_STATUS_MAX];
 
     for (unsigned i = 0; i < v->n && u->state != UNIT_FAILED; i++)
-        u = &s->units[v->first + i];
+        u = layout_unit(s->now, v, i);
     if (u->end.cause != POLICY_EXITED)
         snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed to start", u->name);
     else if (WIFEXITED(u->end.wstatus))
@@ -266,7 +354,7 @@ static enum fsm_event judge_deps(const struct super *s, const struct super_servi
             snprintf(text, EFFECT_TEXT_MAX, "dependency %s does not exist", dep->service);
             return FSM_DEPS_LOST;
         }
-        d = &s->services[v->deps[i].service];
+        d = &s->now->services[v->deps[i].service];
         if (d->count[UNIT_MET + dep->condition] == d->n)
             continue;
         if (dep->required && d->count[UNIT_LOST] > 0 && dep->condition != SPEC_COND_COMPLETED) {
@@ -287,14 +375,17 @@ static void look_at(struct super *s, struct super_service *v)
 
     if (!list_is_empty(&v->due) && may_stop(s, v))
         LIST_EACH (it, &v->due)
-            life_dispatch(s, CONTAINER_OF(it, struct unit, in_due), FSM_WANT_DOWN, NULL);
+            stop_now(s, CONTAINER_OF(it, struct unit, in_due));
     if (list_is_empty(&v->waiting))
         return;
     verdict = judge_deps(s, v, text);
-    if (verdict == FSM_EVENT_N)
-        return;
-    LIST_EACH (it, &v->waiting)
-        life_dispatch(s, CONTAINER_OF(it, struct unit, in_waiting), verdict, &e);
+    LIST_EACH (it, &v->waiting) {
+        struct unit *u = CONTAINER_OF(it, struct unit, in_waiting);
+        if (u->no_deps)
+            life_dispatch(s, u, FSM_DEPS_MET, NULL);
+        else if (verdict != FSM_EVENT_N)
+            life_dispatch(s, u, verdict, &e);
+    }
 }
 
 /* The exit status of a daemon with nothing left to do: that of the unit that failed last, if any is failed. */
@@ -302,8 +393,8 @@ static int idle_code(const struct super *s)
 {
     const struct unit *last = NULL;
 
-    for (unsigned i = 0; i < s->n_units; i++) {
-        const struct unit *u = &s->units[i];
+    for (unsigned i = 0; i < s->now->n_places; i++) {
+        const struct unit *u = s->now->places[i].unit;
         if (u->state == UNIT_FAILED && (!last || u->final_seq > last->final_seq))
             last = u;
     }
@@ -312,11 +403,13 @@ static int idle_code(const struct super *s)
 
 static void check_over(struct super *s)
 {
+    bool ends_idle = s->started && !s->next && s->now->set->supervisor.exit_when == SPEC_EXIT_IDLE;
+
     if (s->over || s->n_no_memory > 0)
         return;
     if (s->shutting_down) {
         s->over = s->count[UNIT_UP] == 0;
-    } else if (s->started && s->set->supervisor.exit_when == SPEC_EXIT_IDLE && s->count[UNIT_BUSY] == 0) {
+    } else if (ends_idle && s->count[UNIT_BUSY] == 0) {
         s->over = true;
         s->exit_code = idle_code(s);
     }
@@ -328,16 +421,18 @@ static void check_over(struct super *s)
 
 void order_drain(struct super *s)
 {
-    while (s->queue_n > 0 || (s->end_due && !s->shutting_down)) {
+    struct super_layout *l = s->now;
+
+    while (l->queue_n > 0 || (s->end_due && !s->shutting_down)) {
         struct super_service *v;
         if (s->end_due && !s->shutting_down) {
-            report(s, &s->units[s->end_unit], LOG_LEVEL_INFO, "shutdown", "it has ended: shutting everything down");
+            report(s, s->units[s->end_unit], LOG_LEVEL_INFO, "shutdown", "it has ended: shutting everything down");
             order_shutdown(s, s->end_code);
             continue;
         }
-        v = &s->services[s->queue[s->queue_head]];
-        s->queue_head = (s->queue_head + 1) % s->n_services;
-        s->queue_n--;
+        v = &l->services[l->queue[l->queue_head]];
+        l->queue_head = (l->queue_head + 1) % l->n_services;
+        l->queue_n--;
         v->queued = false;
         look_at(s, v);
     }

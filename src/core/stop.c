@@ -88,8 +88,8 @@ static void take_step(struct super *s, struct unit *u)
 static void open_fire(struct super *s, struct unit *u)
 {
     u->stop_step = 0;
-    u->stop_deadline_ms = s->now_ms + u->spec->stop_grace_period_ms;
-    if (s->killing || u->spec->stop_grace_period_ms <= 0)
+    u->stop_deadline_ms = s->now_ms + unit_grace_ms(u);
+    if (s->killing || unit_grace_ms(u) <= 0)
         send_kill(s, u);
     else
         take_step(s, u);
@@ -120,11 +120,35 @@ static void report_stopping(struct super *s, const struct unit *u, const char *v
     const char *name = parse_signal_name(u->spec->stop_signal[0].signal);
     char grace[REPORT_DURATION_MAX];
 
-    if (s->killing || u->spec->stop_grace_period_ms <= 0)
+    if (s->killing || unit_grace_ms(u) <= 0)
         report(s, u, LOG_LEVEL_INFO, "stopping", "%s (SIGKILL)", verb);
     else
         report(s, u, LOG_LEVEL_INFO, "stopping", "%s (%s, SIGKILL after %s)", verb, name ? name : "signal",
-               report_duration(u->spec->stop_grace_period_ms, grace));
+               report_duration(unit_grace_ms(u), grace));
+}
+
+void stop_set_grace(struct super *s, struct unit *u, const struct event *e)
+{
+    int64_t before = u->stop_deadline_ms, next = u->timer_ms;
+    char grace[REPORT_DURATION_MAX];
+
+    if (!e || !e->has_grace || u->stop_killed)
+        return;
+    u->stop_grace_ms = e->grace_ms;
+    if (u->phase == UNIT_ASKED)
+        return;
+    if (e->grace_ms <= 0) {
+        report(s, u, LOG_LEVEL_WARN, "killed", "sending SIGKILL");
+        life_disarm(s, u);
+        send_kill(s, u);
+        return;
+    }
+    /* Without a timer the stop waits for the end of a child that could not exec. */
+    if (next < 0)
+        return;
+    u->stop_deadline_ms = s->now_ms + e->grace_ms;
+    life_arm(s, u, next < before && next < u->stop_deadline_ms ? next : u->stop_deadline_ms);
+    report(s, u, LOG_LEVEL_INFO, "stopping", "stopping (SIGKILL after %s)", report_duration(e->grace_ms, grace));
 }
 
 void stop_action_begin(struct super *s, struct unit *u, const struct event *e UNUSED)
@@ -145,7 +169,8 @@ void stop_action_strays(struct super *s, struct unit *u, const struct event *e U
     enum unit_state back = u->state;
 
     order_set_due(s, u, false);
-    if (!u->strays || !unit_stops_members(u))
+    order_note(s, u);
+    if (!unit_has_strays(u))
         return;
     report_stopping(s, u, "ending left-over processes");
     stop_begin(s, u, POLICY_ASKED);
@@ -200,13 +225,17 @@ void stop_action_timer(struct super *s, struct unit *u, const struct event *e UN
 {
     char grace[REPORT_DURATION_MAX];
 
-    if (s->now_ms < u->stop_deadline_ms) {
+    if (s->now_ms < u->stop_deadline_ms && u->stop_step + 1 < u->spec->n_stop_signal) {
         u->stop_step++;
         take_step(s, u);
         return;
     }
+    if (s->now_ms < u->stop_deadline_ms) {
+        life_arm(s, u, u->stop_deadline_ms);
+        return;
+    }
     report(s, u, LOG_LEVEL_WARN, "killed", "did not end within %s; sending SIGKILL",
-           report_duration(u->spec->stop_grace_period_ms, grace));
+           report_duration(unit_grace_ms(u), grace));
     send_kill(s, u);
 }
 

@@ -1,151 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The entrance to the supervisor's mind: building the set of units, taking events in, giving effects out,
- * and views of the units for others.
+ * The entrance to the supervisor's mind: taking events in, giving effects out, and views of the units for others.
  */
 #include "core/super_impl.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Room for effects from the start: enough to fail one unit without any memory. */
 enum { EFFECTS_MIN = 64, QUARANTINE_EFFECTS_MAX = 16 };
-
-/* The number of the service called NAME of LEN bytes, or SUPER_NO_UNIT. */
-static unsigned find_service(const struct super *s, const char *name, size_t len)
-{
-    unsigned low = 0, high = s->n_services;
-
-    while (low < high) {
-        unsigned mid = low + (high - low) / 2;
-        const char *other = s->services[s->by_name[mid]].spec->name;
-        int order = strncmp(name, other, len);
-        if (order == 0 && other[len] != '\0')
-            order = -1;
-        if (order == 0)
-            return s->by_name[mid];
-        if (order < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return SUPER_NO_UNIT;
-}
-
-/* A name with the number it stands for, for sorting. */
-struct named {
-    const char *name;
-    unsigned number;
-};
-
-static int compare_named(const void *a, const void *b)
-{
-    const struct named *x = (const struct named *)a, *y = (const struct named *)b;
-
-    return strcmp(x->name, y->name);
-}
-
-static bool sort_names(struct super *s)
-{
-    struct named *names = mem_array(s->n_services, sizeof *names);
-
-    s->by_name = arena_array(&s->arena, s->n_services, sizeof *s->by_name);
-    if (names && s->by_name) {
-        for (unsigned i = 0; i < s->n_services; i++)
-            names[i] = (struct named){s->services[i].spec->name, i};
-        qsort(names, s->n_services, sizeof *names, compare_named);
-        for (unsigned i = 0; i < s->n_services; i++)
-            s->by_name[i] = names[i].number;
-    }
-    mem_free(names);
-    return names && s->by_name;
-}
-
-static bool build_service(struct super *s, unsigned i, const struct spec *spec)
-{
-    struct super_service *v = &s->services[i];
-    enum unit_state state = spec->enabled ? UNIT_STOPPED : UNIT_SKIPPED;
-
-    v->spec = spec;
-    list_init(&v->waiting);
-    list_init(&v->due);
-    v->first = s->n_units;
-    v->n = (unsigned)spec->scale;
-    for (unsigned k = 0; k < v->n; k++) {
-        struct unit *u = &s->units[s->n_units];
-        unit_init(u, spec, k + 1, state);
-        u->index = s->n_units++;
-        u->service = i;
-        u->name = v->n == 1 ? spec->name : arena_printf(&s->arena, "%s.%u", spec->name, k + 1);
-        if (!u->name)
-            return false;
-        order_note(s, u);
-    }
-    return true;
-}
-
-static bool build_services(struct super *s)
-{
-    size_t n_units = 0;
-
-    s->n_services = (unsigned)s->set->n_services;
-    for (unsigned i = 0; i < s->n_services; i++)
-        n_units += (size_t)s->set->services[i].scale;
-    s->services = arena_array(&s->arena, s->n_services, sizeof *s->services);
-    s->units = arena_array(&s->arena, n_units, sizeof *s->units);
-    s->queue = arena_array(&s->arena, s->n_services, sizeof *s->queue);
-    s->stack = arena_array(&s->arena, s->n_services, sizeof *s->stack);
-    if (!s->services || !s->units || !s->queue || !s->stack)
-        return false;
-    for (unsigned i = 0; i < s->n_services; i++)
-        if (!build_service(s, i, &s->set->services[i]))
-            return false;
-    return true;
-}
-
-/* Resolves the names of dependencies, and counts who is depended on. */
-static bool build_deps(struct super *s)
-{
-    for (unsigned i = 0; i < s->n_services; i++) {
-        struct super_service *v = &s->services[i];
-        v->n_deps = (unsigned)v->spec->n_depends_on;
-        v->deps = arena_array(&s->arena, v->n_deps, sizeof *v->deps);
-        if (!v->deps)
-            return false;
-        for (unsigned k = 0; k < v->n_deps; k++) {
-            const struct spec_dep *dep = &v->spec->depends_on[k];
-            unsigned d = find_service(s, dep->service, strlen(dep->service));
-            v->deps[k] = (struct super_edge){d, dep};
-            if (d != SUPER_NO_UNIT)
-                s->services[d].n_dependents++;
-        }
-    }
-    return true;
-}
-
-static bool build_dependents(struct super *s)
-{
-    for (unsigned i = 0; i < s->n_services; i++) {
-        struct super_service *v = &s->services[i];
-        v->dependents = arena_array(&s->arena, v->n_dependents, sizeof *v->dependents);
-        if (!v->dependents)
-            return false;
-        v->n_dependents = 0;
-    }
-    for (unsigned i = 0; i < s->n_services; i++) {
-        const struct super_service *v = &s->services[i];
-        for (unsigned k = 0; k < v->n_deps; k++) {
-            struct super_service *d;
-            if (v->deps[k].service == SUPER_NO_UNIT)
-                continue;
-            d = &s->services[v->deps[k].service];
-            d->dependents[d->n_dependents++] = (struct super_edge){i, v->deps[k].dep};
-        }
-    }
-    return true;
-}
 
 struct super *super_new(const struct spec_set *set, const struct super_params *params)
 {
@@ -153,16 +16,15 @@ struct super *super_new(const struct spec_set *set, const struct super_params *p
 
     if (!s)
         return NULL;
-    s->set = set;
     s->seed = params->seed;
     s->next_run = 1;
     s->next_final = 1;
     s->stop_ms = -1;
-    if (!build_services(s) || !sort_names(s) || !build_deps(s) || !build_dependents(s) ||
-        !effects_reserve(&s->effects, EFFECTS_MIN)) {
+    if (!effects_reserve(&s->effects, EFFECTS_MIN) || !replace_prepare(s, set)) {
         super_free(s);
         return NULL;
     }
+    replace_install(s);
     return s;
 }
 
@@ -170,8 +32,12 @@ void super_free(struct super *s)
 {
     if (!s)
         return;
+    replace_cancel(s);
+    for (unsigned i = 0; i < s->n_slots; i++)
+        mem_free(s->units[i]);
+    mem_free(s->units);
+    layout_free(s->now);
     effects_done(&s->effects);
-    arena_done(&s->arena);
     mem_free(s);
 }
 
@@ -179,8 +45,7 @@ void super_start(struct super *s, int64_t now_ms)
 {
     s->now_ms = now_ms;
     s->started = true;
-    order_start_all(s);
-    order_drain(s);
+    replace_release(s);
 }
 
 /* An event that speaks of a run. It counts only while that run is the unit's present one. */
@@ -211,18 +76,19 @@ static void take_member_exit(struct super *s, struct unit *u, const struct event
     take_run_event(s, u, FSM_MAIN_EXITED, &as_main);
 }
 
-/* A timer that comes early (clocks are rounded) is armed again; one that is not armed is a late report. */
-static void take_timer(struct super *s, unsigned unit)
+/* A timer, of U or of the whole (NULL). One that comes early (clocks are rounded) is armed again; one that is not armed
+ * is a late report. */
+static void take_timer(struct super *s, struct unit *u)
 {
-    int64_t due = unit == SUPER_NO_UNIT ? s->stop_ms : s->units[unit].timer_ms;
+    int64_t due = u ? u->timer_ms : s->stop_ms;
 
     if (due < 0)
         return;
     if (s->now_ms < due) {
-        effects_add(&s->effects, EFFECT_ARM_TIMER, unit)->at_ms = due;
-    } else if (unit != SUPER_NO_UNIT) {
-        s->units[unit].timer_ms = -1;
-        life_dispatch(s, &s->units[unit], FSM_TIMER, NULL);
+        effects_add(&s->effects, EFFECT_ARM_TIMER, u ? u->index : (unsigned)SUPER_NO_UNIT)->at_ms = due;
+    } else if (u) {
+        u->timer_ms = -1;
+        life_dispatch(s, u, FSM_TIMER, NULL);
     } else {
         s->stop_ms = -1;
         report(s, NULL, LOG_LEVEL_WARN, "killed", "stop_timeout is over; sending SIGKILL to all that is left");
@@ -241,15 +107,14 @@ static void take_unit_event(struct super *s, struct unit *u, const struct event 
 {
     switch (e->kind) {
     case EVENT_START:
-        order_want_up(s, u, FSM_WANT_UP);
-        break;
     case EVENT_RESTART:
-        order_want_up(s, u, FSM_RESTART);
+        order_want_up(s, u, e);
         break;
     case EVENT_STOP:
-        order_want_down(s, u);
+        order_want_down(s, u, e);
         break;
     case EVENT_RESET:
+        order_reset(s, u);
         break;
     case EVENT_SPAWNED:
         take_run_event(s, u, FSM_SPAWNED, e);
@@ -279,7 +144,7 @@ static void take_unit_event(struct super *s, struct unit *u, const struct event 
         take_members_gone(s, u, e);
         break;
     case EVENT_TIMER:
-        take_timer(s, u->index);
+        take_timer(s, u);
         break;
     case EVENT_SHUTDOWN:
     case EVENT_KILL_NOW:
@@ -298,20 +163,19 @@ void super_post(struct super *s, const struct event *e, int64_t now_ms)
         order_shutdown(s, e->exit_code);
         if (e->kind == EVENT_KILL_NOW)
             order_kill_all(s);
-    } else if (e->unit < s->n_units) {
-        take_unit_event(s, &s->units[e->unit], e);
+    } else if (e->unit < s->n_slots && s->units[e->unit]) {
+        take_unit_event(s, s->units[e->unit], e);
     } else if (e->kind == EVENT_TIMER && e->unit == SUPER_NO_UNIT) {
-        take_timer(s, SUPER_NO_UNIT);
+        take_timer(s, NULL);
     }
-    order_drain(s);
 }
 
 /* Fails the units for which there was no memory, as far as there is room for it now. */
 static void fail_no_memory(struct super *s)
 {
-    for (unsigned i = 0; i < s->n_units && s->n_no_memory > 0; i++) {
-        struct unit *u = &s->units[i];
-        if (!u->no_memory)
+    for (unsigned i = 0; i < s->n_slots && s->n_no_memory > 0; i++) {
+        struct unit *u = s->units[i];
+        if (!u || !u->no_memory)
             continue;
         if (!effects_reserve(&s->effects, QUARANTINE_EFFECTS_MAX))
             return;
@@ -319,53 +183,58 @@ static void fail_no_memory(struct super *s)
         s->n_no_memory--;
         life_quarantine(s, u, "failed", "out of memory");
     }
-    order_drain(s);
 }
 
 bool super_next_effect(struct super *s, struct effect *ret)
 {
-    while (!effects_take(&s->effects, ret)) {
-        if (s->n_no_memory > 0) {
-            fail_no_memory(s);
-            continue;
-        }
-        if (!s->over || s->exit_given)
-            return false;
-        s->exit_given = true;
-        *ret = (struct effect){.kind = EFFECT_EXIT, .unit = SUPER_NO_UNIT, .exit_code = s->exit_code};
+    for (;;) {
+        order_drain(s);
+        if (effects_take(&s->effects, ret))
+            return true;
+        if (s->n_no_memory == 0)
+            break;
+        fail_no_memory(s);
+    }
+    /* These two need no room in the queue: they cannot be lost, and come when all is said of what is before them. */
+    if (replace_is_due(s)) {
+        replace_install(s);
+        replace_release(s);
+        *ret = (struct effect){.kind = EFFECT_REPLACED, .unit = SUPER_NO_UNIT};
         return true;
     }
+    if (!s->over || s->exit_given)
+        return false;
+    s->exit_given = true;
+    *ret = (struct effect){.kind = EFFECT_EXIT, .unit = SUPER_NO_UNIT, .exit_code = s->exit_code};
     return true;
-}
-
-unsigned super_count(const struct super *s)
-{
-    return s->n_units;
 }
 
 unsigned super_slots(const struct super *s)
 {
-    return s->n_units;
+    return s->n_slots;
+}
+
+unsigned super_count(const struct super *s)
+{
+    return s->now->n_places;
 }
 
 unsigned super_at(const struct super *s, unsigned order)
 {
-    (void)s;
-    return order;
+    return s->now->places[order].unit->index;
 }
 
 const struct spec_set *super_set(const struct super *s)
 {
-    return s->set;
+    return s->now->set;
 }
 
 bool super_view(const struct super *s, unsigned i, struct unit_view *ret)
 {
-    const struct unit *u = &s->units[i];
+    const struct unit *u = i < s->n_slots ? s->units[i] : NULL;
 
-    if (i >= s->n_units)
+    if (!u)
         return false;
-
     *ret = (struct unit_view){.name = u->name,
                               .spec = u->spec,
                               .instance = u->instance,
@@ -379,7 +248,12 @@ bool super_view(const struct super *s, unsigned i, struct unit_view *ret)
                               .n_restarts = u->n_restarts,
                               .last_wstatus = u->last_wstatus,
                               .has_last_wstatus = u->has_last_wstatus,
-                              .start_settled = u->start_settled};
+                              .start_settled = u->start_settled,
+                              .pending = u->stop_due || u->again || u->held,
+                              .timer_ms = u->timer_ms,
+                              .id = u->id,
+                              .n_attempts = u->n_attempts,
+                              .order = u->order};
     return true;
 }
 
@@ -397,19 +271,20 @@ static unsigned read_instance(const char *text)
 
 unsigned super_find(const struct super *s, const char *name)
 {
+    const struct super_layout *l = s->now;
     const char *dot = strrchr(name, '.');
-    unsigned i = find_service(s, name, strlen(name));
+    unsigned i = layout_find(l, name, strlen(name));
     unsigned instance;
 
-    if (i != SUPER_NO_UNIT && s->services[i].n == 1)
-        return s->services[i].first;
+    if (i != SUPER_NO_UNIT && l->services[i].n == 1)
+        return layout_unit(l, &l->services[i], 0)->index;
     if (!dot)
         return SUPER_NO_UNIT;
-    i = find_service(s, name, (size_t)(dot - name));
+    i = layout_find(l, name, (size_t)(dot - name));
     instance = read_instance(dot + 1);
-    if (i == SUPER_NO_UNIT || s->services[i].n == 1 || instance == 0 || instance > s->services[i].n)
+    if (i == SUPER_NO_UNIT || l->services[i].n == 1 || instance == 0 || instance > l->services[i].n)
         return SUPER_NO_UNIT;
-    return s->services[i].first + instance - 1;
+    return layout_unit(l, &l->services[i], instance - 1)->index;
 }
 
 bool super_is_settled(const struct super *s)

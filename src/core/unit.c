@@ -7,15 +7,22 @@
 
 #include <string.h>
 
-void unit_init(struct unit *u, const struct spec *spec, unsigned instance, enum unit_state state)
+void unit_init(struct unit *u, enum unit_state state)
 {
-    u->spec = spec;
-    u->instance = instance;
     u->timer_ms = -1;
+    u->stop_grace_ms = -1;
     u->stop_back = UNIT_STATE_N;
     list_init(&u->in_waiting);
     list_init(&u->in_due);
     unit_set_state(u, state);
+}
+
+void unit_set_spec(struct unit *u, const struct spec *spec)
+{
+    u->spec = spec;
+    /* A stop that is under way may have come further than there are steps now. */
+    if (u->stop_step >= spec->n_stop_signal)
+        u->stop_step = spec->n_stop_signal - 1;
 }
 
 void unit_set_state(struct unit *u, enum unit_state to)
@@ -63,8 +70,18 @@ void unit_forget_failures(struct unit *u)
     u->n_restarts = 0;
     backoff_reset(&u->backoff);
     backoff_reset(&u->spawn_backoff);
+}
+
+void unit_begin_anew(struct unit *u)
+{
+    unit_forget_failures(u);
     u->ever_execed = false;
     u->start_settled = false;
+}
+
+int64_t unit_grace_ms(const struct unit *u)
+{
+    return u->stop_grace_ms >= 0 ? u->stop_grace_ms : u->spec->stop_grace_period_ms;
 }
 
 bool unit_has_main(const struct unit *u)
@@ -95,15 +112,33 @@ bool unit_is_active(const struct unit *u)
     }
 }
 
-/* Whether condition C of a dependency on U holds. */
+bool unit_can_stop(const struct unit *u)
+{
+    return unit_is_active(u) && u->state != UNIT_STOPPING;
+}
+
+bool unit_has_strays(const struct unit *u)
+{
+    return u->strays && unit_stops_members(u);
+}
+
+/* Whether U is on its way down by request. */
+static bool is_leaving(const struct unit *u)
+{
+    return u->stop_due || (u->state == UNIT_STOPPING && (!u->want_up || u->again));
+}
+
+/* Whether condition C of a dependency on U holds. A run that is about to be stopped fulfils none. */
 static bool is_met(const struct unit *u, enum spec_condition c)
 {
+    bool stays = !is_leaving(u);
+
     switch (c) {
     case SPEC_COND_STARTED:
-        return u->state == UNIT_RUNNING || u->state == UNIT_READY || u->state == UNIT_DONE ||
-               (u->want_up && u->ever_execed && u->state != UNIT_FAILED);
+        return u->state == UNIT_DONE || (stays && (u->state == UNIT_RUNNING || u->state == UNIT_READY)) ||
+               (stays && u->want_up && u->ever_execed && u->state != UNIT_FAILED);
     case SPEC_COND_READY:
-        return u->state == UNIT_READY || u->state == UNIT_DONE;
+        return u->state == UNIT_DONE || (stays && u->state == UNIT_READY);
     case SPEC_COND_COMPLETED_OK:
         return u->state == UNIT_DONE;
     case SPEC_COND_COMPLETED:
@@ -130,9 +165,10 @@ static bool is_idle(const struct unit *u)
 
 unsigned unit_facts(const struct unit *u)
 {
-    bool unsettled = u->want_up && !u->start_settled;
+    bool later = u->held && u->want_after;
+    bool unsettled = (u->want_up || (later && !u->goes)) && !u->start_settled;
     bool to_run = u->state == UNIT_WAITING || u->state == UNIT_BACKOFF;
-    bool up = unit_is_active(u) || (u->strays && unit_stops_members(u));
+    bool up = unit_is_active(u) || unit_has_strays(u);
     unsigned facts = 0;
 
     for (unsigned c = 0; c < SPEC_COND_N; c++) {
@@ -141,8 +177,10 @@ unsigned unit_facts(const struct unit *u)
     }
     facts |= (unsigned)(u->state == UNIT_FAILED) << UNIT_LOST;
     facts |= (unsigned)up << UNIT_UP;
-    facts |= (unsigned)(u->want_up && (up || to_run)) << UNIT_KEPT;
-    facts |= (unsigned)(unit_is_active(u) || to_run || u->strays) << UNIT_BUSY;
+    facts |= (unsigned)is_leaving(u) << UNIT_LEAVING;
+    facts |= (unsigned)(u->held && (up || to_run || u->phase != UNIT_NO_RUN)) << UNIT_HELD_UP;
+    facts |= (unsigned)((u->want_up && (up || to_run)) || later) << UNIT_KEPT;
+    facts |= (unsigned)(unit_is_active(u) || to_run || u->strays || u->asked_down) << UNIT_BUSY;
     facts |= (unsigned)is_idle(u) << UNIT_IDLE;
     facts |= (unsigned)unsettled << UNIT_UNSETTLED;
     return facts;

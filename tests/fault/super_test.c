@@ -129,6 +129,7 @@ static void carry_out(struct world *w, const struct effect *f)
         break;
     case EFFECT_SET_MAIN:
     case EFFECT_CLOSE_RUN:
+    case EFFECT_REPLACED:
     case EFFECT_N:
         break;
     }

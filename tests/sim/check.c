@@ -165,6 +165,7 @@ void check_event(struct sim *m, const struct event *e)
     case EVENT_SPAWNED:
         u->main_told = true;
         break;
+    case EVENT_RESET:
     case EVENT_MAIN_STOPPED:
     case EVENT_MAIN_CONTINUED:
     case EVENT_MEMBERS_GONE:
@@ -565,6 +566,8 @@ void check_effect(struct sim *m, const struct effect *f)
         break;
     case EFFECT_STATE:
         check_state(m, f);
+        break;
+    case EFFECT_REPLACED:
         break;
     case EFFECT_EXIT:
         check_exit(m, f);

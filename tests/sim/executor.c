@@ -158,6 +158,7 @@ static void carry_one(struct sim *m, const struct effect *f)
         break;
     case EFFECT_REPORT:
     case EFFECT_STATE:
+    case EFFECT_REPLACED:
     case EFFECT_N:
         break;
     }

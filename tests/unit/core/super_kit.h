@@ -83,9 +83,9 @@ static inline const char *kit_name(const struct kit *k, unsigned unit)
 {
     struct unit_view v;
 
-    if (unit >= super_count(k->super))
+    if (unit == SUPER_NO_UNIT)
         return "all";
-    super_view(k->super, unit, &v);
+    assert_true(super_view(k->super, unit, &v));
     return v.name;
 }
 
@@ -143,6 +143,9 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
         snprintf(line, sizeof line, "%s: [%s] %s", name, f->event, f->text);
         kit_add(k->reports, " | ", line);
         return;
+    case EFFECT_REPLACED:
+        snprintf(line, sizeof line, "replaced");
+        break;
     case EFFECT_EXIT:
         snprintf(line, sizeof line, "exit %d", f->exit_code);
         k->over = true;
@@ -201,7 +204,7 @@ static inline struct unit_view kit_view(const struct kit *k, const char *name)
     struct unit_view v;
 
     assert_int_not_equal(i, SUPER_NO_UNIT);
-    super_view(k->super, i, &v);
+    assert_true(super_view(k->super, i, &v));
     return v;
 }
 
@@ -284,7 +287,7 @@ static inline void kit_wait(struct kit *k, int64_t ms)
     for (;;) {
         int64_t *next = &k->super_wake_ms;
         struct event e = {.kind = EVENT_TIMER, .unit = SUPER_NO_UNIT};
-        for (unsigned i = 0; i < super_count(k->super) && i < ARRAY_LEN(k->wake_ms); i++)
+        for (unsigned i = 0; i < super_slots(k->super) && i < ARRAY_LEN(k->wake_ms); i++)
             if (k->wake_ms[i] >= 0 && (*next < 0 || k->wake_ms[i] < *next)) {
                 next = &k->wake_ms[i];
                 e.unit = i;
