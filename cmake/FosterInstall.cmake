@@ -29,22 +29,27 @@ if(FOSTER_SYSTEMD_UNIT_DIR AND EXISTS "${CMAKE_SOURCE_DIR}/systemd/fosterd.servi
   install(FILES systemd/hardening.conf DESTINATION "${doc}/systemd" OPTIONAL)
 endif()
 
-# The man pages. The keys of foster.yaml(5) come from the parser's own table, through tools/reference.c.
+# The man pages. The keys of foster.yaml(5) and the methods of foster-protocol(7) come from the parsers' own tables,
+# through tools/reference.c.
 find_program(SCDOC scdoc)
 if(FOSTER_MAN AND SCDOC AND NOT FOSTER_FUZZ)
   set(man "${CMAKE_BINARY_DIR}/man")
   file(MAKE_DIRECTORY "${man}")
   add_executable(reference EXCLUDE_FROM_ALL tools/reference.c)
   target_link_libraries(reference PRIVATE foster_core)
-  # sh, for redirections: $0 is scdoc
-  set(scdoc sh -c "\"$0\" <\"$1\" >\"$2\"" "${SCDOC}")
-  add_custom_command(OUTPUT "${man}/fosterd.8" DEPENDS doc/fosterd.8.scd VERBATIM
-    COMMAND ${scdoc} "${CMAKE_SOURCE_DIR}/doc/fosterd.8.scd" "${man}/fosterd.8")
-  add_custom_command(OUTPUT "${man}/foster.yaml.5" DEPENDS doc/foster.yaml.5.scd reference VERBATIM
-    COMMAND sh -c "\"$0\" \"$1\" >\"$2\"" $<TARGET_FILE:reference>
-      "${CMAKE_SOURCE_DIR}/doc/foster.yaml.5.scd" "${man}/foster.yaml.5.scd"
-    COMMAND ${scdoc} "${man}/foster.yaml.5.scd" "${man}/foster.yaml.5")
-  add_custom_target(man ALL DEPENDS "${man}/fosterd.8" "${man}/foster.yaml.5")
-  install(FILES "${man}/fosterd.8" DESTINATION "${CMAKE_INSTALL_MANDIR}/man8")
-  install(FILES "${man}/foster.yaml.5" DESTINATION "${CMAKE_INSTALL_MANDIR}/man5")
+  set(pages fosterd.8 foster.yaml.5 foster-protocol.7)
+  if(TARGET fosterctl)
+    list(APPEND pages fosterctl.1)
+  endif()
+  foreach(page ${pages})
+    # sh, for redirections: $0 is the first argument
+    add_custom_command(OUTPUT "${man}/${page}" DEPENDS "doc/${page}.scd" reference VERBATIM
+      COMMAND sh -c "\"$0\" \"$1\" >\"$2\"" $<TARGET_FILE:reference>
+        "${CMAKE_SOURCE_DIR}/doc/${page}.scd" "${man}/${page}.scd"
+      COMMAND sh -c "\"$0\" <\"$1\" >\"$2\"" "${SCDOC}" "${man}/${page}.scd" "${man}/${page}")
+    list(APPEND made "${man}/${page}")
+    string(REGEX REPLACE ".*\\." "" section "${page}")
+    install(FILES "${man}/${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+  endforeach()
+  add_custom_target(man ALL DEPENDS ${made})
 endif()
