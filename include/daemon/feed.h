@@ -2,7 +2,7 @@
  * Copyright The Foster authors
  *
  * What happens, as a stream: everything that is reported with an event gets a number, is kept for a while, and goes to
- * those who have subscribed.
+ * those who have subscribed. Numbers are given to all of them, also to those that nobody has asked for.
  */
 #ifndef FOSTER_DAEMON_FEED_H
 #define FOSTER_DAEMON_FEED_H
@@ -39,7 +39,8 @@ struct feed_subscriber {
     bool states;  /**< events of kind `state` too */
     char **names; /**< owned: instances and services wanted, or patterns (fnmatch(3)); NULL: everything */
     size_t n_names;
-    /** Takes the notification MESSAGE (borrowed). Called from within whatever reports; must not unsubscribe others. */
+    /** Takes the notification MESSAGE (borrowed; NULL: there was no memory for it). Called from within whatever
+     * reports; must not unsubscribe anybody, nor log something with an event. */
     void (*on_event)(struct feed_subscriber *s, const json_t *message);
 };
 

@@ -4,7 +4,7 @@
  * The stream of events. Those that are kept are plain structures of a fixed size, made into JSON only for somebody who
  * listens: a supervisor to whom nobody listens pays with a copy.
  *
- * DIAGNOSTICS: none. This runs inside the log: where memory is short an event is not kept, or not sent.
+ * DIAGNOSTICS: none, for this runs inside the log. Where memory is short an event is not kept.
  */
 #include "daemon/feed.h"
 
@@ -102,8 +102,6 @@ static void feed_tell(struct feed *f, const struct feed_event *ev)
             continue;
         if (message == NULL)
             message = proto_notification("event", feed_json(ev));
-        if (message == NULL)
-            return;
         s->on_event(s, message);
     }
     json_decref(message);
