@@ -14,11 +14,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { TEXT_CELL_MAX = 32 /**< room for a number, an age or a size */ };
+
 /** The colours, by what they say. */
 enum text_color { TEXT_PLAIN, TEXT_GOOD, TEXT_BUSY, TEXT_BAD, TEXT_FAINT, TEXT_STRONG };
 
 /** The string NAME of OBJECT, or OTHERWISE when it is none. Borrowed from OBJECT. */
 const char *text_member(const json_t *object, const char *name, const char *otherwise) NONNULL(2, 3);
+
+/** The string VALUE, or OTHERWISE when it is none. Borrowed from VALUE. */
+const char *text_value(const json_t *value, const char *otherwise) NONNULL(2);
 
 /** The number NAME of OBJECT, or OTHERWISE. */
 long long text_number(const json_t *object, const char *name, long long otherwise) NONNULL(2);
@@ -26,24 +31,39 @@ long long text_number(const json_t *object, const char *name, long long otherwis
 /** Whether the member NAME of OBJECT is true. */
 bool text_is_true(const json_t *object, const char *name) NONNULL(2);
 
+/** The count, the milliseconds or the bytes NAME of OBJECT as "12", "3m05s" or "31.0M"; "-" when it is no number or
+ * below zero. In BUF of TEXT_CELL_MAX bytes, which is returned. */
+char *text_count(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+char *text_age(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+char *text_size(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+
+/** Takes one character from *TEXT, which has one, and moves it on. Returns the bytes to show, *RET_LEN of them, and in
+ * *RET_COLUMNS how many columns they take (0 to 2). A tab becomes a blank; what could command the terminal or turn the
+ * direction of writing, and what is no character, becomes "?". */
+const char *text_step(const char **text, size_t *ret_len, size_t *ret_columns) NONNULL();
+
 /** How many columns TEXT takes, as text_put() shows it. */
 size_t text_columns(const char *text) NONNULL();
 
-/** Appends TEXT, at most COLUMNS columns of it (0: all), cut with "..." where it is longer. Control characters, which
- * could command the terminal, become "?". Returns how many columns it took. */
+/** Appends TEXT by text_step(), at most COLUMNS columns of it (0: all), cut with "..." where it is longer. Returns how
+ * many columns it took. */
 size_t text_put(struct buf *out, const char *text, size_t columns) NONNULL();
 
 /** As text_put(), in COLOR. */
 size_t text_paint(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t columns)
     NONNULL();
 
+/** As text_paint(), within the *ROOM columns that are left of a line, and takes from them what it took. Returns that.
+ */
+size_t text_fit(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t *room) NONNULL();
+
+/** The room of a whole line, for text_fit(). */
+size_t text_room(const struct view *v) NONNULL();
+
 /** Appends N blanks. */
 void text_pad(struct buf *out, size_t n) NONNULL();
 
 /** The colour of a state. */
 enum text_color text_state_color(const char *state) NONNULL();
-
-/** BYTES for a column: "512", "31.0M", into BUF of SIZE (at least 16); returns it. */
-char *text_size(long long bytes, char *buf, size_t size) NONNULL();
 
 #endif

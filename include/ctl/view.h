@@ -16,12 +16,13 @@
 struct view {
     bool color; /**< SGR sequences may be used */
     bool utf8;  /**< lines may be drawn with box characters; else with ASCII */
-    int width;  /**< columns; what is longer is cut. 0: nothing is cut (not a terminal) */
+    int width;  /**< columns of the terminal, to which tables and trees are cut; 0: nothing is cut (no terminal) */
 };
 
 /** Each appends to OUT; a member that is missing or of another type shows as "-". OUT says itself when it is full. */
 
-/** `ps`: the table of RESULT of `status`; WIDE as asked for. At 80 columns without WIDE every line fits. */
+/** `ps`: the table of RESULT of `status`. Without WIDE every line fits the terminal; with it none of the columns asked
+ * for is given up, so that a narrow terminal shows long lines. */
 void view_ps(struct buf *out, const struct view *v, const json_t *result, bool wide) NONNULL();
 
 /** `ps` of one service by name: everything about it, with its last lines of output. */
@@ -47,7 +48,8 @@ void view_plan(struct buf *out, const struct view *v, const json_t *result) NONN
 /** One line for EVENT: local time, service, event, text. */
 void view_event(struct buf *out, const struct view *v, const json_t *event) NONNULL();
 
-/** MS milliseconds for a column: "0.4s", "12s", "3m05s", "2h10m", "3d4h". Returns BUF of SIZE (at least 16). */
+/** MS milliseconds for a column: "0.4s", "12s", "3m05s", "2h10m", "3d4h"; "-" below zero. Returns BUF of SIZE (at
+ * least 16). */
 char *view_age(long long ms, char *buf, size_t size) NONNULL();
 
 #endif

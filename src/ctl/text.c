@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,10 +16,38 @@ static const char *const text_sgr[] = {
     [TEXT_BAD] = "\033[1;31m", [TEXT_FAINT] = "\033[2m", [TEXT_STRONG] = "\033[1m",
 };
 
+/** Characters FIRST to LAST. */
+struct text_range {
+    uint32_t first, last;
+};
+
+/* Controls (C0, DEL, C1), marks that turn the direction of writing (UAX #9), separators of lines, the byte order mark,
+ * and what XML does not take either. */
+static const struct text_range text_refused[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfffe, 0xffff},
+};
+
+/* The locale's own tables (wcwidth(3)) are not there in a self-contained program. */
+static const struct text_range text_zero[] = {
+    {0x300, 0x36f}, {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xe0100, 0xe01ef},
+};
+static const struct text_range text_double[] = {
+    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2e80, 0x303e},
+    {0x3041, 0xa4cf},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
+    {0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
+    {0x1f7e0, 0x1f7eb}, {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd},
+};
+
+const char *text_value(const json_t *value, const char *otherwise)
+{
+    const char *text = json_string_value(value);
+    return text != NULL ? text : otherwise;
+}
+
 const char *text_member(const json_t *object, const char *name, const char *otherwise)
 {
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : otherwise;
+    return text_value(json_object_get(object, name), otherwise);
 }
 
 long long text_number(const json_t *object, const char *name, long long otherwise)
@@ -32,46 +61,103 @@ bool text_is_true(const json_t *object, const char *name)
     return json_is_true(json_object_get(object, name));
 }
 
-/* Takes one character from *TEXT: its bytes, or "?" for what must not reach a terminal (C0, DEL, C1, what is no UTF-8).
- */
-static const char *text_step(const char **text, size_t *ret_len)
+char *text_count(const json_t *object, const char *name, char *buf)
+{
+    long long n = text_number(object, name, -1);
+    if (n < 0)
+        snprintf(buf, TEXT_CELL_MAX, "-");
+    else
+        snprintf(buf, TEXT_CELL_MAX, "%lld", n);
+    return buf;
+}
+
+char *text_age(const json_t *object, const char *name, char *buf)
+{
+    return view_age(text_number(object, name, -1), buf, TEXT_CELL_MAX);
+}
+
+char *text_size(const json_t *object, const char *name, char *buf)
+{
+    static const char units[] = "KMGT";
+    long long bytes = text_number(object, name, -1);
+    double value = (double)bytes / 1024.;
+    size_t unit = 0;
+    if (bytes < 1024)
+        return text_count(object, name, buf);
+    /* 999.95 would be printed as 1000.0. */
+    for (; value >= 999.95 && units[unit + 1] != '\0'; unit++)
+        value /= 1024.;
+    snprintf(buf, TEXT_CELL_MAX, "%.1f%c", value, units[unit]);
+    return buf;
+}
+
+static bool text_is_among(uint32_t c, const struct text_range *ranges, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* The number of the well-formed character of LEN bytes at S. */
+static uint32_t text_decode(const char *s, size_t len)
+{
+    static const unsigned char lead[] = {0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t c = (unsigned char)s[0] & lead[len - 1];
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | ((unsigned char)s[i] & 0x3f);
+    return c;
+}
+
+const char *text_step(const char **text, size_t *ret_len, size_t *ret_columns)
 {
     const char *at = *text;
     bool valid;
-    size_t n = utf8_step(at, strlen(at), &valid);
-    unsigned char first = (unsigned char)at[0], second = n > 1 ? (unsigned char)at[1] : 0;
+    size_t n = utf8_step(at, strnlen(at, 4), &valid);
+    uint32_t c = valid ? text_decode(at, n) : 0;
     *text += n;
-    if (!valid || first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0)) {
-        *ret_len = 1;
+    *ret_len = *ret_columns = 1;
+    if (c >= ' ' && c <= '~')
+        return at;
+    if (c == '\t')
+        return " ";
+    if (text_is_among(c, text_refused, ARRAY_LEN(text_refused)))
         return "?";
-    }
     *ret_len = n;
+    if (text_is_among(c, text_zero, ARRAY_LEN(text_zero)))
+        *ret_columns = 0;
+    else if (text_is_among(c, text_double, ARRAY_LEN(text_double)))
+        *ret_columns = 2;
     return at;
 }
 
 size_t text_columns(const char *text)
 {
-    size_t columns = 0, len;
+    size_t sum = 0, len, columns;
     while (*text != '\0') {
-        (void)text_step(&text, &len);
-        columns++;
+        (void)text_step(&text, &len, &columns);
+        sum += columns;
     }
-    return columns;
+    return sum;
 }
 
 size_t text_put(struct buf *out, const char *text, size_t columns)
 {
     static const char dots[] = "...";
-    size_t all = text_columns(text), len;
-    bool cut = columns > 0 && all > columns;
-    size_t kept = !cut ? all : columns > strlen(dots) ? columns - strlen(dots) : columns;
-    for (size_t i = 0; i < kept; i++) {
-        const char *c = text_step(&text, &len);
+    bool cut = columns > 0 && text_columns(text) > columns;
+    size_t tail = cut && columns > strlen(dots) ? strlen(dots) : 0;
+    size_t room = cut ? columns - tail : SIZE_MAX, taken = 0;
+    while (*text != '\0') {
+        size_t len, wide;
+        const char *c = text_step(&text, &len, &wide);
+        if (taken + wide > room)
+            break;
         buf_add(out, c, len);
+        taken += wide;
     }
-    if (cut && kept < columns)
+    if (tail > 0)
         buf_puts(out, dots);
-    return cut ? columns : all;
+    return taken + tail;
 }
 
 size_t text_paint(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t columns)
@@ -83,6 +169,18 @@ size_t text_paint(struct buf *out, const struct view *v, enum text_color color, 
     if (painted)
         buf_puts(out, "\033[0m");
     return n;
+}
+
+size_t text_fit(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t *room)
+{
+    size_t n = *room > 0 ? text_paint(out, v, color, text, *room) : 0;
+    *room -= n;
+    return n;
+}
+
+size_t text_room(const struct view *v)
+{
+    return v->width > 0 ? (size_t)v->width : SIZE_MAX;
 }
 
 void text_pad(struct buf *out, size_t n)
@@ -107,25 +205,12 @@ enum text_color text_state_color(const char *state)
     return TEXT_PLAIN;
 }
 
-char *text_size(long long bytes, char *buf, size_t size)
-{
-    static const char units[] = "KMGT";
-    double value = (double)bytes / 1024.;
-    size_t unit = 0;
-    if (bytes < 1024) {
-        snprintf(buf, size, "%lld", bytes);
-        return buf;
-    }
-    for (; value >= 1000. && units[unit + 1] != '\0'; unit++)
-        value /= 1024.;
-    snprintf(buf, size, "%.1f%c", value, units[unit]);
-    return buf;
-}
-
 char *view_age(long long ms, char *buf, size_t size)
 {
     long long s = ms / 1000;
-    if (ms < 10000)
+    if (ms < 0)
+        snprintf(buf, size, "-");
+    else if (ms < 10000)
         snprintf(buf, size, "%lld.%llds", s, ms % 1000 / 100);
     else if (s < 60)
         snprintf(buf, size, "%llds", s);

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "ctl/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -17,6 +16,7 @@ enum {
     GRAPH_STEP_Y = 64,
     GRAPH_MARGIN = 20,
     GRAPH_LABEL_MAX = 18,
+    GRAPH_LABEL_BYTES = 256,
 };
 
 /** How a state looks in a picture. */
@@ -42,11 +42,12 @@ void view_graph(struct buf *out, const struct view *v, const json_t *result)
     {
         const json_t *deps = json_object_get(s, "depends_on");
         const char *state = text_member(s, "state", "-");
+        char instances[TEXT_CELL_MAX];
         text_paint(out, v, TEXT_STRONG, text_member(s, "name", "-"), 0);
         buf_puts(out, "  ");
         text_paint(out, v, text_state_color(state), state, 0);
         if (text_number(s, "instances", 1) != 1)
-            buf_printf(out, ", %lld instances", text_number(s, "instances", 0));
+            buf_printf(out, ", %s instances", text_count(s, "instances", instances));
         buf_putc(out, '\n');
         json_array_foreach(deps, k, dep)
         {
@@ -68,14 +69,13 @@ void view_graph(struct buf *out, const struct view *v, const json_t *result)
 /* Names of services have nothing that would have to be escaped, but what comes from a socket is looked at. */
 static void graph_quote(struct buf *out, const char *text, const char *special, const char *const *escapes)
 {
-    for (; *text != '\0'; text++) {
-        const char *at = strchr(special, *text);
-        if ((unsigned char)*text < 0x20)
-            buf_putc(out, '?');
-        else if (at != NULL)
+    while (*text != '\0') {
+        size_t len, columns;
+        const char *c = text_step(&text, &len, &columns), *at = strchr(special, *c);
+        if (at != NULL)
             buf_puts(out, escapes[at - special]);
         else
-            buf_putc(out, *text);
+            buf_add(out, c, len);
     }
 }
 
@@ -198,19 +198,17 @@ static size_t graph_y(const struct graph_place *p)
 
 static void graph_svg_box(struct buf *out, const struct graph_place *p, const char *state)
 {
-    char label[64 * 4];
-    struct buf text;
-    buf_init(&text, sizeof label - 1);
-    text_put(&text, p->name, GRAPH_LABEL_MAX);
-    snprintf(label, sizeof label, "%s", buf_str(&text));
-    buf_done(&text);
-    buf_printf(out, "<g><title>");
+    struct buf label;
+    buf_init(&label, GRAPH_LABEL_BYTES);
+    text_put(&label, p->name, GRAPH_LABEL_MAX);
+    buf_puts(out, "<g><title>");
     graph_xml_text(out, p->name);
     buf_printf(out,
                "</title><rect x=\"%zu\" y=\"%zu\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"%s\" stroke=\"#666\"/>",
                graph_x(p), graph_y(p), GRAPH_BOX_WIDTH, GRAPH_BOX_HEIGHT, graph_fill(state));
     buf_printf(out, "<text x=\"%zu\" y=\"%zu\" font-weight=\"bold\">", graph_x(p) + 8, graph_y(p) + 17);
-    graph_xml_text(out, label);
+    graph_xml_text(out, buf_str(&label));
+    buf_done(&label);
     buf_printf(out, "</text><text x=\"%zu\" y=\"%zu\">", graph_x(p) + 8, graph_y(p) + 32);
     graph_xml_text(out, state);
     buf_puts(out, "</text></g>\n");

@@ -21,7 +21,7 @@ void view_outcome(struct buf *out, const struct view *v, const json_t *outcome)
     json_array_foreach(lines, i, line)
     {
         buf_puts(out, "    ");
-        text_put(out, json_is_string(line) ? json_string_value(line) : "", 0);
+        text_put(out, text_value(line, "-"), 0);
         buf_putc(out, '\n');
     }
 }
@@ -43,34 +43,29 @@ void view_plan(struct buf *out, const struct view *v, const json_t *result)
     json_array_foreach(later, i, item)
     {
         buf_puts(out, "! ");
-        text_put(out, json_is_string(item) ? json_string_value(item) : "-", 0);
+        text_put(out, text_value(item, "-"), 0);
         buf_puts(out, " has changed, too; that counts when fosterd is started again\n");
     }
     json_array_foreach(warnings, i, item)
     {
-        text_put(out, json_is_string(item) ? json_string_value(item) : "-", 0);
+        text_put(out, text_value(item, "-"), 0);
         buf_putc(out, '\n');
     }
     if (json_array_size(changes) + json_array_size(later) == 0)
         buf_puts(out, "no service has changed\n");
 }
 
-/* The time of EVENT as the clock on the wall shows it here; as it came where it cannot be read. */
+/* The time UTC as the clock on the wall shows it here; as it came where it cannot be read. */
 static void line_time(const char *utc, char *out, size_t size)
 {
-    struct tm tm = {0};
-    char fraction[8] = "";
-    if (sscanf(utc, "%d-%d-%dT%d:%d:%d.%3[0-9]", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec, fraction) < 6) {
-        snprintf(out, size, "%s", utc);
-        return;
-    }
+    struct tm tm = {0}, local;
+    char fraction[4] = "", clock[32];
+    int n = sscanf(utc, "%4d-%2d-%2dT%2d:%2d:%2d.%3[0-9]", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+                   &tm.tm_min, &tm.tm_sec, fraction);
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     time_t seconds = timegm(&tm);
-    struct tm local;
-    char clock[32];
-    if (localtime_r(&seconds, &local) == NULL || strftime(clock, sizeof clock, "%H:%M:%S", &local) == 0)
+    if (n < 7 || localtime_r(&seconds, &local) == NULL || strftime(clock, sizeof clock, "%H:%M:%S", &local) == 0)
         snprintf(out, size, "%s", utc);
     else
         snprintf(out, size, "%s.%s", clock, fraction);

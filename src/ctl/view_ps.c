@@ -2,120 +2,100 @@
  * Copyright The Foster authors
  *
  * The table of services. Each column is as wide as its widest cell; where the terminal is too narrow the last column is
- * cut first, then the names.
+ * cut first, then the names, then lines.
  */
 #include "ctl/text.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PS_CELL_MAX = 96, PS_GAP = 2, PS_LAST_MIN = 8, PS_NAME_MIN = 8 };
+enum { PS_CELL_MAX = 128, PS_GAP = 2, PS_LAST_MIN = 8, PS_NAME_MIN = 8 };
 
 /** One column. */
 struct ps_column {
     const char *title;
     bool wide;  /* with --wide only */
     bool right; /* numbers stand on the right */
-    void (*cell)(const json_t *service, char *out, size_t size);
+    /* The text of the cell: a member of SERVICE, or in BUF of PS_CELL_MAX bytes. */
+    const char *(*cell)(const json_t *service, char *buf);
 };
 
-static void ps_age(const json_t *service, const char *name, char *out, size_t size)
+static const char *ps_name(const json_t *service, char *buf UNUSED)
 {
-    long long ms = text_number(service, name, -1);
-    if (ms < 0)
-        snprintf(out, size, "-");
-    else
-        view_age(ms, out, size);
+    return text_member(service, "name", "-");
 }
 
-static void ps_count(const json_t *service, const char *name, char *out, size_t size)
+static const char *ps_state(const json_t *service, char *buf)
 {
-    long long n = text_number(service, name, -1);
-    if (n < 0)
-        snprintf(out, size, "-");
-    else
-        snprintf(out, size, "%lld", n);
+    char age[TEXT_CELL_MAX];
+    const char *state = text_member(service, "state", "-");
+    if (text_number(service, "next_start_ms", -1) < 0)
+        return state;
+    snprintf(buf, PS_CELL_MAX, "%s %s", state, text_age(service, "next_start_ms", age));
+    return buf;
 }
 
-static void ps_name(const json_t *service, char *out, size_t size)
+static const char *ps_health(const json_t *service, char *buf UNUSED)
 {
-    snprintf(out, size, "%s", text_member(service, "name", "-"));
+    return text_member(service, "health", "-");
 }
 
-static void ps_state(const json_t *service, char *out, size_t size)
+static const char *ps_pid(const json_t *service, char *buf)
 {
-    char age[32];
-    long long next = text_number(service, "next_start_ms", -1);
-    if (next < 0)
-        snprintf(out, size, "%s", text_member(service, "state", "-"));
-    else
-        snprintf(out, size, "%s %s", text_member(service, "state", "-"), view_age(next, age, sizeof age));
+    return text_count(service, "pid", buf);
 }
 
-static void ps_health(const json_t *service, char *out, size_t size)
+static const char *ps_uptime(const json_t *service, char *buf)
 {
-    snprintf(out, size, "%s", text_member(service, "health", "-"));
+    return text_age(service, "uptime_ms", buf);
 }
 
-static void ps_pid(const json_t *service, char *out, size_t size)
+static const char *ps_restarts(const json_t *service, char *buf)
 {
-    ps_count(service, "pid", out, size);
+    return text_count(service, "restarts", buf);
 }
 
-static void ps_uptime(const json_t *service, char *out, size_t size)
-{
-    ps_age(service, "uptime_ms", out, size);
-}
-
-static void ps_restarts(const json_t *service, char *out, size_t size)
-{
-    ps_count(service, "restarts", out, size);
-}
-
-static void ps_last_exit(const json_t *service, char *out, size_t size)
+static const char *ps_last_exit(const json_t *service, char *buf)
 {
     const json_t *last = json_object_get(service, "last_exit");
     const char *signal = text_member(last, "signal", "");
-    if (!json_is_object(last))
-        snprintf(out, size, "-");
-    else if (*signal != '\0')
-        snprintf(out, size, "%s%s", signal, text_is_true(last, "core") ? " core" : "");
-    else
-        ps_count(last, "code", out, size);
+    if (*signal == '\0')
+        return text_count(last, "code", buf);
+    if (!text_is_true(last, "core"))
+        return signal;
+    snprintf(buf, PS_CELL_MAX, "%s core", signal);
+    return buf;
 }
 
-static void ps_processes(const json_t *service, char *out, size_t size)
+static const char *ps_processes(const json_t *service, char *buf)
 {
-    ps_count(service, "processes", out, size);
+    return text_count(service, "processes", buf);
 }
 
-static void ps_adopted(const json_t *service, char *out, size_t size)
+static const char *ps_adopted(const json_t *service, char *buf)
 {
-    ps_count(service, "adopted", out, size);
+    return text_count(service, "adopted", buf);
 }
 
-static void ps_zombies(const json_t *service, char *out, size_t size)
+static const char *ps_zombies(const json_t *service, char *buf)
 {
-    ps_count(service, "zombies", out, size);
+    return text_count(service, "zombies", buf);
 }
 
-static void ps_rss(const json_t *service, char *out, size_t size)
+static const char *ps_rss(const json_t *service, char *buf)
 {
-    long long bytes = text_number(service, "rss_bytes", -1);
-    if (bytes < 0)
-        snprintf(out, size, "-");
-    else
-        text_size(bytes, out, size);
+    return text_size(service, "rss_bytes", buf);
 }
 
-static void ps_cpu(const json_t *service, char *out, size_t size)
+static const char *ps_cpu(const json_t *service, char *buf)
 {
-    ps_age(service, "cpu_ms", out, size);
+    return text_age(service, "cpu_ms", buf);
 }
 
-static void ps_command(const json_t *service, char *out, size_t size)
+static const char *ps_command(const json_t *service, char *buf UNUSED)
 {
-    snprintf(out, size, "%s", text_member(service, "command", "-"));
+    return text_member(service, "command", "-");
 }
 
 static const struct ps_column ps_columns[] = {
@@ -134,50 +114,74 @@ static const struct ps_column ps_columns[] = {
     {"COMMAND", false, false, ps_command},
 };
 
-enum { PS_NAME = 0, PS_STATE = 1, PS_LAST = ARRAY_LEN(ps_columns) - 1 };
+enum { PS_NAME = 0, PS_STATE = 1, PS_N = ARRAY_LEN(ps_columns), PS_LAST = PS_N - 1 };
 
-static bool ps_is_shown(size_t column, bool wide)
+/** The form of a table. */
+struct ps_table {
+    const struct view *v;
+    bool wide;
+    size_t widths[PS_N];
+};
+
+static bool ps_is_shown(const struct ps_table *t, size_t column)
 {
-    return wide || !ps_columns[column].wide;
+    return t->wide || !ps_columns[column].wide;
+}
+
+static void ps_measure(struct ps_table *t, const json_t *services)
+{
+    const json_t *service;
+    size_t i;
+    for (size_t c = 0; c < PS_N; c++)
+        t->widths[c] = strlen(ps_columns[c].title);
+    json_array_foreach(services, i, service)
+    {
+        for (size_t c = 0; c < PS_N; c++) {
+            char buf[PS_CELL_MAX];
+            size_t n = text_columns(ps_columns[c].cell(service, buf));
+            t->widths[c] = n > t->widths[c] ? n : t->widths[c];
+        }
+    }
 }
 
 /* Takes what is too much for the terminal from the command, then from the names. */
-static void ps_fit(size_t *widths, bool wide, int columns)
+static void ps_fit(struct ps_table *t)
 {
-    size_t sum = 0, room = (size_t)columns;
-    for (size_t c = 0; c < ARRAY_LEN(ps_columns); c++)
-        if (ps_is_shown(c, wide))
-            sum += widths[c] + (c != PS_LAST ? PS_GAP : 0);
+    size_t sum = 0, room = text_room(t->v);
+    for (size_t c = 0; c < PS_N; c++)
+        if (ps_is_shown(t, c))
+            sum += t->widths[c] + (c != PS_LAST ? PS_GAP : 0);
     for (size_t k = 0; k < 2 && sum > room; k++) {
         size_t c = k == 0 ? (size_t)PS_LAST : PS_NAME, least = k == 0 ? PS_LAST_MIN : PS_NAME_MIN;
-        size_t spare = widths[c] > least ? widths[c] - least : 0;
+        size_t spare = t->widths[c] > least ? t->widths[c] - least : 0;
         size_t taken = sum - room < spare ? sum - room : spare;
-        widths[c] -= taken;
+        t->widths[c] -= taken;
         sum -= taken;
     }
 }
 
-static void ps_line(struct buf *out, const struct view *v, const size_t *widths, bool wide, const json_t *service)
+/* One line; SERVICE NULL: the titles. */
+static void ps_line(struct buf *out, const struct ps_table *t, const json_t *service)
 {
-    for (size_t c = 0; c < ARRAY_LEN(ps_columns); c++) {
-        char cell[PS_CELL_MAX * 4];
-        enum text_color color = TEXT_PLAIN;
-        if (!ps_is_shown(c, wide))
+    size_t room = t->wide ? SIZE_MAX : text_room(t->v), gap = 0;
+    for (size_t c = 0; c < PS_N; c++) {
+        char buf[PS_CELL_MAX];
+        const struct ps_column *column = &ps_columns[c];
+        enum text_color color = service == NULL ? TEXT_STRONG : TEXT_PLAIN;
+        if (!ps_is_shown(t, c))
             continue;
-        if (service == NULL) {
-            snprintf(cell, sizeof cell, "%s", ps_columns[c].title);
-            color = TEXT_STRONG;
-        } else {
-            ps_columns[c].cell(service, cell, sizeof cell);
-            if (c == PS_STATE)
-                color = text_state_color(text_member(service, "state", ""));
-        }
-        size_t n = text_columns(cell);
-        if (ps_columns[c].right && n < widths[c])
-            text_pad(out, widths[c] - n);
-        text_paint(out, v, color, cell, widths[c]);
-        if (c != PS_LAST)
-            text_pad(out, PS_GAP + (!ps_columns[c].right && n < widths[c] ? widths[c] - n : 0));
+        const char *cell = service == NULL ? column->title : column->cell(service, buf);
+        if (service != NULL && c == PS_STATE)
+            color = text_state_color(text_member(service, "state", ""));
+        size_t width = t->widths[c], n = text_columns(cell);
+        gap += column->right && n < width ? width - n : 0;
+        if (gap >= room)
+            break;
+        text_pad(out, gap);
+        room -= gap;
+        n = text_paint(out, t->v, color, cell, width < room ? width : room);
+        room -= n;
+        gap = PS_GAP + (!column->right && n < width ? width - n : 0);
     }
     buf_putc(out, '\n');
 }
@@ -185,18 +189,13 @@ static void ps_line(struct buf *out, const struct view *v, const size_t *widths,
 void view_ps(struct buf *out, const struct view *v, const json_t *result, bool wide)
 {
     const json_t *services = json_object_get(result, "services"), *service;
-    size_t widths[ARRAY_LEN(ps_columns)], i;
-    for (size_t c = 0; c < ARRAY_LEN(ps_columns); c++)
-        widths[c] = strlen(ps_columns[c].title);
-    json_array_foreach(services, i, service) for (size_t c = 0; c < ARRAY_LEN(ps_columns); c++)
+    struct ps_table t = {.v = v, .wide = wide};
+    size_t i;
+    ps_measure(&t, services);
+    ps_fit(&t);
+    ps_line(out, &t, NULL);
+    json_array_foreach(services, i, service)
     {
-        char cell[PS_CELL_MAX * 4];
-        ps_columns[c].cell(service, cell, sizeof cell);
-        size_t n = text_columns(cell);
-        widths[c] = n > widths[c] ? n : widths[c];
+        ps_line(out, &t, service);
     }
-    if (v->width > 0)
-        ps_fit(widths, wide, v->width);
-    ps_line(out, v, widths, wide, NULL);
-    json_array_foreach(services, i, service) ps_line(out, v, widths, wide, service);
 }

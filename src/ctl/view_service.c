@@ -5,8 +5,6 @@
  */
 #include "ctl/text.h"
 
-#include <stdio.h>
-
 enum { SERVICE_LABEL = 12 };
 
 static void service_label(struct buf *out, const struct view *v, const char *label)
@@ -27,19 +25,19 @@ static void service_row(struct buf *out, const struct view *v, const char *label
 
 static void service_head(struct buf *out, const struct view *v, const json_t *s)
 {
-    char age[32];
+    char number[TEXT_CELL_MAX];
     const char *state = text_member(s, "state", "-");
-    long long uptime = text_number(s, "uptime_ms", -1), pid = text_number(s, "pid", -1);
+    long long pid = text_number(s, "pid", -1);
     text_paint(out, v, TEXT_STRONG, text_member(s, "name", "-"), 0);
     buf_puts(out, ": ");
     text_paint(out, v, text_state_color(state), state, 0);
-    buf_printf(out, " for %s", view_age(text_number(s, "state_ms", 0), age, sizeof age));
+    buf_printf(out, " for %s", text_age(s, "state_ms", number));
     if (pid > 0)
         buf_printf(out, ", pid %lld", pid);
-    if (uptime >= 0)
-        buf_printf(out, ", up %s", view_age(uptime, age, sizeof age));
+    if (text_number(s, "uptime_ms", -1) >= 0)
+        buf_printf(out, ", up %s", text_age(s, "uptime_ms", number));
     if (text_number(s, "next_start_ms", -1) >= 0)
-        buf_printf(out, ", next start in %s", view_age(text_number(s, "next_start_ms", 0), age, sizeof age));
+        buf_printf(out, ", next start in %s", text_age(s, "next_start_ms", number));
     if (!text_is_true(s, "wanted") && pid > 0)
         buf_puts(out, ", not wanted");
     buf_putc(out, '\n');
@@ -47,9 +45,10 @@ static void service_head(struct buf *out, const struct view *v, const json_t *s)
 
 static void service_runs(struct buf *out, const struct view *v, const json_t *s)
 {
+    char starts[TEXT_CELL_MAX], restarts[TEXT_CELL_MAX];
     const json_t *last = json_object_get(s, "last_exit"), *restart = json_object_get(s, "restart");
     service_label(out, v, "runs");
-    buf_printf(out, "%lld starts, %lld restarts", text_number(s, "starts", 0), text_number(s, "restarts", 0));
+    buf_printf(out, "starts %s, restarts %s", text_count(s, "starts", starts), text_count(s, "restarts", restarts));
     if (json_is_object(last)) {
         buf_puts(out, "; the last one ");
         text_put(out, text_member(last, "text", "ended"), 0);
@@ -62,20 +61,19 @@ static void service_runs(struct buf *out, const struct view *v, const json_t *s)
     buf_puts(out, ", restart ");
     text_put(out, text_member(restart, "policy", "-"), 0);
     if (text_number(restart, "max_attempts", 0) > 0)
-        buf_printf(out, ", %lld of %lld attempts used", text_number(restart, "attempts", 0),
-                   text_number(restart, "max_attempts", 0));
+        buf_printf(out, ", %s of %s attempts used", text_count(restart, "attempts", starts),
+                   text_count(restart, "max_attempts", restarts));
     buf_putc(out, '\n');
 }
 
 static void service_stop(struct buf *out, const struct view *v, const json_t *s)
 {
-    char age[32];
-    long long grace = text_number(s, "stop_grace_ms", -1);
-    if (grace < 0)
+    char age[TEXT_CELL_MAX];
+    if (text_number(s, "stop_grace_ms", -1) < 0)
         return;
     service_label(out, v, "stop");
     text_put(out, text_member(s, "stop_signal", "-"), 0);
-    buf_printf(out, ", SIGKILL after %s\n", view_age(grace, age, sizeof age));
+    buf_printf(out, ", SIGKILL after %s\n", text_age(s, "stop_grace_ms", age));
 }
 
 static void service_relations(struct buf *out, const struct view *v, const json_t *s)
@@ -90,20 +88,21 @@ static void service_relations(struct buf *out, const struct view *v, const json_
         text_put(out, text_member(item, "condition", "-"), 0);
         buf_puts(out, text_is_true(item, "required") ? ")\n" : ", order only)\n");
     }
-    json_array_foreach(dependents, i, item) service_row(out, v, i == 0 ? "needed by" : "", json_string_value(item));
+    json_array_foreach(dependents, i, item)
+    {
+        service_row(out, v, i == 0 ? "needed by" : "", text_value(item, "-"));
+    }
 }
 
 static void service_processes(struct buf *out, const struct view *v, const json_t *s)
 {
-    char size[32], age[32];
-    long long n = text_number(s, "processes", -1);
-    if (n < 0)
+    char n[TEXT_CELL_MAX], adopted[TEXT_CELL_MAX], zombies[TEXT_CELL_MAX], rss[TEXT_CELL_MAX], cpu[TEXT_CELL_MAX];
+    if (text_number(s, "processes", -1) < 0)
         return;
     service_label(out, v, "processes");
-    buf_printf(out, "%lld, %lld adopted, %lld zombies; %s of memory, %s of processor time\n", n,
-               text_number(s, "adopted", 0), text_number(s, "zombies", 0),
-               text_size(text_number(s, "rss_bytes", 0), size, sizeof size),
-               view_age(text_number(s, "cpu_ms", 0), age, sizeof age));
+    buf_printf(out, "%s, adopted %s, zombies %s; memory %s, processor time %s\n", text_count(s, "processes", n),
+               text_count(s, "adopted", adopted), text_count(s, "zombies", zombies), text_size(s, "rss_bytes", rss),
+               text_age(s, "cpu_ms", cpu));
 }
 
 void view_service(struct buf *out, const struct view *v, const json_t *result)
@@ -122,12 +121,15 @@ void view_service(struct buf *out, const struct view *v, const json_t *result)
         service_stop(out, v, s);
         service_relations(out, v, s);
         service_processes(out, v, s);
-        if (json_array_size(lines) > 0)
-            service_row(out, v, "output", "");
+        if (json_array_size(lines) > 0) {
+            buf_puts(out, "  ");
+            text_paint(out, v, TEXT_FAINT, "output", 0);
+            buf_putc(out, '\n');
+        }
         json_array_foreach(lines, k, line)
         {
             buf_puts(out, "    ");
-            text_put(out, json_is_string(line) ? json_string_value(line) : "", 0);
+            text_put(out, text_value(line, "-"), 0);
             buf_putc(out, '\n');
         }
     }

@@ -6,10 +6,15 @@
  */
 #include "ctl/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { TREE_DEPTH_MAX = 64, TREE_LINE_MAX = 512, TREE_COMMAND_MIN = 12 };
+enum {
+    TREE_DEPTH_MAX = 64,
+    TREE_STEP = 3,         /* columns a level */
+    TREE_PROCESS_MIN = 24, /* columns that are left for a process, whatever the depth */
+    TREE_COMMAND_MIN = 12,
+    TREE_REMARK_MAX = 512,
+};
 
 /** The lines that a tree is drawn with. */
 struct tree_lines {
@@ -24,37 +29,35 @@ struct tree {
     struct buf *out;
     const struct view *v;
     const struct tree_lines *lines;
+    size_t depth, depth_max;
     bool more[TREE_DEPTH_MAX + 2]; /* at each depth: something follows below */
-    size_t depth;
 };
 
-/* Begins a line at the present depth and returns how many columns that took. */
+/* Begins a line at the present depth. Returns how many columns are left of it. */
 static size_t tree_indent(const struct tree *t, bool adopted)
 {
-    size_t d = t->depth;
+    size_t d = t->depth, room = text_room(t->v);
     for (size_t i = 1; i < d; i++)
-        buf_puts(t->out, t->more[i] ? t->lines->bar : t->lines->gap);
-    if (d > 0 && adopted)
-        buf_puts(t->out, t->more[d] ? t->lines->adopted_fork : t->lines->adopted_last);
-    else if (d > 0)
-        buf_puts(t->out, t->more[d] ? t->lines->fork : t->lines->last);
-    return 3 * d;
+        text_fit(t->out, t->v, TEXT_PLAIN, t->more[i] ? t->lines->bar : t->lines->gap, &room);
+    const char *last = adopted ? t->lines->adopted_last : t->lines->last;
+    const char *fork = adopted ? t->lines->adopted_fork : t->lines->fork;
+    text_fit(t->out, t->v, TEXT_PLAIN, t->more[d] ? fork : last, &room);
+    return room;
 }
 
 static void tree_adoption(const json_t *p, struct buf *out)
 {
-    char age[32];
-    const char *how = text_member(p, "attribution", "-");
+    char number[TEXT_CELL_MAX];
+    const char *how = text_member(p, "attribution", "");
     const json_t *by = json_object_get(p, "adopted_from");
-    long long ago = text_number(p, "adopted_ms", -1);
     buf_puts(out, ", adopted");
-    if (ago >= 0)
-        buf_printf(out, " %s ago", view_age(ago, age, sizeof age));
-    if (strcmp(how, "unclaimed") != 0)
+    if (text_number(p, "adopted_ms", -1) >= 0)
+        buf_printf(out, " %s ago", text_age(p, "adopted_ms", number));
+    if (strcmp(how, "tag") == 0 || strcmp(how, "env") == 0)
         buf_printf(out, ", known by its %s", how);
     if (!json_is_object(by))
         return;
-    buf_printf(out, ", left by %lld", text_number(by, "pid", 0));
+    buf_printf(out, ", left by %s", text_count(by, "pid", number));
     if (*text_member(by, "name", "") != '\0')
         buf_printf(out, " (%s)", text_member(by, "name", ""));
 }
@@ -62,35 +65,45 @@ static void tree_adoption(const json_t *p, struct buf *out)
 /* What is to be said of a process behind its command. */
 static void tree_remark(const json_t *p, struct buf *out)
 {
-    char age[32];
-    long long ms = text_number(p, "age_ms", -1);
+    char age[TEXT_CELL_MAX];
     buf_puts(out, strcmp(text_member(p, "role", ""), "main") == 0 ? "  main, " : "  ");
-    buf_puts(out, ms >= 0 ? view_age(ms, age, sizeof age) : "-");
+    buf_puts(out, text_age(p, "age_ms", age));
     if (*text_member(p, "state", "") == 'Z')
         buf_puts(out, ", zombie");
     if (text_is_true(p, "adopted"))
         tree_adoption(p, out);
 }
 
+/* The command gives way to the remark, but for its beginning. */
 static void tree_process(const struct tree *t, const json_t *p)
 {
-    char pid[32];
+    char pid[TEXT_CELL_MAX];
     struct buf remark;
-    const char *command = text_member(p, "command", text_member(p, "name", "-"));
-    size_t width = t->v->width > 0 ? (size_t)t->v->width : 0, room = 0;
-    size_t used = tree_indent(t, text_is_true(p, "adopted"));
-    buf_init(&remark, TREE_LINE_MAX);
+    size_t room = tree_indent(t, text_is_true(p, "adopted"));
+    buf_init(&remark, TREE_REMARK_MAX);
     tree_remark(p, &remark);
-    snprintf(pid, sizeof pid, "%lld ", text_number(p, "pid", 0));
-    used += text_put(t->out, pid, 0);
+    text_fit(t->out, t->v, TEXT_PLAIN, text_count(p, "pid", pid), &room);
+    text_fit(t->out, t->v, TEXT_PLAIN, " ", &room);
     size_t behind = text_columns(buf_str(&remark));
-    if (width > 0)
-        room = width > used + behind + TREE_COMMAND_MIN ? width - used - behind : TREE_COMMAND_MIN;
-    used += text_put(t->out, command, room);
-    if (width == 0 || width > used)
-        text_paint(t->out, t->v, TEXT_FAINT, buf_str(&remark), width > 0 ? width - used : 0);
+    size_t command = room > behind + TREE_COMMAND_MIN ? room - behind : TREE_COMMAND_MIN;
+    command = command < room ? command : room;
+    size_t rest = room - command;
+    text_fit(t->out, t->v, TEXT_PLAIN, text_member(p, "command", text_member(p, "name", "-")), &command);
+    rest += command;
+    text_fit(t->out, t->v, TEXT_FAINT, buf_str(&remark), &rest);
     buf_putc(t->out, '\n');
     buf_done(&remark);
+}
+
+/* In the place of what is deeper than can be drawn. */
+static void tree_deeper(struct tree *t)
+{
+    t->depth++;
+    t->more[t->depth] = false;
+    size_t room = tree_indent(t, false);
+    text_fit(t->out, t->v, TEXT_FAINT, "... (deeper: --json)", &room);
+    buf_putc(t->out, '\n');
+    t->depth--;
 }
 
 /** The siblings at one depth, and the next of them. */
@@ -99,8 +112,8 @@ struct tree_level {
     size_t next;
 };
 
-/* Draws the processes of LIST, and what is below them. MORE: something comes behind the last of them. */
-static void tree_processes(struct tree *t, const json_t *list, bool more)
+/* Draws the processes of LIST below the present depth, and what is below them. */
+static void tree_processes(struct tree *t, const json_t *list)
 {
     struct tree_level levels[TREE_DEPTH_MAX];
     size_t n = 1, base = t->depth;
@@ -113,52 +126,70 @@ static void tree_processes(struct tree *t, const json_t *list, bool more)
             continue;
         }
         t->depth = base + n;
-        t->more[t->depth] = l->next < json_array_size(l->list) || (n == 1 && more);
+        t->more[t->depth] = l->next < json_array_size(l->list);
         tree_process(t, p);
         const json_t *children = json_object_get(p, "children");
-        if (json_array_size(children) > 0 && base + n < TREE_DEPTH_MAX && n < TREE_DEPTH_MAX)
+        if (json_array_size(children) == 0)
+            continue;
+        if (t->depth < t->depth_max)
             levels[n++] = (struct tree_level){.list = children};
+        else
+            tree_deeper(t);
     }
     t->depth = base;
 }
 
-static void tree_service(struct tree *t, const json_t *s, bool more)
+/* A line for a service, or for whatever else processes belong to, and those below. MORE: another one comes behind. */
+static void tree_group(struct tree *t, const char *name, const char *state, const json_t *processes, bool more)
 {
-    const char *state = text_member(s, "state", "-");
     t->depth = 1;
     t->more[1] = more;
-    (void)tree_indent(t, false);
-    text_paint(t->out, t->v, TEXT_STRONG, text_member(s, "name", "-"), 0);
-    buf_puts(t->out, "  ");
-    text_paint(t->out, t->v, text_state_color(state), state, 0);
+    size_t room = tree_indent(t, false);
+    text_fit(t->out, t->v, TEXT_STRONG, name, &room);
+    if (state != NULL) {
+        text_fit(t->out, t->v, TEXT_PLAIN, "  ", &room);
+        text_fit(t->out, t->v, text_state_color(state), state, &room);
+    }
     buf_putc(t->out, '\n');
-    tree_processes(t, json_object_get(s, "processes"), false);
+    tree_processes(t, processes);
 }
 
-static void tree_head(const struct tree *t, const json_t *daemon, size_t n)
+static void tree_head(const struct tree *t, const json_t *daemon)
 {
-    char age[32];
-    text_paint(t->out, t->v, TEXT_STRONG, text_member(daemon, "name", "fosterd"), 0);
-    buf_printf(t->out, "  fosterd %lld%s, up %s; %zu services, %lld processes adopted, %lld reaped\n",
-               text_number(daemon, "pid", 0), text_is_true(daemon, "init") ? " (init)" : "",
-               view_age(text_number(daemon, "uptime_ms", 0), age, sizeof age), n, text_number(daemon, "adopted", 0),
-               text_number(daemon, "reaped", 0));
+    char pid[TEXT_CELL_MAX], age[TEXT_CELL_MAX], adopted[TEXT_CELL_MAX], reaped[TEXT_CELL_MAX];
+    struct buf rest;
+    size_t room = text_room(t->v);
+    text_fit(t->out, t->v, TEXT_STRONG, text_member(daemon, "name", "-"), &room);
+    buf_init(&rest, TREE_REMARK_MAX);
+    buf_printf(&rest, "  fosterd %s%s, up %s; adopted %s, reaped %s", text_count(daemon, "pid", pid),
+               text_is_true(daemon, "init") ? " (init)" : "", text_age(daemon, "uptime_ms", age),
+               text_count(daemon, "adopted", adopted), text_count(daemon, "reaped", reaped));
+    text_fit(t->out, t->v, TEXT_PLAIN, buf_str(&rest), &room);
+    buf_putc(t->out, '\n');
+    buf_done(&rest);
+}
+
+/* So deep that on a terminal there is room for a process. */
+static size_t tree_depth_max(const struct view *v)
+{
+    size_t room = text_room(v), fit = room > TREE_PROCESS_MIN ? (room - TREE_PROCESS_MIN) / TREE_STEP : 0;
+    if (fit < 2)
+        return 2;
+    return fit < TREE_DEPTH_MAX ? fit : TREE_DEPTH_MAX;
 }
 
 void view_tree(struct buf *out, const struct view *v, const json_t *result)
 {
-    struct tree t = {.out = out, .v = v, .lines = v->utf8 ? &tree_utf8 : &tree_ascii};
+    struct tree t = {.out = out, .v = v, .lines = v->utf8 ? &tree_utf8 : &tree_ascii, .depth_max = tree_depth_max(v)};
     const json_t *services = json_object_get(result, "services"), *unclaimed = json_object_get(result, "unclaimed"), *s;
     bool strangers = json_array_size(unclaimed) > 0;
     size_t i, n = json_array_size(services);
-    tree_head(&t, json_object_get(result, "daemon"), n);
-    json_array_foreach(services, i, s) tree_service(&t, s, i + 1 < n || strangers);
-    if (!strangers)
-        return;
-    t.depth = 1;
-    t.more[1] = false;
-    (void)tree_indent(&t, false);
-    text_paint(out, v, TEXT_STRONG, "(unclaimed)", 0);
-    buf_putc(out, '\n');
-    tree_processes(&t, unclaimed, false);
+    tree_head(&t, json_object_get(result, "daemon"));
+    json_array_foreach(services, i, s)
+    {
+        tree_group(&t, text_member(s, "name", "-"), text_member(s, "state", "-"), json_object_get(s, "processes"),
+                   i + 1 < n || strangers);
+    }
+    if (strangers)
+        tree_group(&t, "(unclaimed)", NULL, unclaimed, false);
 }
