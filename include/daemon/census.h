@@ -40,7 +40,10 @@ const struct attrib_candidate *census_left(struct engine *g, const struct attrib
  * being killed, those whom we may not signal do not count: nobody can wait for them. */
 size_t census_count(const struct engine *g, const struct engine_unit *u) NONNULL();
 
-/** Sends SIG to those of U that SCOPE names, and SIGCONT behind it. Returns how many got it. */
+/** Sends SIG to those of U that SCOPE names. Returns how many got it. */
+size_t census_signal_exactly(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope) NONNULL();
+
+/** The same with SIGCONT behind it, so that one that is suspended can obey. */
 size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope) NONNULL();
 
 /** SIGKILLs those of U that SCOPE names: everything is frozen first, so that a forking member cannot outrun it.

@@ -367,20 +367,25 @@ static struct census_pass census_pass_of(struct engine *g, const struct engine_u
     return (struct census_pass){.g = g, .unit = u, .scope = scope, .found = &g->found};
 }
 
+size_t census_signal_exactly(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope)
+{
+    struct census_pass pass = census_pass_of(g, u, scope);
+    /* The main process is our child: no look around is needed. */
+    if (scope == SCOPE_MAIN)
+        return u->main_pid > 0 && sys_kill(u->main_pid, sig) == 0;
+    census_refresh_once(g);
+    census_find(&pass);
+    return census_send(&pass, sig);
+}
+
 size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope)
 {
     struct census_pass pass = census_pass_of(g, u, scope);
-    if (scope == SCOPE_MAIN) {
-        /* The main process is our child: no look around is needed. */
-        size_t n = u->main_pid > 0 && sys_kill(u->main_pid, sig) == 0;
-        if (n > 0 && sys_kill(u->main_pid, SIGCONT) < 0)
-            log_debug("SIGCONT to %d: %s", (int)u->main_pid, err_errno_text(errno));
-        return n;
-    }
-    census_refresh_once(g);
-    census_find(&pass);
-    size_t n = census_send(&pass, sig);
-    (void)census_send(&pass, SIGCONT);
+    size_t n = census_signal_exactly(g, u, sig, scope);
+    if (scope != SCOPE_MAIN)
+        (void)census_send(&pass, SIGCONT);
+    else if (n > 0 && sys_kill(u->main_pid, SIGCONT) < 0)
+        log_debug("SIGCONT to %d: %s", (int)u->main_pid, err_errno_text(errno));
     return n;
 }
 
