@@ -25,10 +25,13 @@ enum select_result { SELECT_OK, SELECT_NO_MATCH, SELECT_NOMEM };
 bool select_is_pattern(const char *name) MUST_CHECK NONNULL();
 
 /** Resolves the N names or patterns (fnmatch(3)) NAMES among the units of S into RET. N = 0: every unit that is not
- * SKIPPED. With SELECT_NO_MATCH, *RET_WRONG is the index of the name that fits nothing, and *RET_SIMILAR the nearest
- * name of a service or instance (borrowed from S), or NULL. */
+ * SKIPPED. With SELECT_NO_MATCH, *RET_WRONG is the index of the name that fits nothing, and *RET_SIMILAR that of
+ * select_similar(). */
 enum select_result select_units(const struct super *s, const char *const *names, size_t n, struct select *ret,
                                 size_t *ret_wrong, const char **ret_similar) MUST_CHECK NONNULL(1, 4, 5, 6);
+
+/** The nearest name of a service or instance of S to WRONG (borrowed from S), or NULL when none is near. */
+const char *select_similar(const struct super *s, const char *wrong) NONNULL();
 
 /** Frees what SEL owns. */
 void select_done(struct select *sel) NONNULL();

@@ -49,6 +49,9 @@ json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, cons
 /** The changes of P as array of change. NULL without memory. */
 json_t *snapshot_plan(const struct plan *p) MUST_CHECK NONNULL();
 
+/** The warnings of D as array of strings: "FILE:LINE:COLUMN: text". NULL without memory. */
+json_t *snapshot_warnings(const struct diag_list *d) MUST_CHECK NONNULL();
+
 /** The problems of D as array. NULL without memory. */
 json_t *snapshot_problems(const struct diag_list *d) MUST_CHECK NONNULL();
 

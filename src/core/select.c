@@ -96,7 +96,7 @@ static void offer(struct schema_guess *guess, const char *wrong, const char *nam
         schema_guess(guess, wrong, name);
 }
 
-static const char *nearest(const struct super *s, const char *wrong)
+const char *select_similar(const struct super *s, const char *wrong)
 {
     struct schema_guess guess = {0};
     unsigned n = super_count(s);
@@ -150,7 +150,7 @@ enum select_result select_units(const struct super *s, const char *const *names,
         i++;
     if (i < n) {
         *ret_wrong = i;
-        *ret_similar = nearest(s, names[i]);
+        *ret_similar = select_similar(s, names[i]);
         result = SELECT_NO_MATCH;
     } else if (!collect(s, marks, ret)) {
         result = SELECT_NOMEM;

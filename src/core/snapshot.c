@@ -425,3 +425,22 @@ json_t *snapshot_problems(const struct diag_list *d)
     }
     return problems;
 }
+
+json_t *snapshot_warnings(const struct diag_list *d)
+{
+    json_t *warnings = json_array();
+
+    for (size_t i = 0; i < d->n; i++) {
+        const struct diag *it = &d->items[i];
+        struct buf out;
+        if (it->severity != DIAG_WARNING)
+            continue;
+        buf_init(&out, SNAPSHOT_TEXT_MAX);
+        if (it->pos.file)
+            buf_printf(&out, "%s:%u:%u: ", it->pos.file, it->pos.line, it->pos.column);
+        buf_puts(&out, it->text);
+        warnings = append(warnings, out.failed ? NULL : snapshot_text(out.data, out.len));
+        buf_done(&out);
+    }
+    return warnings;
+}

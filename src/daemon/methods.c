@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The entrance to the methods: who may call what, and the words for what is wrong with a request.
+ *
+ * DIAGNOSTICS: a request that acts is logged at level debug, with who has asked.
+ */
+#include "daemon/methods.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/control.h"
+#include "daemon/engine.h"
+#include "daemon/methods_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Each pattern is held against every name: a request may not cost more than that many walks. */
+enum { METHODS_PATTERNS_MAX = 64 };
+
+static methods_fn *const methods[PROTO_METHOD_N] = {
+    [PROTO_HELLO] = look_hello,         [PROTO_LIST] = look_list,        [PROTO_STATUS] = look_status,
+    [PROTO_TREE] = look_tree,           [PROTO_START] = act_start,       [PROTO_STOP] = act_stop,
+    [PROTO_RESTART] = act_restart,      [PROTO_SIGNAL] = act_signal,     [PROTO_RESET] = act_reset,
+    [PROTO_RELOAD] = act_reload,        [PROTO_SCALE] = act_scale,       [PROTO_WAIT] = act_wait,
+    [PROTO_SUBSCRIBE] = look_subscribe, [PROTO_CONFIG] = look_config,    [PROTO_GRAPH] = look_graph,
+    [PROTO_DOCTOR] = look_doctor,       [PROTO_SHUTDOWN] = act_shutdown,
+};
+
+struct engine *methods_engine(const struct client *c)
+{
+    return c->control->engine;
+}
+
+void methods_reply(struct client *c, const struct proto_request *req, json_t *result)
+{
+    if (req->id == NULL)
+        json_decref(result);
+    else if (result != NULL)
+        client_send(c, proto_result(req->id, result));
+    else
+        client_send(c, proto_error(req->id, PROTO_INTERNAL, NULL, "out of memory; try again later"));
+}
+
+void methods_error(struct client *c, const struct proto_request *req, enum proto_code code, json_t *data,
+                   const char *fmt, ...)
+{
+    char text[PROTO_TEXT_MAX];
+    va_list ap;
+    if (req->id == NULL) {
+        json_decref(data);
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    client_send(c, proto_error(req->id, code, data, "%s", text));
+}
+
+void methods_bad_param(struct client *c, const struct proto_request *req, const char *param, const char *fmt, ...)
+{
+    char text[PROTO_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    methods_error(c, req, PROTO_BAD_PARAMS, json_pack("{s:s}", "param", param), "%s: %s", param, text);
+}
+
+void methods_no_service(struct client *c, const struct proto_request *req, const char *name, const char *similar)
+{
+    json_t *data = json_pack("{s:s, s:s?}", "service", name, "similar", similar);
+    if (similar != NULL)
+        methods_error(c, req, PROTO_NO_SERVICE, data, "no such service: %s; is it %s?", name, similar);
+    else if (select_is_pattern(name))
+        methods_error(c, req, PROTO_NO_SERVICE, data, "no service fits %s", name);
+    else if (spec_find(methods_engine(c)->set, name) != NULL)
+        methods_error(c, req, PROTO_NO_SERVICE, data, "%s has no instance; scale it to have one", name);
+    else
+        methods_error(c, req, PROTO_NO_SERVICE, data, "no such service: %s", name);
+}
+
+/* Resolves the N names in LIST. */
+static bool methods_resolve(struct client *c, const struct proto_request *req, const json_t *list, const char **names,
+                            struct select *ret)
+{
+    size_t n = json_array_size(list), n_patterns = 0, wrong;
+    const char *similar;
+    for (size_t i = 0; i < n; i++) {
+        names[i] = json_string_value(json_array_get(list, i));
+        n_patterns += select_is_pattern(names[i]);
+    }
+    if (n_patterns > METHODS_PATTERNS_MAX) {
+        methods_bad_param(c, req, "services", "at most %d patterns; use several requests", METHODS_PATTERNS_MAX);
+        return false;
+    }
+    switch (select_units(methods_engine(c)->super, names, n, ret, &wrong, &similar)) {
+    case SELECT_OK:
+        return true;
+    case SELECT_NO_MATCH:
+        methods_no_service(c, req, names[wrong], similar);
+        return false;
+    case SELECT_NOMEM:
+        break;
+    }
+    methods_reply(c, req, NULL);
+    return false;
+}
+
+bool methods_select(struct client *c, const struct proto_request *req, struct select *ret)
+{
+    const json_t *list = proto_strings(req, "services");
+    size_t n = json_array_size(list);
+    /* An empty list in a script is a mistake, and meant anything but "all". */
+    if (list != NULL && n == 0) {
+        methods_bad_param(c, req, "services", "the list is empty; name at least one service");
+        return false;
+    }
+    const char **names = mem_array(n, sizeof *names);
+    if (names == NULL) {
+        methods_reply(c, req, NULL);
+        return false;
+    }
+    bool ok = methods_resolve(c, req, list, names, ret);
+    mem_free(names);
+    return ok;
+}
+
+static bool methods_is_allowed(struct client *c, const struct proto_request *req)
+{
+    const char *name = proto_method_name(req->method);
+    if (proto_acts(req->method) ? c->may_act : c->may_look)
+        return true;
+    if (c->may_look)
+        methods_error(c, req, PROTO_FORBIDDEN, NULL,
+                      "%s is not allowed for this user; control_mode: 0660 allows it to control_group", name);
+    else
+        methods_error(c, req, PROTO_FORBIDDEN, NULL, "%s is not allowed for this user", name);
+    return false;
+}
+
+void methods_carry_out(struct client *c, const struct proto_request *req)
+{
+    const struct engine *g = methods_engine(c);
+    bool acts = proto_acts(req->method);
+    if (!methods_is_allowed(c, req))
+        return;
+    if (acts)
+        log_debug("%s, asked for by process %d of user %lu", proto_method_name(req->method), (int)c->pid,
+                  (unsigned long)c->uid);
+    if (acts && req->method != PROTO_SHUTDOWN && (g->over || super_is_shutting_down(g->super))) {
+        methods_error(c, req, PROTO_STOPPING, NULL, "fosterd is stopping; %s is refused",
+                      proto_method_name(req->method));
+        return;
+    }
+    methods[req->method](c, req);
+}
