@@ -36,6 +36,8 @@ static void ordinary_stat(void **state)
     assert_int_equal(st.session, 4710);
     assert_int_equal(st.n_threads, 5);
     assert_int_equal(st.start_ticks, 987654);
+    assert_int_equal(st.cpu_ticks, 9);
+    assert_int_equal(st.rss_pages, 300);
 }
 
 static void names_of_any_bytes(void **state)
@@ -78,6 +80,8 @@ static void process_that_is_nearly_gone(void **state)
     assert_int_equal(st.session, -1);
     assert_int_equal(st.n_threads, 0);
     assert_int_equal(st.start_ticks, 555);
+    assert_int_equal(st.cpu_ticks, 0);
+    assert_int_equal(st.rss_pages, 0);
 }
 
 static void refused_stats(void **state)
@@ -271,6 +275,72 @@ static void children(void **state)
     assert_int_equal(procstat_parse_pids("1\0002", 3, NULL, 0), -1);
 }
 
+static void status_lines(void **state)
+{
+    static const char text[] = "Name:\tCapEff: 5\nCapEff:\t000001ffffffffff\nNoNewPrivs:\t1\nOdd:\tx\nEmpty:\t\n"
+                               "Top:\tffffffffffffffff\nBeyond:\t10000000000000000\nShibboleth: 99\nSeccomp:\t2";
+    static const struct {
+        const char *name;
+        unsigned base;
+        bool ok;
+        uint64_t value;
+    } cases[] = {
+        {"CapEff:", 16, true, UINT64_C(0x1ffffffffff)},
+        {"CapEff:", 10, true, 1},
+        {"NoNewPrivs:", 10, true, 1},
+        {"Top:", 16, true, UINT64_MAX},
+        {"Beyond:", 16, false, 0},
+        {"Odd:", 10, false, 0},
+        {"Empty:", 10, false, 0},
+        {"leth:", 10, false, 0},
+        {"Seccomp:", 10, false, 0}, /* it may have been cut */
+        {"None:", 10, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint64_t value = 4711;
+        bool ok = procstat_parse_status(text, sizeof(text) - 1, cases[i].name, cases[i].base, &value);
+        if (ok != cases[i].ok || value != (ok ? cases[i].value : 4711))
+            fail_msg("%s in base %u", cases[i].name, cases[i].base);
+    }
+}
+
+static void lines_for_people(void **state)
+{
+#define TEXT(s) s, sizeof(s) - 1
+    static const struct {
+        const char *text;
+        size_t len, size;
+        const char *line;
+    } cases[] = {
+        {TEXT(""), 8, ""},
+        {TEXT("\0\0"), 8, ""},
+        {TEXT("sh\0-c\0exit 1\0"), 32, "sh -c exit 1"},
+        {TEXT("a\0\0b\0"), 8, "a  b"},
+        {TEXT("a\tb\nc\x7f\x1b"), 16, "a?b?c??"},
+        {TEXT("\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb1"), 16, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb1"},
+        {TEXT("\xc2\x85"), 16, "?"},
+        {TEXT("a\xff"), 16, "a\xef\xbf\xbd"},
+        {TEXT("\xc3"), 16, "\xef\xbf\xbd"},
+        {TEXT("\xed\xa0\x80"), 16, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {TEXT("abc"), 4, "abc"},
+        {TEXT("abc"), 3, "ab"},
+        {TEXT("abc"), 1, ""},
+        {TEXT("a\xc3\xa4"), 3, "a"},
+        {TEXT("a\xff"), 4, "a"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char line[40];
+        memset(line, '#', sizeof(line));
+        assert_ptr_equal(procstat_line(cases[i].text, cases[i].len, line, cases[i].size), line);
+        if (strcmp(line, cases[i].line) != 0 || line[cases[i].size] != '#')
+            fail_msg("case %zu: [%s]", i, line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +354,8 @@ int main(void)
         cmocka_unit_test(environment),
         cmocka_unit_test(environment_value_must_fit),
         cmocka_unit_test(children),
+        cmocka_unit_test(status_lines),
+        cmocka_unit_test(lines_for_people),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
