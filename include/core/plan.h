@@ -26,12 +26,12 @@ enum plan_effect {
     PLAN_EFFECT_N
 };
 
-/** One change. Strings are borrowed from the sets or static. */
+/** One change. Everything in it is the plan's own. */
 struct plan_change {
     enum plan_action action;
     enum plan_effect effect;
     const char *service;
-    const char **keys; /**< dotted ("restart.delay"), in the order of the reference; owned by the plan */
+    const char **keys; /**< dotted ("restart.delay"), in the order of the reference */
     size_t n_keys;     /**< 0 but for PLAN_CHANGE */
 };
 
@@ -51,7 +51,7 @@ struct plan {
  * are selected by a profile is not looked at: see plan_make(). */
 enum plan_effect plan_service(const struct spec *old_spec, const struct spec *new_spec) NONNULL();
 
-/** Compares OLD_SET with NEW_SET (both borrowed, and to outlive the plan) into P. A service that is selected by a
+/** Compares OLD_SET with NEW_SET into P, which needs neither of them afterwards. A service that is selected by a
  * profile in only one of them is absent from the other; one that is selected in neither may run all the same, by
  * request, and is compared as any other. False with ENOMEM, and P is empty. */
 bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set) MUST_CHECK NONNULL();

@@ -82,20 +82,22 @@ struct engine_hooks {
 
 /** The engine. One a process. */
 struct engine {
-    struct ev_loop *loop;       /**< the default loop */
-    const struct spec_set *set; /**< the configuration in force; borrowed */
-    struct spec_set *own_set;   /**< owned: the one in force, when a reload has brought it */
-    struct spec_set *next_set;  /**< owned: the one that super is about to put in force */
-    const struct cli *cli;      /**< borrowed; how the configuration is to be read again; NULL: not at all */
-    bool reload_again;          /**< somebody has asked for one while one was under way */
-    struct control *control;    /**< owned; NULL: there is no control socket */
+    struct ev_loop *loop;      /**< the default loop */
+    struct spec_set *set;      /**< owned; the configuration in force */
+    struct spec_set *next_set; /**< owned; the one that super is about to put in force; NULL: none */
+    const struct cli *cli;     /**< borrowed; how the configuration is to be read again; NULL: not at all */
+    bool reload_again;         /**< SIGHUP has come while a reload was under way */
+    struct control *control;   /**< owned; NULL: there is no control socket */
     int64_t began_ms;
     struct engine_hooks hooks;
     bool alone;          /**< see struct engine_params */
     struct super *super; /**< owned */
     struct attrib attrib;
-    struct engine_unit **units; /**< owned, by number; NULL: no unit has that number */
-    unsigned n_units;           /**< numbers are below this */
+    struct engine_unit **units;  /**< owned, by number; NULL: no unit has that number */
+    unsigned n_units;            /**< numbers are below this */
+    unsigned units_cap;          /**< room in units */
+    struct engine_unit **spares; /**< owned; see slots_reserve() */
+    size_t n_spares;
     struct reaper reaper;
     struct signals signals;
     struct output output;
@@ -127,6 +129,7 @@ struct engine {
     int exit_code;
     bool said_settled;
     bool said_stopping;
+    bool said_reloading;
     bool carrying;      /**< effects are being carried out: a post in between only appends to them */
     bool state_changed; /**< some unit's state, since the watchers of our status were told */
     uint64_t n_adopted;
@@ -134,7 +137,7 @@ struct engine {
 
 /** What main knows and the engine needs. */
 struct engine_params {
-    const struct spec_set *set;  /**< borrowed; must outlive the engine */
+    struct spec_set *set;        /**< taken over by engine_run(), whatever comes of it */
     const struct rlimit *nofile; /**< borrowed; RLIMIT_NOFILE before we raised it; NULL: we did not */
     const struct cli *cli;       /**< borrowed; how SET was read, for reading it again; NULL: it cannot be */
     struct engine_hooks hooks;
@@ -149,6 +152,9 @@ int engine_run(const struct engine_params *params, struct err *e) NONNULL();
 
 /** Hands the event EV to super at the present time and carries out what follows. */
 void engine_post(struct engine *g, const struct event *ev) NONNULL();
+
+/** Carries out whatever super has in store, after something else than an event has been put to it. */
+void engine_go_on(struct engine *g) NONNULL();
 
 /** The callback of struct engine_unit.timer. */
 void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents);

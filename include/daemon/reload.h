@@ -30,21 +30,24 @@ struct reload {
     struct diag_list problems; /**< of the file; errors only with RELOAD_REJECTED, else warnings */
     struct plan plan;
     bool has_plan;
-    struct spec_set *set; /**< owned while nobody else has it */
+    struct spec_set *set; /**< owned, until super has it */
 };
 
 /** Reads the file that G was started with again and compares it. Unless DRY_RUN, a changed configuration goes to super
- * then, and this says so in the log and to the service manager (RELOADING=1, and READY=1 once it is in force,
- * sd_notify(3)). */
+ * then, and it may be in force already on return; the log is told of all problems and changes, as events `config`, and
+ * the service manager too (RELOADING=1, and READY=1 once it is in force, sd_notify(3)). */
 enum reload_result reload_file(struct engine *g, bool dry_run, struct reload *r) MUST_CHECK NONNULL();
 
-/** The present configuration with N instances of SERVICE, which there is; as reload_file(). Lasts until the next
- * reload. */
+/** The present configuration with N instances of SERVICE, which there is; as reload_file(), but problems (N is out of
+ * range, the service has a pid_file) have no place and are not logged. Lasts until the next reload. */
 enum reload_result reload_scale(struct engine *g, const char *service, int64_t n, struct reload *r) MUST_CHECK
     NONNULL();
 
 /** Somebody has sent SIGHUP: reload, and tell the log. When one is under way, another follows. */
 void reload_on_hup(struct engine *g) NONNULL();
+
+/** All effects have been carried out: a reload that had to wait for another one begins, if that is in force now. */
+void reload_go_on(struct engine *g) NONNULL();
 
 /** Super has the new configuration in force: the old one is freed, what the engine took from it is renewed. */
 void reload_replaced(struct engine *g) NONNULL();

@@ -26,7 +26,7 @@ enum { STATE_FILE_MAX = 1 << 20 };
 struct state {
     int lock_fd;          /**< owned */
     int fd;               /**< owned; the file of runs, appended to */
-    const char *dir;      /**< borrowed */
+    char *dir;            /**< owned */
     uint64_t own_limit;   /**< as for attrib_init() */
     size_t size;          /**< of the file; beyond STATE_FILE_MAX it is written anew */
     bool failing;         /**< said so already */

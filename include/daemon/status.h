@@ -18,6 +18,12 @@ void status_changed(struct engine *g) NONNULL();
 /** Called when everything begins to stop: STOPPING=1. */
 void status_stopping(struct engine *g) NONNULL();
 
+/** A reload begins: RELOADING=1, if we have been READY before. */
+void status_reloading(struct engine *g) NONNULL();
+
+/** What status_reloading() has told of is over: READY=1. */
+void status_reloaded(struct engine *g) NONNULL();
+
 /** Logs every unit and every process that belongs to it. */
 void status_dump(struct engine *g) NONNULL();
 

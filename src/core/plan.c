@@ -129,12 +129,17 @@ static const struct spec *index_find(const struct plan_index *x, const struct sp
     return found ? *found : NULL;
 }
 
+/* The next change, or NULL with ENOMEM. */
 static struct plan_change *add_change(struct plan *p, enum plan_action action, enum plan_effect effect,
                                       const struct spec *spec)
 {
-    struct plan_change *c = &p->changes[p->n_changes++];
+    struct plan_change *c = &p->changes[p->n_changes];
+    const char *name = arena_strdup(&p->arena, spec->name);
 
-    *c = (struct plan_change){.action = action, .effect = effect, .service = spec->name};
+    if (!name)
+        return NULL;
+    *c = (struct plan_change){.action = action, .effect = effect, .service = name};
+    p->n_changes++;
     return c;
 }
 
@@ -150,13 +155,12 @@ static bool compare_service(struct plan *p, const struct spec *old_spec, const s
 
     if (is_gone(new_spec, old_spec)) {
         bool starts = new_spec->enabled && new_spec->autostart && new_spec->scale > 0;
-        (void)add_change(p, PLAN_ADD, starts ? PLAN_START : PLAN_NONE, new_spec);
-        return true;
+        return add_change(p, PLAN_ADD, starts ? PLAN_START : PLAN_NONE, new_spec) != NULL;
     }
     if (is_gone(old_spec, new_spec) || spec_equal(old_spec, new_spec))
         return true;
     c = add_change(p, PLAN_CHANGE, plan_service(old_spec, new_spec), new_spec);
-    return list_keys(&p->arena, SCHEMA_SERVICE, 0, 0, old_spec, new_spec, &c->keys, &c->n_keys);
+    return c && list_keys(&p->arena, SCHEMA_SERVICE, 0, 0, old_spec, new_spec, &c->keys, &c->n_keys);
 }
 
 static bool compare_services(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set,
@@ -166,8 +170,9 @@ static bool compare_services(struct plan *p, const struct spec_set *old_set, con
     if (!p->changes)
         return false;
     for (size_t i = 0; i < old_set->n_services; i++)
-        if (is_gone(&old_set->services[i], index_find(news, &old_set->services[i])))
-            (void)add_change(p, PLAN_REMOVE, PLAN_STOP, &old_set->services[i]);
+        if (is_gone(&old_set->services[i], index_find(news, &old_set->services[i])) &&
+            !add_change(p, PLAN_REMOVE, PLAN_STOP, &old_set->services[i]))
+            return false;
     for (size_t i = 0; i < new_set->n_services; i++)
         if (!compare_service(p, index_find(olds, &new_set->services[i]), &new_set->services[i]))
             return false;

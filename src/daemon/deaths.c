@@ -19,11 +19,18 @@
 
 /* One note, with what the tables said of its process before it was taken out. */
 struct deaths_entry {
-    struct engine_unit *unit; /* NULL: unclaimed */
+    unsigned unit; /* SUPER_NO_UNIT: unclaimed */
+    uint64_t id;   /* of that unit, which what is posted for another entry may be the end of */
     uint64_t run;
     bool is_main;
     bool ended;
 };
+
+static struct engine_unit *deaths_unit(const struct engine *g, const struct deaths_entry *d)
+{
+    struct engine_unit *u = engine_at(g, d->unit);
+    return u != NULL && u->id == d->id ? u : NULL;
+}
 
 static bool deaths_has_ended(const struct reaper_note *note)
 {
@@ -45,26 +52,28 @@ static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
 
 static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
 {
-    struct deaths_entry d = {.ended = deaths_has_ended(note)};
+    struct deaths_entry d = {.unit = SUPER_NO_UNIT, .ended = deaths_has_ended(note)};
     struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
     if (p == NULL)
         return d;
-    if (p->run != NULL) {
-        d.unit = engine_at(g, p->run->unit);
+    struct engine_unit *u = p->run != NULL ? engine_at(g, p->run->unit) : NULL;
+    if (u != NULL) {
+        d.unit = u->index;
+        d.id = u->id;
         d.run = p->run->run;
-        d.is_main = p->role == ATTRIB_MAIN && d.unit != NULL && d.unit->main_pid == note->pid;
+        d.is_main = p->role == ATTRIB_MAIN && u->main_pid == note->pid;
     }
     if (d.ended) {
         if (d.is_main)
-            d.unit->main_pid = 0;
+            u->main_pid = 0;
         attrib_remove(&g->attrib, p);
     }
     return d;
 }
 
-static void deaths_post_main(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+static void deaths_post_main(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
+                             const struct deaths_entry *d)
 {
-    struct engine_unit *u = d->unit;
     struct event ev = {
         .kind = EVENT_MAIN_EXITED, .unit = u->index, .run = d->run, .pid = note->pid, .wstatus = note->wstatus};
     if (!d->ended) {
@@ -91,12 +100,12 @@ static bool deaths_is_news(bool killed, int code)
     return code != SIGTERM && code != SIGKILL && code != SIGHUP && code != SIGINT && code != SIGPIPE;
 }
 
-static void deaths_say_orphan(const struct reaper_note *note, const struct deaths_entry *d)
+static void deaths_say_orphan(const struct engine_unit *u, const struct reaper_note *note, const struct deaths_entry *d)
 {
     bool killed = WIFSIGNALED(note->wstatus);
     int code = killed ? WTERMSIG(note->wstatus) : WEXITSTATUS(note->wstatus);
     struct log_about about = {
-        .service = d->unit != NULL ? d->unit->name : NULL,
+        .service = u != NULL ? u->name : NULL,
         .event = "orphan-reaped",
         .pid = note->pid,
         .run = d->run,
@@ -112,23 +121,35 @@ static void deaths_say_orphan(const struct reaper_note *note, const struct death
         log_write(level, &about, "reaped orphan %d, exited with code %d", (int)note->pid, code);
 }
 
-static void deaths_post_member(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+static void deaths_post_member(struct engine *g, const struct engine_unit *u, const struct reaper_note *note,
+                               const struct deaths_entry *d)
 {
     if (!d->ended)
         return;
-    deaths_say_orphan(note, d);
+    deaths_say_orphan(u, note, d);
     if (g->hooks.on_orphan != NULL)
         g->hooks.on_orphan(note->pid, note->wstatus, g->hooks.data);
-    if (d->unit == NULL)
+    if (u == NULL)
         return;
     struct event ev = {
         .kind = EVENT_MEMBER_EXITED,
-        .unit = d->unit->index,
+        .unit = u->index,
         .run = d->run,
         .pid = note->pid,
         .wstatus = note->wstatus,
     };
     engine_post(g, &ev);
+}
+
+static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    struct engine_unit *u = deaths_unit(g, d);
+    if (u != NULL)
+        u->touched = u->touched || d->ended;
+    if (u != NULL && d->is_main)
+        deaths_post_main(g, u, note, d);
+    else
+        deaths_post_member(g, u, note, d);
 }
 
 /* Ends a unit's clearing when nothing is left of it, and goes on with the killing while something is. */
@@ -159,21 +180,18 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         census_refresh(g);
     for (size_t i = 0; i < n; i++)
         entries[i] = deaths_entry_of(g, &notes[i]);
-    for (size_t i = 0; i < n; i++)
-        if (entries[i].unit != NULL && entries[i].is_main && entries[i].ended) {
-            output_drain(&entries[i].unit->out, true);
-            launch_settle(entries[i].unit);
-        }
     for (size_t i = 0; i < n; i++) {
-        struct deaths_entry *d = &entries[i];
-        if (d->unit != NULL && d->is_main)
-            deaths_post_main(g, &notes[i], d);
-        else
-            deaths_post_member(g, &notes[i], d);
-        if (d->unit != NULL && d->ended)
-            d->unit->touched = true;
+        struct engine_unit *u = deaths_unit(g, &entries[i]);
+        if (u != NULL && entries[i].is_main && entries[i].ended) {
+            output_drain(&u->out, true);
+            launch_settle(u);
+        }
     }
     for (size_t i = 0; i < n; i++)
-        if (entries[i].unit != NULL && entries[i].unit->touched)
-            deaths_count(g, entries[i].unit);
+        deaths_post(g, &notes[i], &entries[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct engine_unit *u = deaths_unit(g, &entries[i]);
+        if (u != NULL && u->touched)
+            deaths_count(g, u);
+    }
 }

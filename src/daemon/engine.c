@@ -11,18 +11,22 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/census.h"
+#include "daemon/control.h"
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
+#include "daemon/reload.h"
 #include "daemon/slots.h"
 #include "daemon/status.h"
 #include "sys/sys.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 enum {
@@ -82,9 +86,32 @@ static enum log_level engine_level(const struct engine *g, enum log_level level)
     return g->alone && level < LOG_LEVEL_INFO ? LOG_LEVEL_INFO : level;
 }
 
+static bool engine_is_one_of(const char *event, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (strcmp(event, *list) == 0)
+            return true;
+    return false;
+}
+
+/* Keeps what says why U is as it is, until it is as it should be. */
+static void engine_note_reason(struct engine_unit *u, const struct effect *f)
+{
+    static const char *const reasons[] = {"exited", "backoff", "failed",    "done", "stopping", "stopped",
+                                          "killed", "refused", "suspended", "bug",  NULL};
+    static const char *const ends[] = {"started", "ready", "resumed", NULL};
+    bool is_reason = engine_is_one_of(f->event, reasons);
+    if (!is_reason && !engine_is_one_of(f->event, ends))
+        return;
+    mem_free(u->reason);
+    u->reason = is_reason ? mem_strdup(f->text) : NULL;
+}
+
 static void engine_report(struct engine *g, const struct effect *f)
 {
     struct engine_unit *u = engine_at(g, f->unit);
+    if (u != NULL)
+        engine_note_reason(u, f);
     struct log_about about = {
         .service = u != NULL ? u->name : NULL,
         .event = f->event,
@@ -174,6 +201,8 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
     case EFFECT_STATE:
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
+        if (g->control != NULL)
+            control_on_state(g->control, u->index, f->from, f->to);
         break;
     case EFFECT_CLOSE_RUN:
     case EFFECT_REPORT:
@@ -192,8 +221,12 @@ static void engine_do(struct engine *g, const struct effect *f)
         engine_close_run(g, f->run);
     else if (f->kind == EFFECT_EXIT)
         engine_exit(g, f->exit_code);
+    else if (f->kind == EFFECT_REPLACED)
+        reload_replaced(g);
     else if (engine_at(g, f->unit) != NULL)
         engine_do_unit(g, g->units[f->unit], f);
+    else if (BUG_IF(f->unit != SUPER_NO_UNIT))
+        return;
     else if (f->kind == EFFECT_ARM_TIMER)
         engine_arm(g, &g->super_timer, &g->super_timer_at_ms, f->at_ms);
     else if (f->kind == EFFECT_CANCEL_TIMER)
@@ -231,14 +264,11 @@ static void engine_tell(struct engine *g)
     }
 }
 
-/* Carries out all effects, then starts, of what is due, as much as this turn of the loop allows. Signals, timers and
- * reports never wait behind starts. */
+/* All effects, then starts, of what is due, as much as this turn of the loop allows. Signals, timers and reports never
+ * wait behind starts. */
 static void engine_carry_out(struct engine *g)
 {
     struct effect f;
-    if (g->carrying)
-        return;
-    g->carrying = true;
     engine_tell(g);
     if (g->starts_in != ev_iteration(g->loop)) {
         g->starts_in = ev_iteration(g->loop);
@@ -251,13 +281,24 @@ static void engine_carry_out(struct engine *g)
             break;
         engine_start_next(g);
     }
-    g->carrying = false;
     if (!g->over && !list_is_empty(&g->starting))
         ev_timer_start(g->loop, &g->more);
     if (g->state_changed && !g->alone) {
         g->state_changed = false;
         status_changed(g);
     }
+}
+
+void engine_go_on(struct engine *g)
+{
+    if (g->carrying)
+        return;
+    g->carrying = true;
+    engine_carry_out(g);
+    g->carrying = false;
+    if (g->control != NULL)
+        control_settle(g->control);
+    reload_go_on(g);
 }
 
 void engine_post(struct engine *g, const struct event *ev)
@@ -272,14 +313,14 @@ void engine_post(struct engine *g, const struct event *ev)
     if (g->alone && ev->kind == EVENT_SPAWNED)
         g->stop_asked_ms = 0;
     super_post(g->super, ev, sys_now_ms());
-    engine_carry_out(g);
+    engine_go_on(g);
 }
 
 static void engine_on_more(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     (void)revents;
     ev_timer_stop(loop, w);
-    engine_carry_out(w->data);
+    engine_go_on(w->data);
 }
 
 static void engine_on_zombie(pid_t pid, void *data)
@@ -293,6 +334,12 @@ static void engine_on_slice(const struct reaper_note *notes, size_t n, void *dat
     deaths_take(g, notes, n);
     if (g->clearing)
         leave_check(g);
+}
+
+static void engine_check_control(struct engine *g)
+{
+    if (g->control != NULL)
+        control_check(g->control);
 }
 
 static void engine_on_request(enum signals_request request, int sig, void *data)
@@ -312,10 +359,12 @@ static void engine_on_request(enum signals_request request, int sig, void *data)
         ev.kind = EVENT_KILL_NOW;
         break;
     case SIGNALS_STATUS:
+        engine_check_control(g);
         status_dump(g);
         return;
     case SIGNALS_RELOAD:
-        log_warn("reloading is not supported yet; stop and start fosterd to use a changed file");
+        engine_check_control(g);
+        reload_on_hup(g);
         return;
     case SIGNALS_REEXEC:
         log_warn("replacing the running program is not supported yet; stop and start fosterd");
@@ -358,11 +407,32 @@ static bool engine_init_attrib(struct engine *g, struct err *e)
     return true;
 }
 
+/* The control socket costs no service anything, but for the one case where there are two of us. */
+static bool engine_open_control(struct engine *g, struct err *e)
+{
+    struct err why = {0};
+    size_t seed;
+    sys_random(&seed, sizeof seed);
+    json_set_alloc_funcs(mem_alloc, mem_free);
+    /* With a seed of its own choice (0) jansson would open a file for it, later and whenever that suits it. */
+    json_object_seed(seed | 1);
+    g->control = control_open(g, &why);
+    if (g->control != NULL)
+        return true;
+    if (why.kind != ERR_BUSY) {
+        log_warn("%s; going on without fosterctl", why.text);
+        return true;
+    }
+    *e = why;
+    return false;
+}
+
 static bool engine_init(struct engine *g, const struct engine_params *params, struct err *e)
 {
     uint64_t seed;
     sys_random(&seed, sizeof seed);
-    g->set = params->set;
+    g->began_ms = sys_now_ms();
+    g->cli = params->cli;
     g->hooks = params->hooks;
     g->alone = params->alone;
     g->nofile = params->nofile;
@@ -399,15 +469,18 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->super_timer.data = g;
     ev_timer_init(&g->more, engine_on_more, 0., 0.);
     g->more.data = g;
-    if (!g->alone)
-        status_start(g);
-    return true;
+    if (g->alone)
+        return true;
+    status_start(g);
+    return engine_open_control(g, e);
 }
 
 static void engine_done(struct engine *g)
 {
     if (g->output.loop != NULL)
         output_settle(&g->output, ENGINE_SETTLE_MS);
+    /* Whoever has asked us to end sees the connection end, when everything else has. */
+    control_close(g->control);
     slots_done(g);
     if (g->output.loop != NULL)
         output_done(&g->output);
@@ -424,6 +497,8 @@ static void engine_done(struct engine *g)
         attrib_done(&g->attrib);
     super_free(g->super);
     loop_free(g->loop);
+    spec_set_free(g->next_set);
+    spec_set_free(g->set);
 }
 
 static void engine_say_up(const struct engine *g)
@@ -446,11 +521,12 @@ int engine_run(const struct engine_params *params, struct err *e)
         .exit_code = EXITCODE_OS,
     };
     struct engine *g = &engine;
+    g->set = params->set;
     if (engine_init(g, params, e)) {
         if (!g->alone)
             engine_say_up(g);
         super_start(g->super, sys_now_ms());
-        engine_carry_out(g);
+        engine_go_on(g);
         /* With nothing to start, everything was over before the loop could be told to end. */
         if (!g->over || g->clearing)
             ev_run(g->loop, 0);

@@ -40,9 +40,9 @@ struct init {
     struct relay relay;
     struct spec spec;
     struct spec_stop_step stop_step;
-    struct spec_set set;
-    pid_t last_pid;  /* of the command that was started last */
-    int failed_code; /* what the last start failed with, INIT_NOT_FAILED: it did not */
+    struct spec_set *set; /* the engine's as soon as that runs */
+    pid_t last_pid;       /* of the command that was started last */
+    int failed_code;      /* what the last start failed with, INIT_NOT_FAILED: it did not */
 };
 
 /* Where the command lives. */
@@ -89,18 +89,24 @@ static void init_make_spec(struct init *in)
     spec->log_driver = SPEC_LOG_INHERIT;
 }
 
-static void init_make_set(struct init *in)
+/* False without memory. */
+static bool init_make_set(struct init *in)
 {
-    in->set = (struct spec_set){.name = in->args.persona->name, .services = &in->spec, .n_services = 1};
-    spec_supervisor_defaults(&in->set.supervisor);
-    in->set.supervisor.exit_when = SPEC_EXIT_IDLE;
-    in->set.supervisor.stop_timeout_ms = in->args.grace_ms;
+    struct spec_set *set = mem_alloc(sizeof *set);
+    if (set == NULL)
+        return false;
+    *set = (struct spec_set){.name = in->args.persona->name, .services = &in->spec, .n_services = 1};
+    spec_supervisor_defaults(&set->supervisor);
+    set->supervisor.exit_when = SPEC_EXIT_IDLE;
+    set->supervisor.stop_timeout_ms = in->args.grace_ms;
     if (in->args.pause) {
-        in->set.n_services = 0;
-        in->set.supervisor.exit_when = SPEC_EXIT_NEVER;
+        set->n_services = 0;
+        set->supervisor.exit_when = SPEC_EXIT_NEVER;
     } else {
         init_make_spec(in);
     }
+    in->set = set;
+    return true;
 }
 
 static bool init_is_own_pid(const char *value)
@@ -305,7 +311,10 @@ int init_main(int argc, char **argv, const struct inherited *inherited)
     if (in.args.parent_death != 0)
         init_watch_parent(in.args.parent_death, parent);
     init_adopt();
-    init_make_set(&in);
+    if (!init_make_set(&in)) {
+        log_err("no memory; nothing was started");
+        return persona->no_fork_code;
+    }
     in.terminal.fd = -1;
     if (init_session(&in.args) == SPAWN_SESSION_GROUP)
         terminal_open(&in.terminal);
@@ -313,7 +322,7 @@ int init_main(int argc, char **argv, const struct inherited *inherited)
         terminal_drop();
     relay_init(&in.relay, &in.args, &in.terminal);
     struct engine_params params = {
-        .set = &in.set,
+        .set = in.set,
         .nofile = inherited_raise_nofile(inherited),
         .hooks = {.data = &in,
                   .on_signal = init_on_signal,

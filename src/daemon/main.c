@@ -16,6 +16,7 @@
 #include "daemon/initargs.h"
 #include "daemon/inittext.h"
 #include "daemon/openfile.h"
+#include "daemon/ownlog.h"
 #include "daemon/signals.h"
 #include "sys/files.h"
 #include "sys/inherited.h"
@@ -23,9 +24,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MAIN_PRINT_MAX = 16 << 20 };
 
@@ -68,39 +66,18 @@ static int main_print_config(const struct spec_set *set)
     return code;
 }
 
-/* Under systemd, JOURNAL_STREAM names the descriptor that is the journal (systemd.exec(5)). */
-static bool main_stderr_is_journal(void)
-{
-    const char *stream = getenv("JOURNAL_STREAM");
-    struct stat st;
-    char own[64];
-    if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
-        return false;
-    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-    for (size_t i = 0; own[i] != '\0' || stream[i] != '\0'; i++)
-        if (own[i] != stream[i])
-            return false;
-    return true;
-}
-
-static void main_log_setup(const struct cli *c, const struct spec_supervisor *s)
-{
-    enum log_format format = c->log_format_set ? c->log_format : s->log_format;
-    if (format == LOG_FORMAT_TEXT && main_stderr_is_journal())
-        format = LOG_FORMAT_JOURNAL;
-    log_setup(c->log_level_set ? c->log_level : s->log_level, format, STDERR_FILENO);
-}
-
-static int main_run(const struct cli *c, const struct spec_set *set, const struct inherited *inherited)
+/* SET is taken over. */
+static int main_run(const struct cli *c, struct spec_set *set, const struct inherited *inherited)
 {
     struct err e = {0};
-    main_log_setup(c, &set->supervisor);
+    ownlog_setup(c, &set->supervisor);
     if (set->supervisor.subreaper && sys_set_subreaper(true) < 0 && sys_getpid() != 1) {
         log_err("becoming a subreaper: %s; set `subreaper: false` in `supervisor:` to go on without adopting orphans",
                 err_errno_text(errno));
+        spec_set_free(set);
         return EXITCODE_OS;
     }
-    struct engine_params params = {.set = set, .nofile = inherited_raise_nofile(inherited)};
+    struct engine_params params = {.set = set, .nofile = inherited_raise_nofile(inherited), .cli = c};
     int code = engine_run(&params, &e);
     if (e.kind != ERR_NONE)
         log_err("%s; nothing was started", e.text);
@@ -135,11 +112,9 @@ int main(int argc, char **argv)
     struct spec_set *set = openfile_load(&c);
     if (set == NULL)
         return EXITCODE_CONFIG;
-    int code = EXITCODE_OK;
-    if (c.mode == CLI_PRINT_CONFIG)
-        code = main_print_config(set);
-    else if (c.mode == CLI_RUN)
-        code = main_run(&c, set, &inherited);
+    if (c.mode == CLI_RUN)
+        return main_run(&c, set, &inherited);
+    int code = c.mode == CLI_PRINT_CONFIG ? main_print_config(set) : EXITCODE_OK;
     spec_set_free(set);
     return code;
 }

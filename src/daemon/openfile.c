@@ -59,12 +59,8 @@ static const char *openfile_file(const struct cli *c)
     return NULL;
 }
 
-struct spec_set *openfile_load(const struct cli *c)
+struct spec_set *openfile_again(const struct cli *c, struct diag_list *d)
 {
-    static struct diag_list diags;
-    const char *file = openfile_file(c);
-    if (file == NULL)
-        return NULL;
     const struct config_source source = {.read = openfile_read, .glob = openfile_glob, .getenv = openfile_getenv};
     const struct config_options options = {
         .profiles = c->profiles,
@@ -72,10 +68,18 @@ struct spec_set *openfile_load(const struct cli *c)
         .sets = c->sets,
         .n_sets = c->n_sets,
     };
-    struct spec_set *set = config_load(file, &source, &options, &diags);
+    return config_load(c->file, &source, &options, d);
+}
+
+struct spec_set *openfile_load(struct cli *c)
+{
+    static struct diag_list diags;
+    c->file = openfile_file(c);
+    if (c->file == NULL)
+        return NULL;
+    struct spec_set *set = openfile_again(c, &diags);
     struct buf text;
     buf_init(&text, OPENFILE_REPORT_MAX);
-    diag_sort(&diags);
     diag_print(&diags, &text);
     fputs(buf_str(&text), stderr);
     buf_done(&text);

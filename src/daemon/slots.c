@@ -13,7 +13,7 @@
 
 static struct engine_unit *slots_new(struct engine *g, unsigned i)
 {
-    struct engine_unit *u = mem_alloc(sizeof *u);
+    struct engine_unit *u = g->n_spares > 0 ? g->spares[--g->n_spares] : mem_alloc(sizeof *u);
     if (u == NULL)
         return NULL;
     *u = (struct engine_unit){.engine = g, .index = i, .status_fd = -1};
@@ -41,29 +41,54 @@ static void slots_free(struct engine *g, unsigned i)
     g->units[i] = NULL;
 }
 
-static bool slots_grow(struct engine *g, unsigned n)
+static bool slots_make_room(struct engine *g, unsigned n)
 {
-    if (n <= g->n_units)
+    if (n <= g->units_cap)
         return true;
-    struct engine_unit **units = mem_array(n, sizeof(struct engine_unit *));
+    struct engine_unit **units = mem_resize(g->units, n, sizeof *units);
     if (units == NULL)
         return false;
-    if (g->n_units > 0)
-        memcpy(units, g->units, g->n_units * sizeof(struct engine_unit *));
-    mem_free(g->units);
+    memset(units + g->units_cap, 0, (n - g->units_cap) * sizeof *units);
     g->units = units;
-    g->n_units = n;
+    g->units_cap = n;
+    return true;
+}
+
+static void slots_free_spares(struct engine *g)
+{
+    while (g->n_spares > 0)
+        mem_free(g->spares[--g->n_spares]);
+    mem_free(g->spares);
+    g->spares = NULL;
+}
+
+bool slots_reserve(struct engine *g, size_t n)
+{
+    slots_free_spares(g);
+    g->spares = mem_array(n, sizeof *g->spares);
+    if (g->spares == NULL || !slots_make_room(g, g->n_units + (unsigned)n))
+        return false;
+    for (; g->n_spares < n; g->n_spares++) {
+        g->spares[g->n_spares] = mem_alloc(sizeof(struct engine_unit));
+        if (g->spares[g->n_spares] == NULL)
+            return false;
+    }
     return true;
 }
 
 bool slots_sync(struct engine *g)
 {
-    bool ok = slots_grow(g, super_slots(g->super));
+    unsigned n = super_slots(g->super);
+    bool ok = slots_make_room(g, n);
+    if (n > g->n_units)
+        g->n_units = ok ? n : g->units_cap;
     for (unsigned i = 0; i < g->n_units; i++) {
         struct unit_view v;
         bool there = super_view(g->super, i, &v);
-        if (g->units[i] != NULL && (!there || g->units[i]->id != v.id))
+        if (g->units[i] != NULL && (!there || g->units[i]->id != v.id)) {
+            attrib_disown(&g->attrib, i);
             slots_free(g, i);
+        }
         if (!there)
             continue;
         if (g->units[i] == NULL)
@@ -78,6 +103,7 @@ bool slots_sync(struct engine *g)
         u->instance = v.instance;
         snprintf(u->name, sizeof u->name, "%s", v.name);
     }
+    slots_free_spares(g);
     return ok;
 }
 
@@ -95,7 +121,8 @@ void slots_done(struct engine *g)
 {
     for (unsigned i = 0; i < g->n_units; i++)
         slots_free(g, i);
+    slots_free_spares(g);
     mem_free(g->units);
     g->units = NULL;
-    g->n_units = 0;
+    g->n_units = g->units_cap = 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/pidmap.h"
 #include "sys/files.h"
@@ -181,17 +182,28 @@ static bool state_lock(struct state *s, struct err *e)
     return false;
 }
 
+static bool state_take_dir(struct state *s, const char *dir, struct err *e)
+{
+    s->dir = mem_strdup(dir);
+    if (s->dir == NULL) {
+        err_set_errno(e, ENOMEM, "state_dir %s", dir);
+        return false;
+    }
+    if (files_make_dir(dir, 0700, e))
+        return state_lock(s, e);
+    err_prefix(e, "state_dir %s", dir);
+    return false;
+}
+
 bool state_open(struct state *s, const char *dir, uint64_t own_limit, struct err *e)
 {
     struct state_old old = {0};
-    *s = (struct state){.lock_fd = -1, .fd = -1, .dir = dir, .own_limit = own_limit, .first_id = 1};
+    *s = (struct state){.lock_fd = -1, .fd = -1, .own_limit = own_limit, .first_id = 1};
     buf_init(&s->left_over, STATE_FILE_MAX);
-    if (!files_make_dir(dir, 0700, e)) {
-        err_prefix(e, "state_dir %s", dir);
+    if (!state_take_dir(s, dir, e)) {
+        state_close(s, false);
         return false;
     }
-    if (!state_lock(s, e))
-        return false;
     if (state_read(s, own_limit, &old)) {
         if (old.open.n > 0)
             state_report(s, &old, own_limit);
@@ -287,4 +299,6 @@ void state_close(struct state *s, bool empty)
     sys_close_fd(&s->fd);
     sys_close_fd(&s->lock_fd);
     buf_done(&s->left_over);
+    mem_free(s->dir);
+    s->dir = NULL;
 }

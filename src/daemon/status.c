@@ -67,6 +67,22 @@ void status_stopping(struct engine *g)
     sdnotify_send(&g->sdnotify, "STOPPING=1\nSTATUS=stopping everything");
 }
 
+void status_reloading(struct engine *g)
+{
+    if (!g->said_settled || g->said_stopping || g->said_reloading)
+        return;
+    g->said_reloading = true;
+    /* Our clock is cut to milliseconds; what asks us to reload must not seem to come after it. */
+    sdnotify_send(&g->sdnotify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, (sys_now_ms() + 1) * 1000);
+}
+
+void status_reloaded(struct engine *g)
+{
+    if (g->said_reloading && !g->said_stopping)
+        sdnotify_send(&g->sdnotify, "READY=1");
+    g->said_reloading = false;
+}
+
 static void status_dump_proc(const struct engine *g, const struct attrib_proc *p)
 {
     struct procstat st = {.state = '?'};

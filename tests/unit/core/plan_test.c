@@ -74,7 +74,7 @@ static const struct {
     {SCHEMA_SUPERVISOR, "subreaper", LATER, "supervisor.subreaper"},
     {SCHEMA_SUPERVISOR, "state_dir", LATER, "supervisor.state_dir"},
     {SCHEMA_SUPERVISOR, "control", LATER, "supervisor.control"},
-    {SCHEMA_SUPERVISOR, "control_mode", LATER, "supervisor.control_mode"},
+    {SCHEMA_SUPERVISOR, "control_mode", LATER, "supervisor.control_mode, supervisor.control_group"},
     {SCHEMA_SUPERVISOR, "control_group", LATER, "supervisor.control_group"},
 };
 

@@ -47,6 +47,7 @@ int engine_run(const struct engine_params *params, struct err *e)
     engine_ran = true;
     if (fails_with != NULL) {
         err_set(e, ERR_SYS, "%s", fails_with);
+        spec_set_free(params->set);
         return 1;
     }
     engine.super = super_new(params->set, &sp);
@@ -59,6 +60,7 @@ int engine_run(const struct engine_params *params, struct err *e)
         while_running(params);
     int code = hooks.on_exit(&engine, CODE_OF_SUPER, hooks.data);
     super_free(engine.super);
+    spec_set_free(params->set);
     return code;
 }
 

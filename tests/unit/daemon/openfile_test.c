@@ -43,7 +43,7 @@ static int end(void **state)
 }
 
 /* Loads as C says; what was said is in the buffer that is returned. */
-static const char *load(const struct cli *c)
+static const char *load(struct cli *c)
 {
     static char said[SAID_MAX];
     char path[RIG_PATH_MAX];
@@ -76,7 +76,7 @@ static void assert_services(const char *const *names)
 
 static void the_default_place_is_the_directory_we_are_in(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN};
+    struct cli c = {.mode = CLI_RUN};
     (void)state;
     rig_write_file("foster.yaml", ONE_SERVICE("here"));
     assert_string_equal(load(&c), "");
@@ -85,7 +85,7 @@ static void the_default_place_is_the_directory_we_are_in(void **state)
 
 static void without_any_file_it_says_how_to_name_one(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN};
+    struct cli c = {.mode = CLI_RUN};
     (void)state;
     if (access("/etc/foster/foster.yaml", F_OK) == 0)
         skip();
@@ -98,7 +98,7 @@ static void without_any_file_it_says_how_to_name_one(void **state)
 
 static void a_named_file_wins(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN, .file = "other.yaml"};
+    struct cli c = {.mode = CLI_RUN, .file = "other.yaml"};
     (void)state;
     rig_write_file("foster.yaml", ONE_SERVICE("here"));
     rig_write_file("other.yaml", ONE_SERVICE("there"));
@@ -109,7 +109,7 @@ static void a_named_file_wins(void **state)
 /* A default that is wrong is not passed over in favour of the next place. */
 static void the_first_place_counts_even_when_it_is_wrong(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN};
+    struct cli c = {.mode = CLI_RUN};
     (void)state;
     rig_write_file("foster.yaml", "services: [");
     const char *said = load(&c);
@@ -146,7 +146,7 @@ static void what_cannot_be_read_is_named(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         if (!is_root && i >= 5)
             continue;
-        const struct cli c = {.mode = CLI_RUN, .file = cases[i].file};
+        struct cli c = {.mode = CLI_RUN, .file = cases[i].file};
         const char *said = load(&c);
         assert_null(set);
         if (strstr(said, cases[i].file) == NULL || strstr(said, cases[i].says) == NULL)
@@ -157,7 +157,7 @@ static void what_cannot_be_read_is_named(void **state)
 /* Every problem of the file is shown at its place, in the order of the file. */
 static void every_problem_is_shown(void **state)
 {
-    const struct cli c = {.mode = CLI_CHECK};
+    struct cli c = {.mode = CLI_CHECK};
     (void)state;
     rig_write_file("foster.yaml", "services:\n"
                                   "  web:\n"
@@ -181,7 +181,7 @@ static void every_problem_is_shown(void **state)
 
 static void the_command_line_reaches_the_core(void **state)
 {
-    const struct cli c = {
+    struct cli c = {
         .mode = CLI_RUN,
         .profiles = {"debug"},
         .n_profiles = 1,
@@ -207,7 +207,7 @@ static void the_command_line_reaches_the_core(void **state)
 
 static void variables_come_from_our_environment(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN};
+    struct cli c = {.mode = CLI_RUN};
     (void)state;
     assert_int_equal(setenv("FOSTER_TEST_WORD", "found", 1), 0);
     unsetenv("FOSTER_TEST_NONE");
@@ -225,7 +225,7 @@ static void variables_come_from_our_environment(void **state)
 
 static void included_files_are_found_by_pattern(void **state)
 {
-    const struct cli c = {.mode = CLI_RUN};
+    struct cli c = {.mode = CLI_RUN};
     char path[RIG_PATH_MAX];
     (void)state;
     assert_int_equal(mkdir(rig_path("conf.d", path), 0700), 0);
