@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * One run of fosterctl: what was asked for, the connection, what is to be printed, and how to fail.
+ */
+#ifndef FOSTER_CTL_CTL_H
+#define FOSTER_CTL_CTL_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "ctl/args.h"
+#include "ctl/view.h"
+#include "foster/foster.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Exit statuses. */
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_FAILED = 1,
+    CTL_USAGE = 2,
+    CTL_NOT_UP = 3, /**< not running, not healthy, or not yet when the time was over */
+    CTL_NOBODY = 4, /**< no such service, or no fosterd */
+};
+
+/** One run. */
+struct ctl {
+    struct args args;
+    struct foster *foster; /**< owned; NULL: not connected yet */
+    int64_t deadline;      /**< CLOCK_MONOTONIC, ms; -1: none */
+    struct view view;
+    bool is_terminal; /**< standard output is one */
+    struct buf out;   /**< what waits to be printed */
+    bool deaf;        /**< nobody reads standard output any more: the end is near, and quiet */
+    int code;         /**< of what has failed last */
+};
+
+/** The whole program: what main() returns. ARGV may be reordered. */
+int ctl_main(int argc, char **argv) NONNULL();
+
+/** Milliseconds of CLOCK_MONOTONIC. */
+int64_t ctl_now(void);
+
+/** Milliseconds until C's deadline, not below 0; -1: there is none. As poll(2) takes it. */
+int ctl_left(const struct ctl *c) MUST_CHECK NONNULL();
+
+/** Prints what is in C->out and empties it. False when that failed (C->code) or nobody reads any more (C->deaf). */
+bool ctl_flush(struct ctl *c) NONNULL();
+
+/** Appends VALUE as JSON and a newline to C->out: over several lines on a terminal, unless ONE_LINE. */
+void ctl_put_json(struct ctl *c, const json_t *value, bool one_line) NONNULL();
+
+/** Tells of an error as C's options want it: a line on standard error, or with --json an object on standard output,
+ * with ERROR_CODE (0: null) of the protocol and DATA (may be NULL). Returns STATUS, which C->code becomes. */
+int ctl_fail(struct ctl *c, int status, int error_code, const json_t *data, const char *fmt, ...) PRINTF_LIKE(5, 6)
+    NONNULL(1, 5);
+
+/** The same for an error of libfoster. */
+int ctl_fail_foster(struct ctl *c, const struct foster_error *e, const json_t *data) NONNULL(1, 2);
+
+/** Connects and says hello. False when that failed: C->code. */
+bool ctl_open(struct ctl *c) MUST_CHECK NONNULL();
+
+/** Calls METHOD with PARAMS (taken over; NULL: memory was short) and waits for its result, SLACK_MS longer than C's
+ * deadline. NULL when that failed: C->code. The caller owns the result. */
+json_t *ctl_call(struct ctl *c, const char *method, json_t *params, int slack_ms) MUST_CHECK NONNULL(1, 2);
+
+/** C's operands as the parameter `services`; NULL when there are none. Without memory it is null,
+ * which fosterd refuses, rather than no parameter, which would mean all. */
+json_t *ctl_services(const struct ctl *c) MUST_CHECK NONNULL();
+
+/** N as a parameter, or NULL when it is negative: not given. */
+json_t *ctl_number(int64_t n) MUST_CHECK;
+
+/** The text TEXT, which came from fosterd, as a value; NULL (C->code) when it is none. */
+json_t *ctl_parse(struct ctl *c, const char *text) MUST_CHECK NONNULL();
+
+#endif
