@@ -13,14 +13,24 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KIT_SERVICES = 8, KIT_DEPS = 4, KIT_TEXT = 8192 };
+
+/* A configuration to come after another: see kit_edit(). */
+struct kit_config {
+    struct spec_set set;
+    struct spec specs[KIT_SERVICES];
+    struct spec_dep deps[KIT_SERVICES][KIT_DEPS];
+};
 
 struct kit {
     struct spec_set set;
     struct spec specs[KIT_SERVICES];
     struct spec_dep deps[KIT_SERVICES][KIT_DEPS];
+    struct kit_config *config; /* owned; in force in place of the above, NULL: that is */
+    struct kit_config *next;   /* owned; to be in force */
     struct super *super;
     int64_t now_ms;
     pid_t next_pid;
@@ -48,14 +58,12 @@ static inline void kit_init(struct kit *k)
         k->wake_ms[i] = -1;
 }
 
-/* One more service, with defaults but for its name, type and a jitter of 0. */
-static inline struct spec *kit_service(struct kit *k, const char *name, enum spec_type type)
+/* Makes S a service with defaults but for its name, type and a jitter of 0. */
+static inline struct spec *kit_fill(struct spec *s, const char *name, enum spec_type type)
 {
     static char program[] = "program";
     static char *command[] = {program, NULL};
-    struct spec *s = &k->specs[k->set.n_services];
 
-    assert_true(k->set.n_services < KIT_SERVICES);
     spec_defaults(s);
     s->name = name;
     s->enabled = true;
@@ -65,7 +73,16 @@ static inline struct spec *kit_service(struct kit *k, const char *name, enum spe
     s->restart.jitter = 0;
     if (type == SPEC_TYPE_ONESHOT)
         s->start_timeout_ms = 0;
-    s->depends_on = k->deps[k->set.n_services++];
+    return s;
+}
+
+/* One more service; see kit_fill(). */
+static inline struct spec *kit_service(struct kit *k, const char *name, enum spec_type type)
+{
+    struct spec *s = &k->specs[k->set.n_services];
+
+    assert_true(k->set.n_services < KIT_SERVICES);
+    kit_fill(s, name, type)->depends_on = k->deps[k->set.n_services++];
     return s;
 }
 
@@ -102,6 +119,18 @@ static inline const char *kit_signal_name(int sig)
     const char *name = parse_signal_name(sig);
 
     return name ? name + strlen("SIG") : "?";
+}
+
+/* The configuration that was in force is gone: whoever still looks at it will notice. */
+static inline void kit_forget_old(struct kit *k)
+{
+    assert_non_null(k->next);
+    memset(&k->set, 0xee, sizeof k->set);
+    memset(k->specs, 0xee, sizeof k->specs);
+    memset(k->deps, 0xee, sizeof k->deps);
+    free(k->config);
+    k->config = k->next;
+    k->next = NULL;
 }
 
 static inline void kit_write_effect(struct kit *k, const struct effect *f)
@@ -145,6 +174,7 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
         return;
     case EFFECT_REPLACED:
         snprintf(line, sizeof line, "replaced");
+        kit_forget_old(k);
         break;
     case EFFECT_EXIT:
         snprintf(line, sizeof line, "exit %d", f->exit_code);
@@ -196,6 +226,82 @@ static inline void kit_end(struct kit *k)
 {
     super_free(k->super);
     k->super = NULL;
+    free(k->config);
+    free(k->next);
+    k->config = k->next = NULL;
+}
+
+/* A copy of the configuration in force, for the caller to change and to hand to kit_replace(). */
+static inline struct kit_config *kit_edit(const struct kit *k)
+{
+    struct kit_config *c = calloc(1, sizeof *c);
+    const struct spec_set *now = super_set(k->super);
+
+    assert_non_null(c);
+    c->set = *now;
+    c->set.services = c->specs;
+    for (size_t i = 0; i < now->n_services; i++) {
+        c->specs[i] = now->services[i];
+        c->specs[i].depends_on = c->deps[i];
+        for (size_t d = 0; d < now->services[i].n_depends_on; d++)
+            c->deps[i][d] = now->services[i].depends_on[d];
+    }
+    return c;
+}
+
+/* The service NAME of C. */
+static inline struct spec *kit_spec(struct kit_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->set.n_services; i++)
+        if (strcmp(c->specs[i].name, name) == 0)
+            return &c->specs[i];
+    fail_msg("no service %s", name);
+    return NULL;
+}
+
+/* The service NAME of C runs something else: a change that takes a restart. */
+static inline struct spec *kit_change(struct kit_config *c, const char *name)
+{
+    static char other[] = "other";
+    static char *command[] = {other, NULL};
+    struct spec *s = kit_spec(c, name);
+
+    s->command = command;
+    return s;
+}
+
+/* One more service in C, without dependencies yet. */
+static inline struct spec *kit_also(struct kit_config *c, const char *name)
+{
+    size_t i = c->set.n_services++;
+
+    assert_true(i < KIT_SERVICES);
+    kit_fill(&c->specs[i], name, SPEC_TYPE_SIMPLE)->depends_on = c->deps[i];
+    return &c->specs[i];
+}
+
+/* C does without the service NAME; its last one takes the place. */
+static inline void kit_without(struct kit_config *c, const char *name)
+{
+    struct spec *s = kit_spec(c, name), *last = &c->specs[--c->set.n_services];
+
+    if (s != last) {
+        struct spec_dep *deps = s->depends_on;
+        memcpy(deps, last->depends_on, sizeof c->deps[0]);
+        *s = *last;
+        s->depends_on = deps;
+    }
+}
+
+/* C is to come in place of what is in force. Takes no effects: see kit_replace(). */
+static inline void kit_begin_replace(struct kit *k, struct kit_config *c)
+{
+    int errnum = -1;
+
+    k->next = c;
+    assert_true(super_replace(k->super, &c->set, k->now_ms, &errnum));
+    assert_true(super_is_replacing(k->super));
+    assert_int_equal(errnum, 0);
 }
 
 static inline struct unit_view kit_view(const struct kit *k, const char *name)
@@ -227,11 +333,45 @@ static inline struct event kit_event(const struct kit *k, enum event_kind kind, 
     return (struct event){.kind = kind, .unit = super_find(k->super, name), .run = v.run, .pid = v.main_pid};
 }
 
+/* C is to come in place of what is in force. */
+static inline void kit_replace(struct kit *k, struct kit_config *c)
+{
+    kit_begin_replace(k, c);
+    kit_drain(k);
+}
+
 static inline void kit_tell(struct kit *k, enum event_kind kind, const char *name)
 {
     struct event e = kit_event(k, kind, name);
 
     kit_post(k, &e);
+}
+
+/* Somebody asks for KIND of NAME alone. */
+static inline void kit_tell_alone(struct kit *k, enum event_kind kind, const char *name)
+{
+    struct event e = kit_event(k, kind, name);
+
+    e.no_deps = true;
+    kit_post(k, &e);
+}
+
+/* Somebody asks for KIND, a stop or a restart, of NAME, with a grace period of its own. */
+static inline void kit_tell_grace(struct kit *k, enum event_kind kind, const char *name, int64_t grace_ms)
+{
+    struct event e = kit_event(k, kind, name);
+
+    e.has_grace = true;
+    e.grace_ms = grace_ms;
+    kit_post(k, &e);
+}
+
+/* As kit_tell(), but no effect is taken yet. */
+static inline void kit_say(struct kit *k, enum event_kind kind, const char *name)
+{
+    struct event e = kit_event(k, kind, name);
+
+    super_post(k->super, &e, k->now_ms);
 }
 
 /* NAME's process exists; it gets the next pid, from 100 on. */
