@@ -33,6 +33,8 @@ static void act_post(struct engine *g, const struct select *sel, struct event *e
         ev->unit = sel->units[i];
         super_post(g->super, ev, sys_now_ms());
     }
+    /* One request may settle another without a change of state: by calling off what was still to be done. */
+    g->control->unsettled = true;
     engine_go_on(g);
 }
 
@@ -304,6 +306,7 @@ void act_shutdown(struct client *c, const struct proto_request *req)
     bool now = proto_bool(req, "now");
     struct event ev = {.kind = now ? EVENT_KILL_NOW : EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT};
     methods_reply(c, req, json_pack("{s:b}", "ok", true));
+    g->control->unsettled = true;
     if (g->clearing)
         leave_hurry(g, now);
     engine_post(g, &ev);
