@@ -185,11 +185,12 @@ json_t *proto_result(const json_t *id, json_t *result)
     return complete(new_message(true, id), "result", result);
 }
 
-/* Makes TEXT, which somebody else has had a part in, UTF-8, and cuts it where it was cut within a character. */
+/* Makes TEXT, which somebody else has had a part in, UTF-8 of at most PROTO_TEXT_MAX bytes with its NUL. */
 static void make_utf8(char *text)
 {
-    size_t len = strlen(text), step;
+    size_t len = utf8_cut(text, strlen(text), PROTO_TEXT_MAX - 1), step;
 
+    text[len] = '\0';
     for (size_t at = 0; at < len; at += step) {
         bool valid;
         step = utf8_step(text + at, len - at, &valid);
@@ -201,7 +202,8 @@ static void make_utf8(char *text)
 PRINTF_LIKE(3, 0)
 static json_t *error_object(enum proto_code code, json_t *data, const char *fmt, va_list ap)
 {
-    char text[PROTO_TEXT_MAX];
+    /* More than is kept, so that a text that is too long is seen to be. */
+    char text[PROTO_TEXT_MAX + 4];
     json_t *error = json_object();
     bool ok;
 
