@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 /** open(2) with O_CLOEXEC and O_NOCTTY added. */
@@ -54,6 +55,8 @@ int sys_epoll_add(int epoll_fd, int fd, uint32_t events) MUST_CHECK;
 int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lstat(const char *path, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lchown(const char *path, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
+/** faccessat(2) with our effective rights. */
+int sys_access(const char *path, int mode) MUST_CHECK NONNULL();
 int sys_chmod(const char *path, mode_t mode) MUST_CHECK NONNULL();
 /** umask(2): the one before. */
 mode_t sys_umask(mode_t mask);
@@ -91,6 +94,8 @@ struct sys_kernel *sys_kernel(void);
  * which may make async-signal-safe calls only, for the C library knows nothing of it. ENOSYS, EPERM or EINVAL where it
  * is unknown. */
 pid_t sys_clone3(int *ret_pidfd) MUST_CHECK NONNULL();
+/** clone3(2) without arguments, which starts nothing: always -1, EINVAL where the call is known. */
+int sys_clone3_nothing(void) MUST_CHECK;
 /** fork(2). */
 pid_t sys_fork(void) MUST_CHECK;
 pid_t sys_setsid(void) MUST_CHECK;
@@ -134,6 +139,8 @@ int sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options) MUST_CHECK 
 pid_t sys_wait4(pid_t pid, int *ret_wstatus, int options, struct rusage *usage) MUST_CHECK NONNULL(2);
 /** signalfd(2) of MASK, new, non-blocking. */
 int sys_signalfd(const sigset_t *mask) MUST_CHECK NONNULL();
+/** timerfd_create(2) of CLOCK_MONOTONIC, non-blocking. */
+int sys_timerfd(void) MUST_CHECK;
 /** Fills *RET with every signal there is, also those that sigfillset(3) leaves out. */
 void sys_all_signals(sigset_t *ret) NONNULL();
 /** sigprocmask(2), also of those signals that the C library keeps for itself. */
@@ -153,6 +160,8 @@ int sys_signal_ignore(int sig) MUST_CHECK;
 int sys_signal_is_ignored(int sig) MUST_CHECK;
 /** prctl(PR_SET_CHILD_SUBREAPER); since kernel 3.4. */
 int sys_set_subreaper(bool on) MUST_CHECK;
+/** prctl(PR_GET_CHILD_SUBREAPER). */
+int sys_get_subreaper(int *ret) MUST_CHECK NONNULL();
 /** prctl(PR_SET_PDEATHSIG): SIG comes when the thread that is our parent ends; not when it has ended before. */
 int sys_set_parent_death_signal(int sig) MUST_CHECK;
 /** prlimit(2) reading the RLIMIT RESOURCE of PID (0: ourselves). */
@@ -161,6 +170,8 @@ int sys_prlimit_set(pid_t pid, int resource, const struct rlimit *lim) MUST_CHEC
 pid_t sys_getpid(void);
 pid_t sys_getppid(void);
 uid_t sys_geteuid(void);
+/** uname(2). */
+int sys_uname(struct utsname *ret) MUST_CHECK NONNULL();
 /** Milliseconds of CLOCK_MONOTONIC. Never fails. */
 int64_t sys_now_ms(void);
 /** Milliseconds of CLOCK_BOOTTIME, which /proc counts the starts of processes by. Never fails. */

@@ -19,6 +19,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -167,6 +168,11 @@ int sys_lchown(const char *path, uid_t uid, gid_t gid)
     return lchown(path, uid, gid);
 }
 
+int sys_access(const char *path, int mode)
+{
+    return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
 int sys_chmod(const char *path, mode_t mode)
 {
     return chmod(path, mode);
@@ -268,6 +274,11 @@ pid_t sys_clone3(int *ret_pidfd)
         .exit_signal = SIGCHLD,
     };
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+int sys_clone3_nothing(void)
+{
+    return (int)syscall(SYS_clone3, NULL, (size_t)0);
 }
 
 pid_t sys_fork(void)
@@ -388,6 +399,11 @@ int sys_signalfd(const sigset_t *mask)
     return signalfd(-1, mask, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+int sys_timerfd(void)
+{
+    return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+}
+
 int sys_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old)
 {
     return sigaction(sig, act, ret_old);
@@ -458,6 +474,11 @@ int sys_set_subreaper(bool on)
     return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)on, 0UL, 0UL, 0UL);
 }
 
+int sys_get_subreaper(int *ret)
+{
+    return prctl(PR_GET_CHILD_SUBREAPER, ret, 0UL, 0UL, 0UL);
+}
+
 int sys_set_parent_death_signal(int sig)
 {
     return prctl(PR_SET_PDEATHSIG, (unsigned long)sig, 0UL, 0UL, 0UL);
@@ -490,6 +511,11 @@ pid_t sys_getppid(void)
 uid_t sys_geteuid(void)
 {
     return geteuid();
+}
+
+int sys_uname(struct utsname *ret)
+{
+    return uname(ret);
 }
 
 int64_t sys_now_ms(void)
