@@ -120,7 +120,8 @@ static void e06_no_environment_at_all(void **state)
     scenario_spawn(s, &o,
                    "services:\n"
                    "  job: { type: oneshot, command: [sh, -c, 'echo \"home=$$HOME.\"'] }\n"
-                   "  tagged: { type: oneshot, command: '@ACTOR@ env FOSTER_SERVICE' }\n");
+                   "  tagged: { type: oneshot, command: '@ACTOR@ env FOSTER_SERVICE' }\n"
+                   "supervisor: { control: '@DIR@/run/control.sock' }\n");
     (void)scenario_wait_line(s, "job", "home=.");
     (void)scenario_wait_line(s, "tagged", "FOSTER_SERVICE=tagged");
     scenario_end(s, 0);
@@ -282,6 +283,7 @@ static void e13_a_supervisor_below_a_supervisor(void **state)
                    "  inner:\n"
                    "    type: simple\n"
                    "    command: [" FOSTERD ", -c, '@DIR@/inner.yaml', --log-format, json]\n"
+                   "    environment: { FOSTER_RUNTIME_DIR: '@DIR@/inner' }\n"
                    "    restart: { policy: always, delay: 10ms }\n");
     pid_t inner = scenario_wait(s, "started", "inner")->pid;
     pid_t leaf = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -33,6 +34,7 @@ static pid_t start(const char *dir, const char *const *args, int out, int err)
             _exit(111);
         }
         (void)close(null);
+        (void)setenv("FOSTER_RUNTIME_DIR", dir, 1);
         (void)execv(FOSTERD, (char *const *)(void *)argv);
         _exit(112);
     }

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIPE_BYTES = 1 << 20, WORDS_MAX = 64, KILL_MS = 20000 };
+enum { PIPE_BYTES = 1 << 20, WORDS_MAX = 64, ENV_MAX = 1024, KILL_MS = 20000 };
 
 static struct scenario *current;
 
@@ -144,9 +144,31 @@ static void build_command(struct scenario *s, const char *file, const char **arg
     argv[n] = NULL;
 }
 
+/** The environment of fosterd: ours or the test's, with a runtime directory of the test's own, for root has but one. An
+ * empty one stays empty: such a test has to name a control socket. */
+static const char *const *build_environment(struct scenario *s)
+{
+    static const char *env[ENV_MAX];
+    const char *const *from = s->options.env ? s->options.env : (const char *const *)(void *)environ;
+    char *dir = NULL;
+    size_t n = 0;
+    if (asprintf(&dir, "FOSTER_RUNTIME_DIR=%s", scenario_path(s, "run")) < 0) {
+        _exit(111);
+    }
+    if (from && from[0]) {
+        env[n++] = dir;
+    }
+    for (size_t i = 0; from && from[i] && n < ENV_MAX - 1; i++) {
+        if (strncmp(from[i], "FOSTER_RUNTIME_DIR=", strlen("FOSTER_RUNTIME_DIR=")) != 0) {
+            env[n++] = from[i];
+        }
+    }
+    env[n] = NULL;
+    return env;
+}
+
 static _Noreturn void become_fosterd(struct scenario *s, const char *const *argv, int out, int err)
 {
-    static const char *const none[] = {NULL};
     sigset_t empty;
     (void)sigemptyset(&empty);
     (void)sigprocmask(SIG_SETMASK, &empty, NULL);
@@ -163,8 +185,8 @@ static _Noreturn void become_fosterd(struct scenario *s, const char *const *argv
     if (s->options.prepare) {
         s->options.prepare(s->options.data);
     }
-    const char *const *env = s->options.env ? s->options.env : (const char *const *)(void *)environ;
-    (void)execvpe(argv[0], (char *const *)(void *)argv, (char *const *)(void *)(env ? env : none));
+    const char *const *env = build_environment(s);
+    (void)execvpe(argv[0], (char *const *)(void *)argv, (char *const *)(void *)env);
     (void)dprintf(2, "%s: %s\n", argv[0], strerror(errno));
     _exit(112);
 }
