@@ -277,13 +277,13 @@ static void e13_a_supervisor_below_a_supervisor(void **state)
                          "  leaf:\n"
                          "    type: simple\n"
                          "    command: '@ACTOR@ orphans 1 [ setsid say @DIR@/ear %p,%P wait ] wait'\n"
-                         "  deep: { command: '@ACTOR@ daemonize-once wait' }\n");
+                         "  deep: { command: '@ACTOR@ daemonize-once wait' }\n"
+                         "supervisor: { control: '@DIR@/inner.sock' }\n");
     scenario_spawn(s, NULL,
                    "services:\n"
                    "  inner:\n"
                    "    type: simple\n"
                    "    command: [" FOSTERD ", -c, '@DIR@/inner.yaml', --log-format, json]\n"
-                   "    environment: { FOSTER_RUNTIME_DIR: '@DIR@/inner' }\n"
                    "    restart: { policy: always, delay: 10ms }\n");
     pid_t inner = scenario_wait(s, "started", "inner")->pid;
     pid_t leaf = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
