@@ -167,7 +167,8 @@ void cli_help(FILE *out)
                  row->arg != NULL ? "=" : "", row->arg != NULL ? row->arg : "");
         fprintf(out, "  %-26s %s\n", left, row->help);
     }
-    fputs("\nSignals: TERM and INT stop everything in order, a second one or QUIT at once; USR1 logs the status.\n"
+    fputs("\nSignals: TERM and INT stop everything in order, a second one or QUIT at once; HUP reads the\n"
+          "file again and touches what has changed; USR1 logs the status.\n"
           "Exit status: that of the service which ended it, 0 after an orderly stop; 64 usage, 69 in use,\n"
           "71 no subreaper, 78 bad configuration. See fosterd(8) and foster.yaml(5).\n",
           out);

@@ -18,7 +18,9 @@ command -v systemd-analyze >/dev/null 2>&1 || { echo "systemd-analyze is not her
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/foster-unit.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/fosterd.service.d"
-sed "s,@CMAKE_INSTALL_FULL_SBINDIR@/fosterd,$daemon," "$units/fosterd.service.in" >"$scratch/fosterd.service"
+# That there is a program is all that is asked of fosterctl's place, and a self-contained build has none.
+sed -e "s,@CMAKE_INSTALL_FULL_SBINDIR@/fosterd,$daemon," -e "s,@CMAKE_INSTALL_FULL_BINDIR@/fosterctl,$daemon," \
+    "$units/fosterd.service.in" >"$scratch/fosterd.service"
 sed 's/^#\([A-Z][A-Za-z]*=\)/\1/' "$units/hardening.conf" >"$scratch/fosterd.service.d/hardening.conf"
 # It warns on stderr and still exits 0 on unknown keys, so silence is what is asked for.
 systemd-analyze verify --man=no "$scratch/fosterd.service" >"$scratch/said" 2>&1 || echo "exit status $?" >>"$scratch/said"

@@ -75,7 +75,8 @@ static void must_boot(bool ok, const char *step)
 /** The shipped unit, with the place of this build's fosterd in it, from the template. */
 static void write_unit(struct scenario *s)
 {
-    static const char variable[] = "@CMAKE_INSTALL_FULL_SBINDIR@";
+    /* Both programs are in the same directory of the build. */
+    static const char variable[] = "@CMAKE_INSTALL_FULL_SBINDIR@", other[] = "@CMAKE_INSTALL_FULL_BINDIR@";
     static char unit[8192];
     char line[512];
     char dir[SCENARIO_PATH_MAX];
@@ -86,9 +87,10 @@ static void write_unit(struct scenario *s)
     while (fgets(line, sizeof(line), f)) {
         size_t n = strlen(unit);
         char *at = strstr(line, variable);
+        at = at ? at : strstr(line, other);
         if (at) {
             *at = '\0';
-            (void)snprintf(unit + n, sizeof(unit) - n, "%s%s%s", line, dir, at + strlen(variable));
+            (void)snprintf(unit + n, sizeof(unit) - n, "%s%s%s", line, dir, strchr(at + 1, '@') + 1);
         } else {
             (void)snprintf(unit + n, sizeof(unit) - n, "%s", line);
         }
