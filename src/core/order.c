@@ -107,6 +107,12 @@ static void begin_cycle(struct super *s, struct unit *u, const struct event *e)
     order_set_due(s, u, true);
 }
 
+static void take_back_stop(struct super *s, struct unit *u)
+{
+    u->stop_grace_ms = -1;
+    order_set_due(s, u, false);
+}
+
 /* Wants U up. E is what asks for U itself, NULL: its dependents need it. */
 static void raise_unit(struct super *s, struct unit *u, const struct event *e)
 {
@@ -120,8 +126,8 @@ static void raise_unit(struct super *s, struct unit *u, const struct event *e)
         u->want_up = true;
         if (restart && unit_can_stop(u))
             begin_cycle(s, u, e);
-        else if (!u->again || !u->stop_due)
-            order_set_due(s, u, false);
+        else if (u->stop_due && !u->again)
+            take_back_stop(s, u);
     }
     order_note(s, u);
     if (u->held || u->stop_due)

@@ -438,6 +438,20 @@ static void test_start_of_what_failed_clears_its_counters(void **state)
     kit_end(&k);
 }
 
+/* A grace period goes with the stop that it was for, also when that is taken back. */
+static void test_grace_of_a_stop_taken_back(void **state)
+{
+    (void)state;
+    begin_pair_up();
+    kit_tell_grace(&k, EVENT_STOP, "db", 700);
+    kit_tell(&k, EVENT_START, "db");
+    kit_died(&k, "web", SIGTERM, 0);
+    kit_effects(&k);
+    kit_tell(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_effects(&k), "db>stopping; signal db TERM main; arm db +10000");
+    kit_end(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_grace_under_way_keeps_steps),
         cmocka_unit_test(test_grace_before_birth),
         cmocka_unit_test(test_grace_waits_for_dependents),
+        cmocka_unit_test(test_grace_of_a_stop_taken_back),
         cmocka_unit_test(test_reset_of_a_failure),
         cmocka_unit_test(test_reset_of_counters),
         cmocka_unit_test(test_reset_in_backoff),
