@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MANY SIZE_MAX
@@ -42,34 +43,37 @@ const struct args_option *args_options(size_t *ret_n)
     return args_rows;
 }
 
-static bool args_is_alias(const char *aliases, const char *word)
+enum { ARGS_WORD_MAX = 32 };
+
+/* Copies word number N of the names of VERB into WORD: first its own, then its aliases. False when there is none. */
+static bool args_name(enum verb verb, size_t n, char word[ARGS_WORD_MAX])
 {
-    size_t len = strlen(word);
-    for (const char *at = aliases; *at != '\0'; at += strspn(at, " ")) {
-        size_t n = strcspn(at, " ");
-        if (n == len && strncmp(at, word, n) == 0)
-            return true;
-        at += n;
+    const char *at = n == 0 ? args_verbs[verb].name : args_verbs[verb].aliases;
+    for (size_t i = 1; i < n; i++) {
+        at += strcspn(at, " ");
+        at += strspn(at, " ");
     }
-    return false;
+    snprintf(word, ARGS_WORD_MAX, "%.*s", (int)strcspn(at, " "), at);
+    return *word != '\0';
 }
 
 static bool args_find_verb(const char *word, enum verb *ret, struct err *e)
 {
     size_t best = ARGS_SUGGEST_MAX + 1;
-    const char *similar = NULL;
-    for (size_t v = 0; v < VERB_N; v++) {
-        size_t distance = parse_distance(word, args_verbs[v].name);
-        if (distance == 0 || args_is_alias(args_verbs[v].aliases, word)) {
-            *ret = (enum verb)v;
-            return true;
+    char similar[ARGS_WORD_MAX] = "", name[ARGS_WORD_MAX];
+    for (size_t v = 0; v < VERB_N; v++)
+        for (size_t i = 0; args_name((enum verb)v, i, name); i++) {
+            size_t distance = parse_distance(word, name);
+            if (distance == 0) {
+                *ret = (enum verb)v;
+                return true;
+            }
+            if (distance < best) {
+                best = distance;
+                memcpy(similar, name, sizeof similar);
+            }
         }
-        if (distance < best) {
-            best = distance;
-            similar = args_verbs[v].name;
-        }
-    }
-    if (similar != NULL)
+    if (*similar != '\0')
         err_set(e, ERR_INPUT, "there is no verb %s; did you mean %s?", word, similar);
     else
         err_set(e, ERR_INPUT, "there is no verb %s; fosterctl --help lists those that are", word);
