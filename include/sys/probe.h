@@ -52,4 +52,7 @@ bool probe_cgroup(const char *controller, char *dir, size_t size) MUST_CHECK NON
  * file, or no number in it. */
 bool probe_number(const char *dir, const char *file, uint64_t *ret) MUST_CHECK NONNULL();
 
+/** How many processes and threads this machine has now, by /proc/loadavg. False without it. */
+bool probe_tasks(uint64_t *ret) MUST_CHECK NONNULL();
+
 #endif

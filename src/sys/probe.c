@@ -160,21 +160,19 @@ bool probe_cgroup(const char *controller, char *dir, size_t size)
     return len > 0 && (size_t)len < size;
 }
 
-bool probe_number(const char *dir, const char *file, uint64_t *ret)
+/* Reads what fits of the small file NAME into TEXT, with a NUL behind. */
+static bool probe_read(const char *name, char *text, size_t size)
 {
-    char name[PATH_MAX], text[PROBE_NUMBER_MAX];
-    int len = snprintf(name, sizeof name, "%s/%s", dir, file);
-    if (len < 0 || (size_t)len >= sizeof name)
-        return false;
     CLEANUP(sys_close_fd) int fd = sys_open(name, O_RDONLY | O_NONBLOCK, 0);
-    ssize_t n = fd >= 0 ? sys_read(fd, text, sizeof text - 1) : -1;
+    ssize_t n = fd >= 0 ? sys_read(fd, text, size - 1) : -1;
     if (n <= 0)
         return false;
     text[n] = '\0';
-    if (strncmp(text, "max", 3) == 0) {
-        *ret = UINT64_MAX;
-        return true;
-    }
+    return true;
+}
+
+static bool probe_digits(const char *text, uint64_t *ret)
+{
     char *end;
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
@@ -182,4 +180,24 @@ bool probe_number(const char *dir, const char *file, uint64_t *ret)
         return false;
     *ret = number;
     return true;
+}
+
+bool probe_number(const char *dir, const char *file, uint64_t *ret)
+{
+    char name[PATH_MAX], text[PROBE_NUMBER_MAX];
+    int len = snprintf(name, sizeof name, "%s/%s", dir, file);
+    if (len < 0 || (size_t)len >= sizeof name || !probe_read(name, text, sizeof text))
+        return false;
+    if (strncmp(text, "max", 3) != 0)
+        return probe_digits(text, ret);
+    *ret = UINT64_MAX;
+    return true;
+}
+
+bool probe_tasks(uint64_t *ret)
+{
+    char text[PROBE_NUMBER_MAX * 2];
+    /* "0.20 0.18 0.12 1/80 11206": behind the slash is what there is. */
+    const char *slash = probe_read("/proc/loadavg", text, sizeof text) ? strchr(text, '/') : NULL;
+    return slash != NULL && probe_digits(slash + 1, ret);
 }
