@@ -34,7 +34,7 @@ static const char *const files[][2] = {
                "    restart: { policy: always }\n"
                "    success_exit_codes: [0, TERM]\n"
                "  two: { extends: { service: base, file: base.yaml }, depends_on: [three] }\n"
-               "supervisor: { state_dir: /x }\n"},
+               "supervisor: { state_dir: /x, control: /y, control_group: adm }\n"},
     {"other.yaml", "services: { three: { command: t } }\n"},
     {"base.yaml", "defaults: { scale: 2 }\nservices: { base: { command: 'b ${V}' } }\n"},
     {"e.env", "C='1'\nD=2\n"},
