@@ -309,6 +309,34 @@ static void l09_an_address_that_is_none_is_told(void **state)
     scenario_stop(s);
 }
 
+static void l10_a_reload_is_told(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    manager_listen(scenario_path(s, "notify"));
+    scenario_spawn(s, &notified,
+                   "services: { slow: { command: '@ACTOR@ on TERM [ await @DIR@/gate exit 0 ] print up wait' } }\n");
+    (void)scenario_wait_line(s, "slow", "up");
+    (void)manager_wait(s, "READY=1");
+    (void)scenario_write(s, "foster.yaml", 0644, "services: { new: { command: '@ACTOR@ wait' } }\n");
+    scenario_signal(s, SIGHUP);
+    scenario_check(s, has_line(manager_wait(s, "RELOADING=1"), "MONOTONIC_USEC="));
+    (void)scenario_wait(s, "stopping", "slow");
+    scenario_check(s, manager_count("READY=1") == 1);
+    scenario_open_gate(s, "gate");
+    (void)manager_wait(s, "READY=1");
+    /* Systemd waits for the end also of one that comes to nothing. */
+    (void)scenario_write(s, "foster.yaml", 0644, "services: [\n");
+    scenario_signal(s, SIGHUP);
+    (void)manager_wait(s, "RELOADING=1");
+    (void)manager_wait(s, "READY=1");
+    (void)scenario_wait_text(s, "config", NULL, "rejected");
+    (void)scenario_wait(s, "started", "new");
+    scenario_stop(s);
+    scenario_check(s, manager_count("RELOADING=1") == 2 && manager_count("READY=1") == 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +349,7 @@ int main(void)
         NOTIFIED(l07_a_manager_that_does_not_read_holds_up_nothing),
         NOTIFIED(l08_a_manager_that_is_gone_holds_up_nothing),
         NOTIFIED(l09_an_address_that_is_none_is_told),
+        NOTIFIED(l10_a_reload_is_told),
     };
     return SCENARIO_RUN("l_notify", tests);
 }
