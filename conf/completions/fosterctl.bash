@@ -3,95 +3,107 @@
 #
 # bash completion for fosterctl: verbs, options, and the names of services from the running fosterd.
 
-_fosterctl_services() {
-    # The same daemon that the line is about, so with its -s; without one there is nothing to offer.
-    local socket=() i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        -s | --socket) socket=(-s "${COMP_WORDS[i + 1]}") ;;
-        --socket=*) socket=(-s "${COMP_WORDS[i]#*=}") ;;
-        esac
+# _fosterctl looks at these names in the variables of its caller.
+_fosterctl_offer() { # _fosterctl_offer WORD...: those that begin with what is there
+    local word
+    for word; do
+        if [[ $word == "$cur"* ]]; then COMPREPLY+=("$word"); fi
     done
-    fosterctl "${socket[@]}" --timeout 2s list --names 2>/dev/null
+}
+
+# The names that the daemon knows which the line is about; without one there are none. With "=": of services only, not of
+# instances, and that behind each.
+_fosterctl_services() { # _fosterctl_services [=]
+    local name names=()
+    mapfile -t names < <(fosterctl "${socket[@]}" --timeout 2s list --names 2>/dev/null)
+    for name in "${names[@]}"; do
+        if [[ ${1-} == = && $name =~ [.][0-9]+$ ]]; then continue; fi
+        # What comes from a socket may not become a command.
+        if [[ $name =~ ^[A-Za-z0-9_.@-]+$ ]]; then _fosterctl_offer "$name${1-}"; fi
+    done
+}
+
+_fosterctl_options() { # _fosterctl_options VERB: its options, then those that all have
+    case $1 in
+    ps | status | ls) _fosterctl_offer -w --wide --watch ;;
+    start | stop | restart) _fosterctl_offer --no-deps --no-wait -t ;;
+    reload) _fosterctl_offer -n --dry-run --no-wait ;;
+    signal | kill) _fosterctl_offer --all ;;
+    events) _fosterctl_offer -f --follow -n ;;
+    wait) _fosterctl_offer --for= -t ;;
+    health) _fosterctl_offer -q --quiet ;;
+    graph) _fosterctl_offer --dot --svg ;;
+    scale) _fosterctl_offer --no-wait ;;
+    shutdown | down) _fosterctl_offer --now ;;
+    list) _fosterctl_offer --names ;;
+    esac
+    _fosterctl_offer -s --socket= --json --timeout= --color= -h --help -V --version
+    if [[ ${COMPREPLY[0]-} == *= ]]; then compopt -o nospace 2>/dev/null; fi
+}
+
+_fosterctl_value() { # _fosterctl_value OPTION: what it can be given
+    local signals=(HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH)
+    local states=(up down waiting starting running ready stopping backoff stopped "done" failed skipped)
+    case $verb:$1 in
+    signal:-s | kill:-s) _fosterctl_offer "${signals[@]}" ;;
+    *:-s | *:--socket)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames 2>/dev/null
+        ;;
+    *:--color) _fosterctl_offer auto always never ;;
+    *:--for) _fosterctl_offer "${states[@]}" ;;
+    *:--timeout | *:-t | events:-n) ;;
+    signal:1 | kill:1) _fosterctl_offer "${signals[@]}" ;;
+    *) return 1 ;;
+    esac
 }
 
 _fosterctl() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' i words
-    local verbs='ps status tree start stop restart reload signal events wait health reset config graph scale shutdown list doctor'
-    local global='-s --socket --json --timeout --color -h --help -V --version'
-    local signals='HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH'
-    local states='up down waiting starting running ready stopping backoff stopped done failed skipped'
+    # The line itself, since readline splits words at "=" too.
+    local line=${COMP_LINE:0:COMP_POINT} words=() socket=() cur prev='' verb='' option i n=0
+    read -ra words <<<"$line"
+    if [[ $line == *[[:space:]] ]]; then words+=(''); fi
+    cur=${words[${#words[@]} - 1]}
     COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        -s | --socket | --timeout | --color) ((i++)) ;;
-        -*) ;;
-        *)
-            verb=${COMP_WORDS[i]}
-            break
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        prev=${words[i]}
+        case $verb:$prev in
+        signal:-s | kill:-s) n=1 ;;
+        *:-s | *:--socket) socket=(-s "${words[i + 1]}") ;;
+        *:--socket=*) socket=(-s "${prev#*=}") ;;
+        *:--timeout | *:--color | *:--for | *:-t | events:-n) ;;
+        *:-*) continue ;;
+        :*) verb=$prev && continue ;;
+        *) n=$((n + 1)) && continue ;;
+        esac
+        if [[ $prev != --*=* ]]; then i=$((i + 1)); fi
+    done
+    prev=${words[${#words[@]} - 2]}
+    if ((i == ${#words[@]})); then
+        _fosterctl_value "$prev"
+    elif [[ $cur == --*=* ]]; then
+        option=${cur%%=*}
+        cur=${cur#*=}
+        _fosterctl_value "$option"
+        COMPREPLY=("${COMPREPLY[@]/#/$option=}")
+        cur=$option=$cur
+    elif [[ $cur == -* ]]; then
+        _fosterctl_options "$verb"
+    else
+        case $verb in
+        '')
+            _fosterctl_offer ps status ls tree start stop restart reload signal kill events wait health reset config graph \
+                scale shutdown down list doctor
+            ;;
+        signal | kill) if ((n == 0)); then _fosterctl_value 1; else _fosterctl_services; fi ;;
+        ps | status | ls | tree | start | stop | restart | events | wait | health | reset) _fosterctl_services ;;
+        scale)
+            if [[ $cur != *=* ]]; then _fosterctl_services "=" && compopt -o nospace 2>/dev/null; fi
             ;;
         esac
-    done
-    case $prev in
-    -s | --socket)
-        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-        return
-        ;;
-    --color)
-        mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
-        return
-        ;;
-    --timeout | -t | -n) return ;;
-    --for)
-        mapfile -t COMPREPLY < <(compgen -W "$states" -- "$cur")
-        return
-        ;;
-    esac
-    if [[ -z $verb ]]; then
-        if [[ $cur == -* ]]; then words=$global; else words=$verbs; fi
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
-        return
     fi
-    if [[ $cur == --for=* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$states" -- "${cur#--for=}")
-        return
-    fi
-    if [[ $cur == -* ]]; then
-        case $verb in
-        ps | status) words='-w --wide --watch' ;;
-        start) words='--no-deps --no-wait -t' ;;
-        stop | restart) words='--no-deps --no-wait -t' ;;
-        reload) words='-n --dry-run --no-wait' ;;
-        signal) words='--all' ;;
-        events) words='-f --follow -n' ;;
-        wait) words='--for= -t' ;;
-        health) words='-q --quiet' ;;
-        graph) words='--dot --svg' ;;
-        shutdown) words='--now' ;;
-        list) words='--names' ;;
-        scale) words='--no-wait' ;;
-        *) words='' ;;
-        esac
-        mapfile -t COMPREPLY < <(compgen -W "$words --json --help" -- "$cur")
-        if [[ ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
-        return
-    fi
-    case $verb in
-    ps | status | tree | start | stop | restart | events | wait | health | reset)
-        mapfile -t COMPREPLY < <(compgen -W "$(_fosterctl_services)" -- "$cur")
-        ;;
-    signal)
-        words=$signals
-        for ((i++; i < COMP_CWORD; i++)); do
-            if [[ ${COMP_WORDS[i]} != -* ]]; then words=$(_fosterctl_services); fi
-        done
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
-        ;;
-    scale)
-        compopt -o nospace
-        mapfile -t COMPREPLY < <(compgen -S = -W "$(_fosterctl_services | sed 's/[.][0-9]*$//' | sort -u)" -- "$cur")
-        ;;
-    esac
+    # Readline replaces only $2, what is behind the last break of words.
+    COMPREPLY=("${COMPREPLY[@]#"${cur%"$2"}"}")
 }
 
 complete -F _fosterctl fosterctl
