@@ -30,7 +30,7 @@ static const struct args_option args_rows[] = {
 static const char *const args_states[] = {"up",       "down",    "waiting", "starting", "running", "ready",
                                           "stopping", "backoff", "stopped", "done",     "failed",  "skipped"};
 
-enum { ARGS_LONG_BASE = 256, ARGS_SUGGEST_MAX = 2 };
+enum { ARGS_LONG_BASE = 256, ARGS_SUGGEST_MAX = 2, ARGS_WORD_MAX = 32 };
 
 const struct args_verb *args_verb(enum verb verb)
 {
@@ -42,8 +42,6 @@ const struct args_option *args_options(size_t *ret_n)
     *ret_n = ARRAY_LEN(args_rows);
     return args_rows;
 }
-
-enum { ARGS_WORD_MAX = 32 };
 
 /* Copies word number N of the names of VERB into WORD: first its own, then its aliases. False when there is none. */
 static bool args_name(enum verb verb, size_t n, char word[ARGS_WORD_MAX])
@@ -68,7 +66,7 @@ static bool args_find_verb(const char *word, enum verb *ret, struct err *e)
                 *ret = (enum verb)v;
                 return true;
             }
-            if (distance < best) {
+            if (distance < best && 2 * distance <= strlen(name)) {
                 best = distance;
                 memcpy(similar, name, sizeof similar);
             }
