@@ -100,11 +100,16 @@ const char *select_similar(const struct super *s, const char *wrong)
 {
     struct schema_guess guess = {0};
     unsigned n = super_count(s);
+    const char *dot = strrchr(wrong, '.');
+    size_t stem = dot ? (size_t)(dot - wrong) : 0;
 
     for (unsigned order = 0; order < n; order++) {
         struct unit_view u;
         if (!super_view(s, super_at(s, order), &u))
             continue;
+        /* The wrong instance of the right service. */
+        if (dot && strncmp(u.spec->name, wrong, stem) == 0 && u.spec->name[stem] == '\0')
+            return u.spec->name;
         offer(&guess, wrong, u.spec->name);
         if (u.name != u.spec->name)
             offer(&guess, wrong, u.name);
