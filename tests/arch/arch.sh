@@ -56,6 +56,8 @@ check_includes() {
                 base:\<*) allowed=yes ;;
                 core:\"base/*\" | core:\"core/*\") allowed=yes ;;
                 core:\<yaml.h\>) case $file in src/core/tree*.c) allowed=yes ;; esac ;;
+                core:\<jansson.h\>) case $file in */core/proto.[ch] | */core/snapshot*.[ch]) allowed=yes ;; esac ;;
+                core:\<fnmatch.h\>) case $file in src/core/select.c) allowed=yes ;; esac ;;
                 # The C library's pure part, the names of POSIX types, the macros that read a wait status.
                 core:\<assert.h\> | core:\<ctype.h\> | core:\<errno.h\> | core:\<float.h\> | core:\<inttypes.h\> | \
                     core:\<limits.h\> | core:\<math.h\> | core:\<signal.h\> | core:\<stdalign.h\> | \
@@ -65,6 +67,11 @@ check_includes() {
                 sys:\"base/*\" | sys:\"sys/*\") allowed=yes ;;
                 sys:\<ev.h\> | sys:\<yaml.h\>) ;;
                 sys:\<*) allowed=yes ;;
+                # What a client shares with fosterd is the protocol, and nothing else of it.
+                foster:\<std*.h\>) allowed=yes ;;
+                client:\<ev.h\> | client:\<yaml.h\> | ctl:\<ev.h\> | ctl:\<yaml.h\>) ;;
+                client:\"base/*\" | client:\"client/*\" | client:\"foster/*\" | client:\"core/proto.h\" | client:\<*) allowed=yes ;;
+                ctl:\"base/*\" | ctl:\"ctl/*\" | ctl:\"foster/*\" | ctl:\"core/proto.h\" | ctl:\<*) allowed=yes ;;
                 daemon:\<yaml.h\>) ;;
                 daemon:\"base/*\" | daemon:\"core/*\" | daemon:\"sys/*\" | daemon:\"daemon/*\" | daemon:\<*) allowed=yes ;;
                 esac
@@ -123,12 +130,12 @@ check_link() {
     printf '#include "core/diag.h"\nint main(void)\n{\n    struct diag_list d = {.n = 0};\n    diag_sort(&d);\n    return 0;\n}\n' \
         >"$scratch/good.c"
     printf '#include "sys/sys.h"\nint main(void)\n{\n    return sys_getpid() == 0;\n}\n' >"$scratch/bad.c"
-    if ! "$cc" -D_GNU_SOURCE "$@" -o "$scratch/good" "$scratch/good.c" "$core" "$base" -lyaml -lm >"$scratch/log" 2>&1; then
+    if ! "$cc" -D_GNU_SOURCE "$@" -o "$scratch/good" "$scratch/good.c" "$core" "$base" -lyaml -ljansson -lm >"$scratch/log" 2>&1; then
         cat "$scratch/log"
         echo "a program that uses the core alone does not link with core and base"
         exit 1
     fi
-    if "$cc" -D_GNU_SOURCE "$@" -o "$scratch/bad" "$scratch/bad.c" "$core" "$base" -lyaml -lm >"$scratch/log" 2>&1; then
+    if "$cc" -D_GNU_SOURCE "$@" -o "$scratch/bad" "$scratch/bad.c" "$core" "$base" -lyaml -ljansson -lm >"$scratch/log" 2>&1; then
         echo "a program that uses the kernel floor links with core and base"
         exit 1
     fi
@@ -256,7 +263,7 @@ check_guide() {
         if ! grep -qF "\`$file\`" "$guide"; then echo "$guide does not name $file"; fi
     done >"$scratch/out"
     # shellcheck disable=SC2016,SC2129 # the backticks are Markdown; three loops read best on their own
-    grep -oE '`(base|core|sys|daemon)/[a-z_0-9]+\.(c|h|def)`' "$guide" | tr -d '`' | sort -u | while read -r file; do
+    grep -oE '`(base|core|sys|daemon|client|ctl)/[a-z_0-9]+\.(c|h|def)`' "$guide" | tr -d '`' | sort -u | while read -r file; do
         if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
     done >>"$scratch/out"
     # What the documents link to within the tree has to be there.

@@ -22,7 +22,7 @@ made=0
 plant() {
     rm -rf "$t"
     mkdir -p "$t/src/base" "$t/src/core" "$t/src/sys" "$t/include/base" "$t/include/core" "$t/include/daemon" \
-        "$t/include/sys" "$t/doc"
+        "$t/include/sys" "$t/doc" "$t/src/client" "$t/src/ctl" "$t/src/daemon" "$t/include/client" "$t/include/foster"
     head='/* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  */'
@@ -138,6 +138,22 @@ violate includes 'core includes a kernel header' src/core/diag.c '#include <unis
 violate includes 'core includes the kernel floor' src/core/diag.c '#include "sys/sys.h"'
 violate includes 'core includes the loop' include/core/diag.h '#include <ev.h>'
 violate includes 'core reads YAML outside the tree' src/core/diag.c '#  include <yaml.h>'
+violate includes 'core reads JSON outside protocol and snapshot' src/core/diag.c '#include <jansson.h>'
+violate includes 'core matches globs outside select' include/core/diag.h '#include <fnmatch.h>'
+violate includes 'the daemon includes the client' src/daemon/x.c '#include "client/wire.h"'
+violate includes 'the client includes the kernel floor' src/client/x.c '#include "sys/sys.h"'
+violate includes 'the client includes core' include/client/x.h '#include "core/diag.h"'
+violate includes 'the client includes the loop' src/client/x.c '#include <ev.h>'
+violate includes 'the command reads YAML' src/ctl/x.c '#include <yaml.h>'
+violate includes 'the command includes what is behind the library' src/ctl/x.c '#include "client/wire.h"'
+violate includes 'the library asks for more than C' include/foster/x.h '#include <jansson.h>'
+plant
+printf '#include <jansson.h>\n' | tee "$t/src/core/snapshot.c" >"$t/include/core/proto.h"
+printf '#include <fnmatch.h>\n' >"$t/src/core/select.c"
+printf '#include <stdint.h>\n' >"$t/include/foster/foster.h"
+printf '#include "foster/foster.h"\n#include "core/proto.h"\n#include "base/log.h"\n#include <jansson.h>\n' |
+    tee "$t/src/client/x.c" >"$t/src/ctl/x.c"
+expect pass includes 'what core, client and command may include'
 violate includes 'base includes core' src/base/log.c '#include "core/diag.h"'
 violate includes 'sys includes core' include/sys/sys.h '#include "core/diag.h"'
 violate symbols 'core asks for its pid' src/core/diag.c '#include <unistd.h>\nint f(void);\nint f(void) { return getpid(); }'
