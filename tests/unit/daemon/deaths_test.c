@@ -28,8 +28,13 @@ static struct {
 
 static struct rig_gate gate;
 
+/* What is posted may be the end of a unit; whether it is that of unit 1. */
+static bool ends_unit_1;
+
 void engine_post(struct engine *g, const struct event *ev)
 {
+    if (ends_unit_1)
+        bench_slots[1] = NULL;
     if (g != &bench || told.n == TOLD_MAX)
         return;
     told.events[told.n] = *ev;
@@ -42,6 +47,7 @@ static int begin(void **state)
 {
     int r = bench_begin(state);
     told.n = 0;
+    ends_unit_1 = false;
     rig_gate_close(&gate);
     return r;
 }
@@ -366,6 +372,22 @@ static void another_mode_is_told_of_a_stopped_main_process_only(void **state)
     assert_int_equal(hooked.n_orphans, 0);
 }
 
+/* A configuration may be put in force as soon as the first of two deaths is told. */
+static void a_unit_that_ends_meanwhile_is_not_touched(void **state)
+{
+    (void)state;
+    bench_run(0, 1);
+    bench_run(1, 2);
+    pid_t pids[] = {start(0, ATTRIB_MAIN, 1, false), start(1, ATTRIB_MEMBER, 3, false),
+                    start(1, ATTRIB_MAIN, 0, false)};
+    ends_unit_1 = true;
+    take(pids, ARRAY_LEN(pids));
+    assert_told(0, EVENT_MAIN_EXITED, 0);
+    for (size_t i = 0; i < told.n; i++)
+        assert_int_equal(told.events[i].unit, 0);
+    assert_non_null(strstr(rig_log(), "reaped orphan"));
+}
+
 static void another_mode_is_told_of_each_orphan(void **state)
 {
     (void)state;
@@ -399,6 +421,7 @@ int main(void)
         TEST(stops_and_continues_of_main_are_told),
         TEST(exec_and_last_words_come_before_the_end),
         TEST(a_killing_goes_on_until_nothing_is_left),
+        TEST(a_unit_that_ends_meanwhile_is_not_touched),
         TEST(another_mode_is_told_of_a_stopped_main_process_only),
         TEST(another_mode_is_told_of_each_orphan),
     };

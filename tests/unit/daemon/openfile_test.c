@@ -96,6 +96,29 @@ static void without_any_file_it_says_how_to_name_one(void **state)
     assert_non_null(strstr(said, "-c FILE"));
 }
 
+static void the_place_found_first_stays(void **state)
+{
+    struct diag_list problems = {0};
+    struct cli c = {.mode = CLI_RUN};
+    char path[RIG_PATH_MAX];
+    (void)state;
+    rig_write_file("foster.yaml", ONE_SERVICE("here"));
+    assert_string_equal(load(&c), "");
+    assert_string_equal(c.file, "foster.yaml");
+    spec_set_free(set);
+    rig_write_file("foster.yaml", ONE_SERVICE("changed"));
+    set = openfile_again(&c, &problems);
+    assert_services((const char *const[]){"changed", NULL});
+    assert_int_equal(problems.n, 0);
+    spec_set_free(set);
+    assert_int_equal(unlink(rig_path("foster.yaml", path)), 0);
+    /* Another place would be another configuration. */
+    set = openfile_again(&c, &problems);
+    assert_null(set);
+    assert_int_equal(problems.n_errors, 1);
+    diag_done(&problems);
+}
+
 static void a_named_file_wins(void **state)
 {
     struct cli c = {.mode = CLI_RUN, .file = "other.yaml"};
@@ -242,6 +265,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(the_default_place_is_the_directory_we_are_in),
+        TEST(the_place_found_first_stays),
         TEST(without_any_file_it_says_how_to_name_one),
         TEST(a_named_file_wins),
         TEST(the_first_place_counts_even_when_it_is_wrong),
