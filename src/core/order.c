@@ -228,10 +228,10 @@ void order_lower(struct super *s, struct unit *u, const struct event *e)
 
     u->want_up = false;
     u->want_after = false;
+    if (e && e->has_grace && u->state != UNIT_STOPPING)
+        u->stop_grace_ms = e->grace_ms;
     if (unit_can_stop(u) || (at_rest && unit_has_strays(u))) {
         u->again = false;
-        if (e && e->has_grace)
-            u->stop_grace_ms = e->grace_ms;
         order_set_due(s, u, true);
     } else if (at_rest) {
         order_set_due(s, u, false);

@@ -147,7 +147,8 @@ void stop_set_grace(struct super *s, struct unit *u, const struct event *e)
     if (next < 0)
         return;
     u->stop_deadline_ms = s->now_ms + e->grace_ms;
-    life_arm(s, u, next < before && next < u->stop_deadline_ms ? next : u->stop_deadline_ms);
+    if (next >= before || next > u->stop_deadline_ms)
+        life_arm(s, u, u->stop_deadline_ms);
     report(s, u, LOG_LEVEL_INFO, "stopping", "stopping (SIGKILL after %s)", report_duration(e->grace_ms, grace));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The checkers: what must hold of every effect and after every step, stated a second time and independently of
- * the code under test, on the ground of the kernel's truth and of what the effects have said so far.
+ * The checkers of effects: what must hold of each, stated a second time and independently of the code under test, on
+ * the ground of the kernel's truth and of what the effects have said so far.
  */
 #include "sim.h"
 
@@ -17,10 +17,12 @@ const char *check_name(const struct sim *m, unsigned unit)
 {
     struct unit_view v;
 
-    if (unit >= m->n_units)
-        return "all";
-    super_view(m->super, unit, &v);
-    return v.name;
+    return super_view(m->super, unit, &v) ? v.name : unit == SUPER_NO_UNIT ? "all" : "nobody";
+}
+
+struct sim_unit *check_unit(struct sim *m, unsigned unit)
+{
+    return unit < m->n_units && m->units[unit].used ? &m->units[unit] : NULL;
 }
 
 bool check_is_up(enum unit_state v)
@@ -33,149 +35,25 @@ static bool is_temporary(int errnum)
     return errnum == EAGAIN || errnum == ENOMEM || errnum == ETXTBSY;
 }
 
-/* The service called NAME, or the number of services. */
-static unsigned find(const struct sim *m, const char *name)
+unsigned check_find(const struct sim *m, const char *service)
 {
     unsigned i = 0;
 
-    while (i < m->set.n_services && strcmp(m->specs[i].name, name) != 0)
+    while (i < m->config->set.n_services && strcmp(m->config->specs[i].name, service) != 0)
         i++;
     return i;
 }
 
-void check_start(struct sim *m)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < m->set.n_services; i++) {
-        m->first[i] = n;
-        for (int64_t k = 0; k < m->specs[i].scale; k++, n++) {
-            m->units[n] = (struct sim_unit){.spec = &m->specs[i], .service = i};
-            m->units[n].state = m->specs[i].enabled ? UNIT_STOPPED : UNIT_SKIPPED;
-            m->units[n].timer_ms = m->units[n].wake_ms = m->units[n].signal_ms = -1;
-        }
-    }
-    m->n_units = n;
-    if (super_count(m->super) != n)
-        sim_fail(m, "super has %u units, not %u", super_count(m->super), n);
-}
-
 /* Whether service I requires service K, directly or not. */
-static bool requires(const struct sim *m, unsigned i, unsigned k)
+bool check_requires(const struct sim *m, unsigned i, unsigned k)
 {
-    for (size_t d = 0; d < m->specs[i].n_depends_on; d++) {
-        unsigned to = find(m, m->specs[i].depends_on[d].service);
-        if (to < m->set.n_services && m->specs[i].depends_on[d].required && (to == k || requires(m, to, k)))
+    for (size_t d = 0; d < m->config->specs[i].n_depends_on; d++) {
+        unsigned to = check_find(m, m->config->specs[i].depends_on[d].service);
+        if (to < m->config->set.n_services && m->config->specs[i].depends_on[d].required &&
+            (to == k || check_requires(m, to, k)))
             return true;
     }
     return false;
-}
-
-/* The operator wants UNIT up: nothing that it needs is held down by him any more, and nothing is counted. */
-static void note_start(struct sim *m, unsigned unit)
-{
-    for (unsigned i = 0; i < m->n_units; i++) {
-        struct sim_unit *u = &m->units[i];
-        if (i != unit && !requires(m, m->units[unit].service, u->service))
-            continue;
-        u->op_down = false;
-        u->n_backoffs = u->n_retries = 0;
-        u->fuzzy = true;
-        u->backoff_ms = 0;
-    }
-}
-
-static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event *e)
-{
-    int64_t steady = u->spec->restart.reset_after_ms;
-
-    if (u->spec->restart.delay_ms == 0 && steady < 1000)
-        steady = 1000;
-    if (u->state == UNIT_READY && m->now_ms - u->ready_ms >= steady)
-        u->n_backoffs = 0;
-    u->main_told = false;
-    u->end_wstatus = e->wstatus;
-    u->has_wstatus = u->exec_confirmed;
-    u->ended_unready = u->ended_unready || (u->spec->type == SPEC_TYPE_FORKING && u->state == UNIT_RUNNING &&
-                                            e->wstatus == 0 && e->n_left == 0);
-    if (u->exec_confirmed)
-        u->last_wstatus = e->wstatus;
-    if (u->exec_confirmed && !m->over)
-        m->n_main_deaths++;
-}
-
-static void note_shutdown(struct sim *m, int code)
-{
-    if (m->shutting)
-        return;
-    m->shutting = true;
-    m->want_code = code;
-    m->shutdown_ms = m->now_ms;
-    m->hold_budget = m->calm;
-}
-
-/* What is known from EVENT before super hears of it. */
-void check_event(struct sim *m, const struct event *e)
-{
-    struct sim_unit *u = e->unit < m->n_units ? &m->units[e->unit] : NULL;
-
-    sim_trace(m, "%8lld event %d for %s run %llu pid %d status 0x%x left %zu errno %d", (long long)m->now_ms,
-              (int)e->kind, check_name(m, e->unit), (unsigned long long)e->run, (int)e->pid, (unsigned)e->wstatus,
-              e->n_left, e->errnum);
-    switch (e->kind) {
-    case EVENT_START:
-    case EVENT_RESTART:
-        if (!m->shutting)
-            note_start(m, e->unit);
-        break;
-    case EVENT_STOP:
-        if (!m->shutting)
-            u->op_down = true;
-        break;
-    case EVENT_SPAWN_FAILED:
-    case EVENT_EXEC_FAILED:
-        u->end_errno = e->errnum;
-        break;
-    case EVENT_EXEC_OK:
-        u->exec_ms = m->now_ms;
-        u->exec_confirmed = true;
-        u->n_retries = 0;
-        break;
-    case EVENT_MAIN_EXITED:
-        if (e->run == u->run)
-            note_main_exit(m, u, e);
-        break;
-    case EVENT_MEMBER_EXITED:
-        if (u->main_serial == 0 && u->run == e->run && u->last_main == e->pid && u->main_died_as_member) {
-            struct event as_main = *e;
-            as_main.n_left = 1;
-            u->main_died_as_member = false;
-            note_main_exit(m, u, &as_main);
-        }
-        break;
-    case EVENT_TIMER:
-        if (u && u->timer_ms <= m->now_ms)
-            u->timer_ms = -1;
-        break;
-    case EVENT_SHUTDOWN:
-    case EVENT_KILL_NOW:
-        note_shutdown(m, e->exit_code);
-        m->killing = m->killing || e->kind == EVENT_KILL_NOW;
-        break;
-    case EVENT_SPAWNED:
-        u->main_told = true;
-        break;
-    case EVENT_RESET:
-    case EVENT_MAIN_STOPPED:
-    case EVENT_MAIN_CONTINUED:
-    case EVENT_MEMBERS_GONE:
-    case EVENT_N:
-        break;
-    }
-    if (e->kind == EVENT_TIMER && !u && m->super_timer_ms >= 0 && m->super_timer_ms <= m->now_ms) {
-        m->killing = true;
-        m->super_timer_ms = -1;
-    }
 }
 
 /* The exit status that the final state FROM -> TO of U stands for. */
@@ -236,25 +114,42 @@ static void note_final(struct sim *m, unsigned unit, enum unit_state from, enum 
     u->n_final = ++m->n_final;
     u->final_code = code_of(u, from, to);
     if (s->essential || action == SPEC_END_SHUTDOWN)
-        note_shutdown(m, u->final_code);
+        check_note_shutdown(m, u->final_code);
 }
 
-/* Nothing may begin to stop before what stands on it is down. */
+/* Nothing may begin to stop before what stands on it is down, as far as that is to go down. */
 static void check_stop_order(struct sim *m, unsigned unit)
 {
     const struct sim_unit *u = &m->units[unit];
+    struct unit_view v;
 
     for (unsigned i = 0; i < m->n_units; i++) {
         const struct sim_unit *d = &m->units[i];
-        for (size_t k = 0; k < d->spec->n_depends_on; k++) {
+        for (size_t k = 0; d->used && k < d->spec->n_depends_on; k++) {
             const struct spec_dep *dep = &d->spec->depends_on[k];
             if (strcmp(dep->service, u->spec->name) != 0 || (!m->shutting && !dep->required))
                 continue;
-            if (check_is_up(d->state) || d->main_serial)
-                sim_fail(m, "%s begins to stop while %s, which depends on it, is %s", check_name(m, unit),
-                         check_name(m, i), unit_state_name(d->state));
+            super_view(m->super, i, &v);
+            if ((check_is_up(d->state) || d->main_serial) && (!v.want_up || d->cycle))
+                sim_fail(m, "%s begins to stop while %s, which depends on it and is to go first, is %s",
+                         check_name(m, unit), check_name(m, i), unit_state_name(d->state));
         }
     }
+}
+
+/* UNIT goes from UP to STOPPING, not because of what it did itself: has it to? */
+static void check_stop(struct sim *m, unsigned unit)
+{
+    struct sim_unit *u = &m->units[unit];
+    const struct event *e = m->posting;
+    bool alone = e && e->unit == unit && (e->kind == EVENT_STOP || e->kind == EVENT_RESTART) && e->no_deps;
+    struct unit_view v;
+
+    super_view(m->super, unit, &v);
+    if (!m->shutting && !u->may_stop && !u->held)
+        sim_fail(m, "%s is stopped though nobody has asked for it", v.name);
+    if (!m->killing && !alone && (!v.want_up || u->cycle))
+        check_stop_order(m, unit);
 }
 
 /* Whether something that S requires can never come. */
@@ -262,10 +157,10 @@ static bool is_lost(const struct sim *m, const struct spec *s)
 {
     for (size_t k = 0; k < s->n_depends_on; k++) {
         const struct spec_dep *d = &s->depends_on[k];
-        unsigned service = find(m, d->service);
+        unsigned service = check_find(m, d->service);
         for (unsigned i = 0; i < m->n_units; i++)
-            if (d->required && d->condition != SPEC_COND_COMPLETED && m->units[i].service == service &&
-                m->units[i].state == UNIT_FAILED)
+            if (m->units[i].used && d->required && d->condition != SPEC_COND_COMPLETED &&
+                m->units[i].service == service && m->units[i].state == UNIT_FAILED)
                 return true;
     }
     return false;
@@ -275,7 +170,8 @@ static void check_state(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
     const struct event *e = m->posting;
-    bool own = e && e->unit == f->unit && e->kind != EVENT_STOP;
+    bool asked = e && (e->kind == EVENT_STOP || e->kind == EVENT_RESTART || e->kind == EVENT_START);
+    bool own = e && e->unit == f->unit && !asked && e->kind != EVENT_SPAWNED && e->kind != EVENT_EXEC_OK;
     struct unit_view v;
 
     super_view(m->super, f->unit, &v);
@@ -288,22 +184,27 @@ static void check_state(struct sim *m, const struct effect *f)
         sim_fail(m, "%s: back %lld ms too early", v.name, (long long)(u->backoff_ms - m->now_ms));
     if (f->to == UNIT_WAITING && f->from != UNIT_BACKOFF) {
         u->n_backoffs = u->n_retries = 0;
-        u->fuzzy = false;
+        u->fuzzy = u->mixed = false;
     }
     if (f->from == UNIT_WAITING && f->to == UNIT_FAILED && !is_lost(m, u->spec))
         sim_fail(m, "%s: gives up a dependency that may still come", v.name);
     if (f->from == UNIT_RUNNING && f->to == UNIT_STOPPING && own && e->kind == EVENT_TIMER)
         u->ended_unready = true;
-    if (f->to == UNIT_STOPPING && check_is_up(f->from) && !m->killing && !v.want_up &&
-        (!own || e->kind == EVENT_SPAWNED || e->kind == EVENT_EXEC_OK))
-        check_stop_order(m, f->unit);
+    if (f->to == UNIT_STOPPING && check_is_up(f->from) && !own)
+        check_stop(m, f->unit);
     if (f->to == UNIT_BACKOFF || ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && f->from != UNIT_WAITING && !u->back))
         check_verdict(m, f->unit, f->to);
     if (f->to == UNIT_STOPPING) {
         u->signal_ms = -1;
-        u->back = f->from == UNIT_DONE || f->from == UNIT_FAILED;
+        u->back = f->from == UNIT_DONE || f->from == UNIT_FAILED || f->from == UNIT_STOPPED;
     }
     u->state = f->to;
+    if (f->to == UNIT_STOPPING || !check_is_up(f->to))
+        u->cycle = false;
+    if (!check_is_up(f->to))
+        u->op_grace_ms = -1;
+    if (f->to == UNIT_STARTING)
+        u->may_stop = false;
     if (f->to == UNIT_READY)
         u->ready_ms = m->now_ms;
     if ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && !u->back)
@@ -317,9 +218,11 @@ static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
     for (unsigned i = 0; i < m->n_units; i++) {
         const struct sim_unit *u = &m->units[i];
         bool over = u->state == UNIT_DONE || (c == SPEC_COND_COMPLETED && u->state == UNIT_FAILED);
-        if (u->service != service || over)
+        if (!u->used || u->service != service || over)
             continue;
-        if (c == SPEC_COND_READY ? u->state != UNIT_READY : c == SPEC_COND_STARTED ? u->exec_ms == 0 : true)
+        if (c == SPEC_COND_READY     ? u->state != UNIT_READY
+            : c == SPEC_COND_STARTED ? u->exec_ms == 0 || u->state == UNIT_STOPPED || u->state == UNIT_SKIPPED
+                                     : true)
             return false;
     }
     return true;
@@ -331,9 +234,10 @@ bool check_may_wait(const struct sim *m, unsigned i)
 {
     if (!check_deps_hold(m, i))
         return true;
-    for (size_t k = 0; k < m->specs[i].n_depends_on; k++)
+    for (size_t k = 0; k < m->config->specs[i].n_depends_on; k++)
         for (unsigned n = 0; n < m->n_units; n++)
-            if (m->units[n].service == find(m, m->specs[i].depends_on[k].service) && m->units[n].state == UNIT_WAITING)
+            if (m->units[n].used && m->units[n].state == UNIT_WAITING &&
+                m->units[n].service == check_find(m, m->config->specs[i].depends_on[k].service))
                 return true;
     return false;
 }
@@ -341,12 +245,25 @@ bool check_may_wait(const struct sim *m, unsigned i)
 /* Whether every dependency of service I that it requires holds. */
 bool check_deps_hold(const struct sim *m, unsigned i)
 {
-    for (size_t k = 0; k < m->specs[i].n_depends_on; k++) {
-        const struct spec_dep *d = &m->specs[i].depends_on[k];
-        if (d->required && !holds(m, find(m, d->service), d->condition))
+    for (size_t k = 0; k < m->config->specs[i].n_depends_on; k++) {
+        const struct spec_dep *d = &m->config->specs[i].depends_on[k];
+        if (d->required && !holds(m, check_find(m, d->service), d->condition))
             return false;
     }
     return true;
+}
+
+/* Whether a required dependency of service I is met by a run that is about to be stopped for a restart. */
+static bool stands_on_cycle(const struct sim *m, unsigned i)
+{
+    for (size_t k = 0; k < m->config->specs[i].n_depends_on; k++) {
+        const struct spec_dep *d = &m->config->specs[i].depends_on[k];
+        for (unsigned n = 0; n < m->n_units; n++)
+            if (m->units[n].used && m->units[n].cycle && d->required && d->condition <= SPEC_COND_READY &&
+                m->units[n].service == check_find(m, d->service))
+                return true;
+    }
+    return false;
 }
 
 static void check_spawn(struct sim *m, const struct effect *f)
@@ -365,18 +282,22 @@ static void check_spawn(struct sim *m, const struct effect *f)
     if (u->run != 0 || f->run <= m->last_run)
         sim_fail(m, "%s: run %llu begins while %llu is open", v.name, (unsigned long long)f->run,
                  (unsigned long long)u->run);
-    if (u->state != UNIT_STARTING || !check_deps_hold(m, u->service))
+    if (u->state != UNIT_STARTING || (!u->no_deps && !check_deps_hold(m, u->service)))
         sim_fail(m, "%s: started before its dependencies hold", v.name);
+    if (!u->no_deps && stands_on_cycle(m, u->service))
+        sim_fail(m, "%s: started on a run that is about to be stopped", v.name);
+    if (m->next && u->held)
+        sim_fail(m, "%s: started though it is held", v.name);
     for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
         const struct sim_proc *p = sim_proc(m, pid);
-        if (!p->used || p->unit != f->unit)
+        if (!p->used || p->homeless || p->unit != f->unit)
             continue;
         if (p->serial == u->main_serial || (p->born_main && !p->zombie))
             sim_fail(m, "%s: started while its main process %d is there", v.name, (int)pid);
-        if (clears && !p->zombie)
+        if (clears && !p->zombie && !p->spared)
             sim_fail(m, "%s: started while left-over %d lives", v.name, (int)pid);
     }
-    u->run = m->last_run = f->run;
+    u->run = u->last_run = m->last_run = f->run;
     u->end_errno = 0;
     u->has_wstatus = u->ended_unready = u->exec_confirmed = false;
 }
@@ -405,10 +326,10 @@ static void check_backoff(struct sim *m, const struct effect *f)
         delay *= u->end_errno ? 2 : r->factor;
     if (delay > max)
         delay = max;
-    if ((double)(f->at_ms - m->now_ms) < delay * (1 - jitter) - 1)
+    if (!u->mixed && (double)(f->at_ms - m->now_ms) < delay * (1 - jitter) - 1)
         sim_fail(m, "%s: back-off of %lld ms, at least %.0f expected", check_name(m, f->unit),
                  (long long)(f->at_ms - m->now_ms), delay * (1 - jitter));
-    if (!u->fuzzy && (double)(f->at_ms - m->now_ms) > delay * (1 + jitter) + 1)
+    if (!u->fuzzy && !u->mixed && (double)(f->at_ms - m->now_ms) > delay * (1 + jitter) + 1)
         sim_fail(m, "%s: back-off of %lld ms, at most %.0f expected", check_name(m, f->unit),
                  (long long)(f->at_ms - m->now_ms), delay * (1 + jitter));
     u->backoff_ms = f->at_ms;
@@ -416,7 +337,7 @@ static void check_backoff(struct sim *m, const struct effect *f)
 
 static void check_arm(struct sim *m, const struct effect *f)
 {
-    struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
+    struct sim_unit *u = check_unit(m, f->unit);
 
     if (!u) {
         if (!m->shutting)
@@ -435,7 +356,7 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
     const char *name = check_name(m, f->unit);
-    int64_t grace = u->spec->stop_grace_period_ms;
+    int64_t grace = u->op_grace_ms >= 0 ? u->op_grace_ms : u->spec->stop_grace_period_ms;
     bool known = f->kind == EFFECT_KILL;
 
     if (u->state != UNIT_STOPPING || m->last_run == 0)
@@ -445,7 +366,7 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
     if (u->spec->orphans == SPEC_ORPHANS_IGNORE && !u->main_told)
         sim_fail(m, "%s: left-overs to be ignored are signalled", name);
     if (f->kind == EFFECT_KILL) {
-        if (!m->killing && grace > 0 && (u->signal_ms < 0 || m->now_ms < u->signal_ms + grace))
+        if (!m->killing && grace > 0 && (u->signal_ms < 0 || m->now_ms < u->kill_ms))
             sim_fail(m, "%s: SIGKILL within the grace period", name);
         return;
     }
@@ -459,8 +380,10 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
         known = known || u->spec->stop_signal[i].signal == f->signal;
     if (!known)
         sim_fail(m, "%s: signal %d is none of its stop signals", name, f->signal);
-    if (u->signal_ms < 0)
+    if (u->signal_ms < 0) {
         u->signal_ms = m->now_ms;
+        u->kill_ms = m->now_ms + grace;
+    }
 }
 
 static void check_set_main(struct sim *m, const struct effect *f)
@@ -500,7 +423,7 @@ static int idle_code(const struct sim *m)
     int code = 0;
 
     for (unsigned i = 0; i < m->n_units; i++)
-        if (m->units[i].state == UNIT_FAILED && m->units[i].n_final > last) {
+        if (m->units[i].used && m->units[i].state == UNIT_FAILED && m->units[i].n_final > last) {
             last = m->units[i].n_final;
             code = m->units[i].final_code;
         }
@@ -516,12 +439,16 @@ static void check_exit(struct sim *m, const struct effect *f)
         sim_fail(m, "exits with the timer of the whole armed");
     if (f->exit_code != want)
         sim_fail(m, "exit status %d, %d expected", f->exit_code, want);
-    if (!m->shutting && m->set.supervisor.exit_when != SPEC_EXIT_IDLE)
+    if (!m->shutting && m->next)
+        sim_fail(m, "exits by itself during a replacement");
+    if (!m->shutting && m->config->set.supervisor.exit_when != SPEC_EXIT_IDLE)
         sim_fail(m, "exits by itself though exit_when is not idle");
     for (unsigned i = 0; i < m->n_units; i++) {
         const struct sim_unit *u = &m->units[i];
         if (check_is_up(u->state) || u->state == UNIT_WAITING || u->state == UNIT_BACKOFF || u->main_serial || u->run)
             sim_fail(m, "exits while %s is %s", check_name(m, i), unit_state_name(u->state));
+        if (!m->shutting && u->used && u->op_down)
+            sim_fail(m, "exits by itself though %s may be started again", check_name(m, i));
         if (u->timer_ms >= 0)
             sim_fail(m, "exits with a timer armed");
     }
@@ -530,7 +457,7 @@ static void check_exit(struct sim *m, const struct effect *f)
 
 void check_effect(struct sim *m, const struct effect *f)
 {
-    struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
+    struct sim_unit *u = check_unit(m, f->unit);
 
     sim_trace(m, "%8lld   effect %d for %s run %llu pid %d sig %d scope %d at %lld %s -> %s [%s] %s",
               (long long)m->now_ms, (int)f->kind, check_name(m, f->unit), (unsigned long long)f->run, (int)f->pid,
@@ -538,6 +465,10 @@ void check_effect(struct sim *m, const struct effect *f)
               f->event ? f->event : "", f->text);
     if (m->over)
         sim_fail(m, "an effect after EXIT");
+    if (!u && f->unit != SUPER_NO_UNIT) {
+        sim_fail(m, "an effect for number %u, which nobody has", f->unit);
+        return;
+    }
     switch (f->kind) {
     case EFFECT_SPAWN:
         check_spawn(m, f);
@@ -568,6 +499,7 @@ void check_effect(struct sim *m, const struct effect *f)
         check_state(m, f);
         break;
     case EFFECT_REPLACED:
+        check_replaced(m);
         break;
     case EFFECT_EXIT:
         check_exit(m, f);

@@ -10,7 +10,7 @@ void check_signal(struct sim *m, unsigned unit, pid_t pid)
 {
     const struct sim_proc *p = sim_proc(m, pid);
 
-    if (pid < SIM_FIRST_PID || !p->used || p->unit != unit)
+    if (pid < SIM_FIRST_PID || !p->used || p->homeless || p->unit != unit)
         sim_fail(m, "%s: a signal hits process %d, which is not its own", check_name(m, unit), (int)pid);
 }
 
@@ -26,7 +26,7 @@ void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, boo
         sim_fail(m, "process %d of %s is given to the wrong run", (int)pid, check_name(m, p->unit));
     if (as_main && !is_main)
         sim_fail(m, "the end of process %d is taken for the end of %s", (int)pid, check_name(m, p->unit));
-    if (!is_main)
+    if (!is_main || p->homeless)
         return;
     u->main_serial = 0;
     u->last_main = pid;
@@ -40,10 +40,13 @@ void check_step(struct sim *m)
     for (unsigned i = 0; i < m->n_units && !m->failed; i++) {
         const struct sim_unit *u = &m->units[i];
         unsigned n = 0;
-        super_view(m->super, i, &v);
+        if (super_view(m->super, i, &v) != u->used)
+            sim_fail(m, "number %u should %s", i, u->used ? "be there" : "be free");
+        if (!u->used)
+            continue;
         for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
             const struct sim_proc *p = sim_proc(m, pid);
-            n += p->used && p->unit == i && !p->zombie && (p->born_main || p->serial == u->main_serial);
+            n += p->used && !p->homeless && p->unit == i && !p->zombie && (p->born_main || p->serial == u->main_serial);
         }
         if (n > 1)
             sim_fail(m, "%s has %u live main processes", v.name, n);
@@ -69,12 +72,12 @@ static void check_rest(struct sim *m, unsigned unit)
     super_view(m->super, unit, &v);
     for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
         const struct sim_proc *p = sim_proc(m, pid);
-        if (!p->used || p->zombie || p->unit != unit)
+        if (!p->used || p->zombie || p->homeless || p->unit != unit)
             continue;
         main_lives = main_lives || p->serial == u->main_serial;
         if (p->serial == u->main_serial && v.main_pid != pid)
             sim_fail(m, "%s: main process is %d, not %d", v.name, (int)pid, (int)v.main_pid);
-        if (p->serial != u->main_serial && !spares && v.state != UNIT_READY)
+        if (p->serial != u->main_serial && !spares && !p->spared && v.state != UNIT_READY)
             sim_fail(m, "%s: left-over %d lives at rest, while %s", v.name, (int)pid, unit_state_name(v.state));
     }
     if (main_lives != (v.state == UNIT_READY))
@@ -90,8 +93,11 @@ static void check_rest(struct sim *m, unsigned unit)
 
 void check_quiet(struct sim *m)
 {
+    if (super_is_replacing(m->super))
+        sim_fail(m, "the next configuration does not come into force");
     for (unsigned i = 0; i < m->n_units && !m->failed; i++)
-        check_rest(m, i);
+        if (m->units[i].used)
+            check_rest(m, i);
 }
 
 void check_end(struct sim *m)
@@ -104,15 +110,16 @@ void check_end(struct sim *m)
         sim_fail(m, "%llu main processes died, %llu obituaries were told", (unsigned long long)m->n_main_deaths,
                  (unsigned long long)m->n_obituaries);
     for (unsigned i = 0; i < m->n_units; i++)
-        budget += m->units[i].spec->stop_grace_period_ms;
-    if (m->set.supervisor.stop_timeout_ms > 0 && m->set.supervisor.stop_timeout_ms + 1000 < budget)
-        budget = m->set.supervisor.stop_timeout_ms + 1000;
+        if (m->units[i].used)
+            budget += m->units[i].spec->stop_grace_period_ms;
+    if (m->config->set.supervisor.stop_timeout_ms > 0 && m->config->set.supervisor.stop_timeout_ms + 1000 < budget)
+        budget = m->config->set.supervisor.stop_timeout_ms + 1000;
     if (m->hold_budget && m->now_ms - m->shutdown_ms > budget)
         sim_fail(m, "the shutdown took %lld ms", (long long)(m->now_ms - m->shutdown_ms));
     for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
         const struct sim_proc *p = sim_proc(m, pid);
-        const struct spec *s = p->used ? m->units[p->unit].spec : NULL;
-        if (s && !p->zombie && s->orphans != SPEC_ORPHANS_IGNORE && s->kill_mode != SPEC_KILL_MAIN)
+        const struct spec *s = p->used && !p->homeless ? m->units[p->unit].spec : NULL;
+        if (s && !p->zombie && !p->spared && s->orphans != SPEC_ORPHANS_IGNORE && s->kill_mode != SPEC_KILL_MAIN)
             sim_fail(m, "process %d of %s outlives the end", (int)pid, s->name);
     }
 }

@@ -19,12 +19,44 @@ static void take_effects(struct sim *m)
 
     while (!m->failed && super_next_effect(m->super, &f)) {
         check_effect(m, &f);
+        check_replace_over(m);
         if (m->queue_n == SIM_EFFECTS_MAX) {
             sim_fail(m, "more effects than anyone can carry out");
             return;
         }
         m->queue[(m->queue_head + m->queue_n++) % SIM_EFFECTS_MAX] = f;
     }
+}
+
+/* Posts E, but takes no effects yet. */
+void executor_say(struct sim *m, const struct event *e)
+{
+    m->progress++;
+    check_event(m, e);
+    super_post(m->super, e, m->now_ms);
+}
+
+void executor_replace(struct sim *m)
+{
+    struct sim_config *next = sim_plan_change(m);
+    int errnum = 0;
+    bool begun;
+
+    if (!next) {
+        sim_fail(m, "no memory for a plan");
+        return;
+    }
+    sim_trace(m, "%8lld replace", (long long)m->now_ms);
+    begun = super_replace(m->super, &next->set, m->now_ms, &errnum);
+    check_replace(m, begun, errnum);
+    if (!begun) {
+        sim_plan_done(next);
+        return;
+    }
+    check_replace_begun(m, next);
+    take_effects(m);
+    if (!m->carrying)
+        executor_carry(m, SIM_EFFECTS_MAX);
 }
 
 void executor_post(struct sim *m, const struct event *e)
@@ -51,12 +83,13 @@ static struct attrib_run *claim(struct sim *m, pid_t pid)
     return known ? known->run : attrib_claim(&m->attrib, &facts, &evidence);
 }
 
-/* Whether PID is to be signalled or counted with UNIT. */
+/* Whether PID is to be signalled or counted with UNIT, and not with one that had its number before. */
 static bool is_of(struct sim *m, pid_t pid, unsigned unit)
 {
     const struct attrib_run *r = m->procs[pid].used ? claim(m, pid) : NULL;
 
-    return r && r->unit == unit && !(r->closed && m->units[unit].spec->orphans == SPEC_ORPHANS_IGNORE);
+    return r && r->unit == unit && m->units[unit].used && r->run > m->units[unit].born_run &&
+           !(r->closed && m->units[unit].spec->orphans == SPEC_ORPHANS_IGNORE);
 }
 
 static void send(struct sim *m, unsigned unit, int sig, enum effect_scope scope)
@@ -93,6 +126,7 @@ static void spawn(struct sim *m, const struct effect *f)
         *p = (struct sim_proc){.used = true, .ppid = US, .unit = f->unit, .run = f->run, .born_main = true};
         p->serial = u->main_serial = ++m->next_serial;
         p->session = e.pid;
+        p->kind = m->config->kinds[u->service];
         p->tag = attrib_run_tag(&m->attrib, r);
         if (!attrib_add(&m->attrib, e.pid, r, ATTRIB_MAIN, ATTRIB_BORN, m->now_ms))
             sim_fail(m, "no memory for a child");
@@ -124,7 +158,7 @@ static void set_main(struct sim *m, const struct effect *f)
 
 static void carry_one(struct sim *m, const struct effect *f)
 {
-    struct sim_unit *u = f->unit < m->n_units ? &m->units[f->unit] : NULL;
+    struct sim_unit *u = f->unit < SIM_UNITS_MAX ? &m->units[f->unit] : NULL;
     struct attrib_run *r;
 
     switch (f->kind) {

@@ -21,7 +21,7 @@ bool sim_is_main(const struct sim *m, pid_t pid)
 {
     const struct sim_proc *p = &m->procs[pid];
 
-    return p->used && p->serial == m->units[p->unit].main_serial;
+    return p->used && !p->homeless && p->serial == m->units[p->unit].main_serial;
 }
 
 static int exited(int code)
@@ -135,11 +135,10 @@ static pid_t have_child(struct sim *m, pid_t pid)
 static void act_calm(struct sim *m, pid_t pid)
 {
     const struct sim_proc *p = &m->procs[pid];
-    enum sim_kind kind = m->kinds[m->units[p->unit].service];
 
-    if (!p->born_main || kind == SIM_SERVER)
+    if (!p->born_main || p->kind == SIM_SERVER)
         return;
-    if (kind == SIM_DAEMON)
+    if (p->kind == SIM_DAEMON)
         have_child(m, pid);
     kernel_exit(m, pid, exited(0));
 }
@@ -184,7 +183,7 @@ void kernel_act(struct sim *m, pid_t pid)
     else if (m->calm)
         act_calm(m, pid);
     else if (sim_is_main(m, pid))
-        act_main(m, pid, m->kinds[m->units[p->unit].service]);
+        act_main(m, pid, p->kind);
     else
         act_member(m, pid);
 }

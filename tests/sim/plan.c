@@ -7,10 +7,10 @@
 #include "sim.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *const plan_command[] = {(char *)(uintptr_t) "program", NULL};
 static const char *const plan_names[SIM_SERVICES_MAX] = {"alfa", "bravo", "charlie", "delta", "echo", "fox", "golf"};
 
 static void plan_restart(struct sim *m, struct spec *s, bool is_job)
@@ -50,49 +50,70 @@ static bool plan_stop(struct sim *m, struct spec *s)
     return true;
 }
 
-/* Dependencies lead to services of lower RANK only, wherever they are in the file. */
-static bool plan_deps(struct sim *m, unsigned i, const unsigned *rank)
+/* Dependencies lead to services of lower rank only, wherever they are in the file. */
+static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
 {
-    struct spec *s = &m->specs[i];
+    struct spec *s = &c->specs[i];
 
-    s->depends_on = calloc(m->set.n_services, sizeof *s->depends_on);
+    s->depends_on = calloc(c->set.n_services, sizeof *s->depends_on);
+    s->n_depends_on = 0;
     if (!s->depends_on)
         return false;
-    for (unsigned k = 0; k < m->set.n_services; k++) {
+    for (unsigned k = 0; k < c->set.n_services; k++) {
         struct spec_dep *d = &s->depends_on[s->n_depends_on];
-        if (rank[k] >= rank[i] || sim_chance(m, 55))
+        if (m->rank[c->names[k]] >= m->rank[c->names[i]] || sim_chance(m, 55))
             continue;
-        d->service = m->specs[k].name;
+        d->service = c->specs[k].name;
         d->required = sim_chance(m, 75);
         d->condition = (enum spec_condition)sim_random(m, SPEC_COND_N);
-        if (d->condition >= SPEC_COND_COMPLETED_OK && m->kinds[k] != SIM_JOB && sim_chance(m, 80))
+        if (d->condition >= SPEC_COND_COMPLETED_OK && c->kinds[k] != SIM_JOB && sim_chance(m, 80))
             d->condition = SPEC_COND_READY;
         s->n_depends_on++;
     }
     if (sim_chance(m, 3)) {
         s->depends_on[s->n_depends_on].service = "nowhere";
         s->depends_on[s->n_depends_on].required = false;
-        if (s->n_depends_on + 1 < m->set.n_services)
+        if (s->n_depends_on + 1 < c->set.n_services)
             s->n_depends_on++;
     }
     return true;
 }
 
-static bool plan_service(struct sim *m, unsigned i)
+static bool plan_command(struct sim *m, struct spec *s)
 {
-    struct spec *s = &m->specs[i];
+    char text[32];
+
+    snprintf(text, sizeof text, "program-%u", m->n_programs++);
+    s->command = calloc(2, sizeof *s->command);
+    if (!s->command)
+        return false;
+    s->command[0] = strdup(text);
+    s->n_command = 1;
+    return s->command[0] != NULL;
+}
+
+static int64_t plan_scale(struct sim *m)
+{
+    return sim_chance(m, 5) ? 0 : 1 + (sim_chance(m, 20) ? sim_random(m, 3) : 0);
+}
+
+/* One more service in C, named NAME. */
+static bool plan_one(struct sim *m, struct sim_config *c, unsigned name)
+{
+    unsigned i = (unsigned)c->set.n_services++;
+    struct spec *s = &c->specs[i];
     enum sim_kind kind = SIM_SERVER;
 
     spec_defaults(s);
-    s->name = plan_names[i];
-    s->command = (char **)(uintptr_t)plan_command;
-    s->n_command = 1;
+    s->stop_signal = NULL;
+    s->name = strdup(plan_names[name]);
+    c->names[i] = name;
     s->type = (enum spec_type)sim_random(m, SPEC_TYPE_N);
     if (s->type == SPEC_TYPE_FORKING || (s->type == SPEC_TYPE_AUTO && sim_chance(m, 40)))
         kind = SIM_DAEMON;
     else if (s->type == SPEC_TYPE_ONESHOT || sim_chance(m, 20))
         kind = SIM_JOB;
-    m->kinds[i] = kind;
+    c->kinds[i] = kind;
     plan_restart(m, s, kind == SIM_JOB);
     if (sim_chance(m, 30))
         spec_exits_add_code(&s->success_exit_codes, 3);
@@ -104,40 +125,166 @@ static bool plan_service(struct sim *m, unsigned i)
     s->on_success = sim_chance(m, 2) ? SPEC_END_SHUTDOWN : SPEC_END_IGNORE;
     s->on_failure = sim_chance(m, 2) ? SPEC_END_SHUTDOWN : SPEC_END_IGNORE;
     s->start_timeout_ms = sim_chance(m, 30) ? 0 : 1000 + sim_random(m, 3) * 4000;
-    s->scale = sim_chance(m, 5) ? 0 : 1 + (sim_chance(m, 20) ? sim_random(m, 3) : 0);
+    s->scale = plan_scale(m);
     s->enabled = !sim_chance(m, 8);
     s->autostart = !sim_chance(m, 12);
+    return s->name && plan_command(m, s) && plan_stop(m, s);
+}
+
+static void plan_supervisor(struct sim *m, struct sim_config *c)
+{
+    struct spec_supervisor *v = &c->set.supervisor;
+
+    spec_supervisor_defaults(v);
+    v->exit_when = sim_chance(m, 70) ? SPEC_EXIT_NEVER : (enum spec_exit_when)sim_random(m, SPEC_EXIT_N);
+    v->stop_timeout_ms = sim_chance(m, 50) ? 0 : 2000 + sim_random(m, 10) * 1000;
+}
+
+static struct sim_config *plan_new(void)
+{
+    struct sim_config *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->set.name = "sim";
+    c->set.services = c->specs;
+    return c;
+}
+
+/* C, unless it is not COMPLETE. */
+static struct sim_config *plan_given(struct sim_config *c, bool complete)
+{
+    if (complete)
+        return c;
+    sim_plan_done(c);
+    return NULL;
+}
+
+struct sim_config *sim_plan(struct sim *m)
+{
+    struct sim_config *c = plan_new();
+    unsigned n = 1 + sim_random(m, SIM_SERVICES_MAX);
+    bool ok = c != NULL;
+
+    for (unsigned i = 0; i < SIM_SERVICES_MAX; i++) {
+        unsigned at = sim_random(m, i + 1);
+        m->rank[i] = at == i ? i : m->rank[at];
+        m->rank[at] = i;
+    }
+    if (ok)
+        plan_supervisor(m, c);
+    for (unsigned i = 0; i < n && ok; i++)
+        ok = plan_one(m, c, i);
+    for (unsigned i = 0; i < n && ok; i++)
+        ok = plan_deps(m, c, i);
+    return plan_given(c, ok);
+}
+
+/* S is a copy of OLD as yet: gives it memory of its own. */
+static bool plan_detach(struct spec *s, const struct spec *old)
+{
+    s->name = strdup(old->name);
+    s->command = calloc(2, sizeof *s->command);
+    s->stop_signal = calloc(old->n_stop_signal, sizeof *s->stop_signal);
+    s->depends_on = NULL;
+    if (!s->name || !s->command || !s->stop_signal)
+        return false;
+    s->command[0] = strdup(old->command[0]);
+    memcpy(s->stop_signal, old->stop_signal, old->n_stop_signal * sizeof *s->stop_signal);
+    return s->command[0] != NULL;
+}
+
+/* Some keys of S change. */
+static bool plan_vary(struct sim *m, struct spec *s, enum sim_kind kind)
+{
+    if (sim_chance(m, 12)) {
+        free(s->command[0]);
+        free(s->command);
+        if (!plan_command(m, s))
+            return false;
+    }
+    if (sim_chance(m, 10))
+        s->scale = plan_scale(m);
+    if (sim_chance(m, 6))
+        s->enabled = !s->enabled;
+    if (sim_chance(m, 10))
+        s->autostart = !s->autostart;
+    if (sim_chance(m, 10))
+        s->start_timeout_ms = sim_chance(m, 30) ? 0 : 1000 + sim_random(m, 3) * 4000;
+    if (sim_chance(m, 10))
+        plan_restart(m, s, kind == SIM_JOB);
+    if (!sim_chance(m, 10))
+        return true;
+    free(s->stop_signal);
+    s->stop_signal = NULL;
     return plan_stop(m, s);
 }
 
-void sim_plan(struct sim *m)
+/* The dependencies of the I-th service of C as those of OLD were, as far as there are such services. */
+static bool plan_keep_deps(struct sim_config *c, unsigned i, const struct spec *old)
 {
-    unsigned rank[SIM_SERVICES_MAX];
-    bool ok = true;
+    struct spec *s = &c->specs[i];
 
-    m->set.name = "sim";
-    m->set.services = m->specs;
-    m->set.n_services = 1 + sim_random(m, SIM_SERVICES_MAX);
-    spec_supervisor_defaults(&m->set.supervisor);
-    m->set.supervisor.exit_when = sim_chance(m, 70) ? SPEC_EXIT_NEVER : (enum spec_exit_when)sim_random(m, SPEC_EXIT_N);
-    m->set.supervisor.stop_timeout_ms = sim_chance(m, 50) ? 0 : 2000 + sim_random(m, 10) * 1000;
-    for (unsigned i = 0; i < m->set.n_services; i++) {
-        unsigned at = sim_random(m, i + 1);
-        rank[i] = at == i ? i : rank[at];
-        rank[at] = i;
+    s->n_depends_on = 0;
+    s->depends_on = calloc(old->n_depends_on + 1, sizeof *s->depends_on);
+    if (!s->depends_on)
+        return false;
+    for (size_t k = 0; k < old->n_depends_on; k++) {
+        const struct spec *on = spec_find(&c->set, old->depends_on[k].service);
+        if (!on)
+            continue;
+        s->depends_on[s->n_depends_on] = old->depends_on[k];
+        s->depends_on[s->n_depends_on++].service = on->name;
     }
-    for (unsigned i = 0; i < m->set.n_services && ok; i++)
-        ok = plan_service(m, i);
-    for (unsigned i = 0; i < m->set.n_services && ok; i++)
-        ok = plan_deps(m, i, rank);
-    if (!ok)
-        sim_fail(m, "no memory for the plan");
+    return true;
 }
 
-void sim_plan_done(struct sim *m)
+static bool plan_carry_over(struct sim *m, struct sim_config *c, unsigned old)
 {
-    for (unsigned i = 0; i < m->set.n_services; i++) {
-        free(m->specs[i].stop_signal);
-        free(m->specs[i].depends_on);
+    unsigned i = (unsigned)c->set.n_services++;
+
+    c->specs[i] = m->config->specs[old];
+    c->kinds[i] = m->config->kinds[old];
+    c->names[i] = m->config->names[old];
+    return plan_detach(&c->specs[i], &m->config->specs[old]) && plan_vary(m, &c->specs[i], c->kinds[i]);
+}
+
+struct sim_config *sim_plan_change(struct sim *m)
+{
+    struct sim_config *c = plan_new();
+    bool ok = c != NULL;
+
+    if (!ok)
+        return NULL;
+    c->set.supervisor = m->config->set.supervisor;
+    if (sim_chance(m, 10))
+        plan_supervisor(m, c);
+    for (unsigned name = 0; name < SIM_SERVICES_MAX && ok; name++) {
+        unsigned old = 0;
+        while (old < m->config->set.n_services && m->config->names[old] != name)
+            old++;
+        if (old == m->config->set.n_services)
+            ok = !sim_chance(m, 15) || plan_one(m, c, name);
+        else
+            ok = sim_chance(m, 10) || plan_carry_over(m, c, old);
     }
+    for (unsigned i = 0; i < c->set.n_services && ok; i++) {
+        const struct spec *old = spec_find(&m->config->set, c->specs[i].name);
+        ok = old && sim_chance(m, 80) ? plan_keep_deps(c, i, old) : plan_deps(m, c, i);
+    }
+    return plan_given(c, ok);
+}
+
+void sim_plan_done(struct sim_config *c)
+{
+    for (unsigned i = 0; c && i < c->set.n_services; i++) {
+        struct spec *s = &c->specs[i];
+        if (s->command)
+            free(s->command[0]);
+        free(s->command);
+        free((char *)(uintptr_t)s->name);
+        free(s->stop_signal);
+        free(s->depends_on);
+    }
+    free(c);
 }

@@ -22,7 +22,7 @@ enum {
     SIM_FIRST_PID = 10, /* we are 1 */
     SIM_PROCS_MAX = 90,
     SIM_SERVICES_MAX = 7,
-    SIM_UNITS_MAX = 24,
+    SIM_UNITS_MAX = 48, /* two configurations' worth */
     SIM_EFFECTS_MAX = 4096,
     SIM_TEXT_MAX = 512
 };
@@ -36,6 +36,9 @@ struct sim_proc {
     bool zombie;
     pid_t ppid;
     unsigned unit; /* the truth: whose it is */
+    bool homeless; /* that unit is gone: nobody may touch it any more */
+    bool spared;   /* was left alone by keys that are not in force any more */
+    enum sim_kind kind;
     uint64_t run;
     bool born_main; /* we forked it */
     uint64_t serial;
@@ -50,10 +53,22 @@ struct sim_proc {
 
 /* What the checkers know of a unit, gathered from effects and from the truth, never from super's own records. */
 struct sim_unit {
+    bool used; /* there is a unit of that number */
+    uint64_t id;
     const struct spec *spec;
     unsigned service;
+    unsigned instance;
+    uint64_t born_run; /* runs up to this one were of others that had the number */
+    uint64_t last_run; /* present or last run */
     enum unit_state state;
     bool op_down;             /* the operator has stopped it and nobody has asked for it since */
+    bool no_deps;             /* the operator may have started it without its dependencies */
+    bool may_stop;            /* something was asked for that may stop it */
+    bool cycle;               /* the operator has asked for a restart; its run has not begun to stop */
+    bool held, goes;          /* is to be down before the next configuration counts; has no place in that */
+    bool mixed;               /* its delay has grown by the keys of several configurations */
+    int64_t op_grace_ms;      /* that the operator has asked for, -1: none */
+    int64_t kill_ms;          /* SIGKILL before that is too early, once there was a signal */
     int64_t timer_ms;         /* armed for, as super sees it, -1: not */
     int64_t wake_ms;          /* armed for, as the executor has carried it out, -1: not */
     int64_t backoff_ms;       /* when its back-off may end */
@@ -84,6 +99,14 @@ struct sim_unit {
     int final_code;
 };
 
+/* A configuration. Everything in it is memory of its own, freed with it. */
+struct sim_config {
+    struct spec_set set;
+    struct spec specs[SIM_SERVICES_MAX];
+    enum sim_kind kinds[SIM_SERVICES_MAX];
+    unsigned names[SIM_SERVICES_MAX]; /* which of the names each has */
+};
+
 struct sim {
     uint64_t seed;
     uint64_t rng;
@@ -92,11 +115,11 @@ struct sim {
     char why[SIM_TEXT_MAX];
 
     int64_t now_ms;
-    bool calm; /* faults have stopped: programs do what they are for */
-    struct spec_set set;
-    struct spec specs[SIM_SERVICES_MAX];
-    enum sim_kind kinds[SIM_SERVICES_MAX];
-    unsigned first[SIM_SERVICES_MAX]; /* first unit of each service */
+    bool calm;                       /* faults have stopped: programs do what they are for */
+    struct sim_config *config;       /* in force */
+    struct sim_config *next;         /* on its way, NULL: none */
+    unsigned rank[SIM_SERVICES_MAX]; /* by name: dependencies lead to lower ranks */
+    unsigned n_programs;
 
     struct super *super;
     struct attrib attrib;
@@ -125,6 +148,7 @@ struct sim {
     uint64_t n_main_deaths; /* of confirmed main processes, posted */
     uint64_t n_obituaries;
     uint64_t n_spawns;
+    uint64_t n_replaced;
     uint64_t progress;           /* goes up whenever something happens */
     bool hold_budget;            /* the shutdown began in calm: its time limit holds */
     const struct event *posting; /* the event that is in super's hands */
@@ -142,9 +166,10 @@ void sim_fail(struct sim *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* One line of the trace. */
 void sim_trace(struct sim *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* plan.c: a random configuration. */
-void sim_plan(struct sim *m);
-void sim_plan_done(struct sim *m);
+/* plan.c: a random configuration, and a random change of the one in force. NULL: no memory. */
+struct sim_config *sim_plan(struct sim *m);
+struct sim_config *sim_plan_change(struct sim *m);
+void sim_plan_done(struct sim_config *c);
 
 /* kernel.c: the processes. */
 struct sim_proc *sim_proc(struct sim *m, pid_t pid);
@@ -158,24 +183,36 @@ void kernel_act(struct sim *m, pid_t pid);
 
 /* executor.c: what the daemon does. */
 void executor_post(struct sim *m, const struct event *e);
+void executor_say(struct sim *m, const struct event *e);
+void executor_replace(struct sim *m);
 void executor_carry(struct sim *m, unsigned budget);
 void executor_reap(struct sim *m, unsigned max);
 void executor_read_status(struct sim *m, unsigned unit);
 void executor_fire(struct sim *m);
 
-/* check.c and check_world.c: is that right? */
+/* check.c, check_event.c, check_replace.c and check_world.c: is that right? */
 void check_start(struct sim *m);
 void check_event(struct sim *m, const struct event *e);
 void check_effect(struct sim *m, const struct effect *f);
+void check_replace(struct sim *m, bool begun, int errnum);
+void check_replace_begun(struct sim *m, struct sim_config *next);
+void check_replaced(struct sim *m);
+void check_replace_over(struct sim *m);
 void check_signal(struct sim *m, unsigned unit, pid_t pid);
 void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, bool as_main);
 void check_step(struct sim *m);
 void check_quiet(struct sim *m);
 void check_end(struct sim *m);
+
+/* What the checkers share. */
+struct sim_unit *check_unit(struct sim *m, unsigned unit); /* NULL: there is none of that number */
 const char *check_name(const struct sim *m, unsigned unit);
+unsigned check_find(const struct sim *m, const char *service); /* the number of services: there is none */
+bool check_requires(const struct sim *m, unsigned i, unsigned k);
 bool check_is_up(enum unit_state v);
 bool check_may_wait(const struct sim *m, unsigned i);
 bool check_deps_hold(const struct sim *m, unsigned i);
+void check_note_shutdown(struct sim *m, int code);
 
 /* Runs one seed. False: a checker has found fault; the reason is in M->why. */
 bool sim_run(struct sim *m, uint64_t seed, bool trace);

@@ -98,7 +98,13 @@ static void gossip(struct sim *m)
     struct unit_view before, after;
     struct effect f;
 
-    super_view(m->super, unit, &before);
+    if (!super_view(m->super, unit, &before)) {
+        e.kind = (enum event_kind)sim_random(m, EVENT_SHUTDOWN);
+        super_post(m->super, &e, m->now_ms);
+        if (super_next_effect(m->super, &f))
+            sim_fail(m, "an event for a free number has effects");
+        return;
+    }
     e.run = before.run + 1;
     if (before.run > 0 && (e.kind == EVENT_MAIN_EXITED || e.kind == EVENT_MEMBER_EXITED))
         e.run = before.run - sim_random(m, 2); /* the right run, but a pid that it never had */
@@ -111,11 +117,43 @@ static void gossip(struct sim *m)
         post_kind(m, EVENT_TIMER, unit, 0);
 }
 
+/* What an operator may ask for. */
+static struct event request(struct sim *m, enum event_kind kind)
+{
+    struct event e = {.kind = kind, .unit = sim_random(m, m->n_units)};
+
+    e.no_deps = sim_chance(m, 20);
+    e.has_grace = kind != EVENT_START && kind != EVENT_RESET && sim_chance(m, 25);
+    e.grace_ms = sim_chance(m, 30) ? 0 : (int64_t)sim_random(m, 4000);
+    return e;
+}
+
+/* Several restarts at once, as for a service with many instances or a pattern. */
+static void restart_some(struct sim *m)
+{
+    for (unsigned n = 1 + sim_random(m, 4); n > 0 && !m->failed; n--) {
+        struct event e = request(m, EVENT_RESTART);
+        e.no_deps = false;
+        e.has_grace = e.has_grace && n == 1; /* effects are judged by the last word alone */
+        if (n > 1)
+            executor_say(m, &e);
+        else
+            executor_post(m, &e);
+    }
+}
+
 static void operate(struct sim *m)
 {
-    static const enum event_kind kinds[] = {EVENT_START, EVENT_STOP, EVENT_RESTART};
+    static const enum event_kind kinds[] = {EVENT_START, EVENT_STOP, EVENT_RESTART, EVENT_RESET};
+    unsigned roll = sim_random(m, 100);
+    struct event e = request(m, kinds[sim_random(m, ARRAY_LEN(kinds))]);
 
-    post_kind(m, kinds[sim_random(m, ARRAY_LEN(kinds))], sim_random(m, m->n_units), 0);
+    if (roll < 20)
+        restart_some(m);
+    else if (roll < 32)
+        executor_replace(m);
+    else
+        executor_post(m, &e);
 }
 
 static void make_pending_exec(struct sim *m)
@@ -202,9 +240,11 @@ static bool prepare(struct sim *m, uint64_t seed, bool trace)
     m->super_wake_ms = m->super_timer_ms = -1;
     m->last_pid = SIM_FIRST_PID - 1;
     m->now_ms = 1000;
-    sim_plan(m);
+    m->config = sim_plan(m);
+    if (!m->config)
+        return false;
     attrib_init(&m->attrib, sim_chance(m, 50) ? UINT64_MAX : UINT64_C(5) << 40, seed, 1);
-    m->super = super_new(&m->set, &params);
+    m->super = super_new(&m->config->set, &params);
     if (!m->super)
         return false;
     check_start(m);
@@ -219,7 +259,7 @@ bool sim_run(struct sim *m, uint64_t seed, bool trace)
         unsigned steps = CHAOS_MIN + sim_random(m, CHAOS_VARY);
         super_start(m->super, m->now_ms);
         post_kind(m, EVENT_TIMER, SUPER_NO_UNIT, 0);
-        for (unsigned i = 0; i < steps && m->n_units > 0 && !m->over && !m->failed; i++)
+        for (unsigned i = 0; i < steps && !m->over && !m->failed; i++)
             chaos_step(m);
         calm_down(m);
         if (!m->over && !m->failed)
@@ -232,7 +272,8 @@ bool sim_run(struct sim *m, uint64_t seed, bool trace)
     }
     super_free(m->super);
     attrib_done(&m->attrib);
-    sim_plan_done(m);
+    sim_plan_done(m->config);
+    sim_plan_done(m->next);
     return !m->failed;
 }
 
@@ -263,6 +304,7 @@ static void on_abort(int sig)
 static void test_seeds(void **state)
 {
     uint64_t single = env_number("FOSTER_SIM_SEED", 0), n = env_number("FOSTER_SIM_SEEDS", SEEDS), spawns = 0;
+    uint64_t replaced = 0;
     struct sim *m = malloc(sizeof *m);
 
     (void)state;
@@ -274,6 +316,7 @@ static void test_seeds(void **state)
         seed_at_work = seed;
         ok = sim_run(m, seed, single != 0);
         spawns += m->n_spawns;
+        replaced += m->n_replaced;
         if (ok)
             continue;
         printf("seed %llu: %s\n", (unsigned long long)seed, m->why);
@@ -282,8 +325,8 @@ static void test_seeds(void **state)
         free(m);
         fail_msg("FOSTER_SIM_SEED=%llu reproduces it", (unsigned long long)seed);
     }
-    printf("%llu seeds, %llu processes started by the supervisor\n", (unsigned long long)(single ? 1 : n),
-           (unsigned long long)spawns);
+    printf("%llu seeds, %llu processes started by the supervisor, %llu configurations replaced\n",
+           (unsigned long long)(single ? 1 : n), (unsigned long long)spawns, (unsigned long long)replaced);
     free(m);
 }
 

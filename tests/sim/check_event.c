@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What the checkers know from events, before super hears of them.
+ */
+#include "sim.h"
+
+/* The operator wants U up: nothing that it needs is held down by him any more, and nothing is counted. */
+static void note_start(struct sim *m, struct sim_unit *wanted, const struct event *e)
+{
+    wanted->no_deps = e->no_deps;
+    if (e->kind == EVENT_RESTART) {
+        wanted->may_stop = true;
+        wanted->cycle =
+            wanted->cycle || (!wanted->held && check_is_up(wanted->state) && wanted->state != UNIT_STOPPING);
+    }
+    for (unsigned i = 0; i < m->n_units; i++) {
+        struct sim_unit *u = &m->units[i];
+        if (!u->used || (u != wanted && (e->no_deps || !check_requires(m, wanted->service, u->service))))
+            continue;
+        u->op_down = false;
+        u->n_backoffs = u->n_retries = 0;
+        u->fuzzy = true;
+        u->backoff_ms = 0;
+    }
+}
+
+/* The operator wants U down, with all that requires it. */
+static void note_stop(struct sim *m, struct sim_unit *down, const struct event *e)
+{
+    down->op_down = true;
+    for (unsigned i = 0; i < m->n_units; i++) {
+        struct sim_unit *u = &m->units[i];
+        if (!u->used || (u != down && (e->no_deps || !check_requires(m, u->service, down->service))))
+            continue;
+        u->may_stop = true;
+        u->cycle = false;
+    }
+}
+
+/* The operator has his own idea of how long that stop may take. */
+static void note_grace(struct sim *m, struct sim_unit *u, const struct event *e)
+{
+    if (e->kind == EVENT_RESTART && u->held)
+        return;
+    if (check_is_up(u->state) && e->kind == EVENT_RESTART && u->state != UNIT_STOPPING)
+        u->op_grace_ms = -1;
+    if (!e->has_grace || (e->kind == EVENT_RESTART && !check_is_up(u->state)))
+        return;
+    u->op_grace_ms = e->grace_ms;
+    u->kill_ms = m->now_ms + e->grace_ms;
+}
+
+static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event *e)
+{
+    int64_t steady = u->spec->restart.reset_after_ms;
+
+    if (u->spec->restart.delay_ms == 0 && steady < 1000)
+        steady = 1000;
+    if (u->state == UNIT_READY && m->now_ms - u->ready_ms >= steady) {
+        u->n_backoffs = 0;
+        u->mixed = false;
+    }
+    u->main_told = false;
+    u->end_wstatus = e->wstatus;
+    u->has_wstatus = u->exec_confirmed;
+    u->ended_unready = u->ended_unready || (u->spec->type == SPEC_TYPE_FORKING && u->state == UNIT_RUNNING &&
+                                            e->wstatus == 0 && e->n_left == 0);
+    if (u->exec_confirmed)
+        u->last_wstatus = e->wstatus;
+    if (u->exec_confirmed && !m->over)
+        m->n_main_deaths++;
+}
+
+void check_note_shutdown(struct sim *m, int code)
+{
+    if (m->shutting)
+        return;
+    m->shutting = true;
+    m->want_code = code;
+    m->shutdown_ms = m->now_ms;
+    m->hold_budget = m->calm;
+}
+
+/* What is known from EVENT before super hears of it. */
+void check_event(struct sim *m, const struct event *e)
+{
+    struct sim_unit *u = check_unit(m, e->unit);
+
+    sim_trace(m, "%8lld event %d for %s run %llu pid %d status 0x%x left %zu errno %d", (long long)m->now_ms,
+              (int)e->kind, check_name(m, e->unit), (unsigned long long)e->run, (int)e->pid, (unsigned)e->wstatus,
+              e->n_left, e->errnum);
+    if (!u && e->unit != SUPER_NO_UNIT)
+        return;
+    switch (e->kind) {
+    case EVENT_START:
+    case EVENT_RESTART:
+        if (m->shutting || u->goes)
+            break;
+        note_start(m, u, e);
+        note_grace(m, u, e);
+        break;
+    case EVENT_STOP:
+        if (m->shutting)
+            break;
+        note_stop(m, u, e);
+        note_grace(m, u, e);
+        break;
+    case EVENT_RESET:
+        if (u->state == UNIT_SKIPPED)
+            break;
+        u->n_backoffs = u->n_retries = 0;
+        u->mixed = false;
+        break;
+    case EVENT_SPAWN_FAILED:
+    case EVENT_EXEC_FAILED:
+        u->end_errno = e->errnum;
+        break;
+    case EVENT_EXEC_OK:
+        u->exec_ms = m->now_ms;
+        u->exec_confirmed = true;
+        u->n_retries = 0;
+        break;
+    case EVENT_MAIN_EXITED:
+        if (e->run == u->run)
+            note_main_exit(m, u, e);
+        break;
+    case EVENT_MEMBER_EXITED:
+        if (u->main_serial == 0 && u->run == e->run && u->last_main == e->pid && u->main_died_as_member) {
+            struct event as_main = *e;
+            as_main.n_left = 1;
+            u->main_died_as_member = false;
+            note_main_exit(m, u, &as_main);
+        }
+        break;
+    case EVENT_TIMER:
+        if (u && u->timer_ms <= m->now_ms)
+            u->timer_ms = -1;
+        break;
+    case EVENT_SHUTDOWN:
+    case EVENT_KILL_NOW:
+        check_note_shutdown(m, e->exit_code);
+        m->killing = m->killing || e->kind == EVENT_KILL_NOW;
+        break;
+    case EVENT_SPAWNED:
+        u->main_told = true;
+        break;
+    case EVENT_MAIN_STOPPED:
+    case EVENT_MAIN_CONTINUED:
+    case EVENT_MEMBERS_GONE:
+    case EVENT_N:
+        break;
+    }
+    if (e->kind == EVENT_TIMER && !u && m->super_timer_ms >= 0 && m->super_timer_ms <= m->now_ms) {
+        m->killing = true;
+        m->super_timer_ms = -1;
+    }
+}
