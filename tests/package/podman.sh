@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Copyright The Foster authors
 #
-# The self-contained fosterd in containers whose image is a directory with two programs: given to `podman run --init` in
-# the place of its own init, named in containers.conf, and as the image's entrypoint.
+# The self-contained fosterd in containers whose image is a directory with a few programs: given to `podman run --init`
+# in the place of its own init, named in containers.conf, as the image's entrypoint, and with services, which fosterctl
+# commands from within.
 #
-#   podman.sh FOSTERD ACTOR CMAKE BUILD-DIR
+#   podman.sh FOSTERD FOSTERCTL ACTOR CMAKE BUILD-DIR
 #
 # What CMAKE installs of BUILD-DIR, links included, is tried too.
 #
@@ -14,9 +15,10 @@
 set -eu
 
 fosterd=$1
-actor=$2
-cmake=$3
-build=$4
+fosterctl=$2
+actor=$3
+cmake=$4
+build=$5
 guard=60 # seconds; only a failure takes that long
 status=0
 
@@ -65,10 +67,12 @@ import() { # import NAME ENTRYPOINT
         skip 'podman cannot import an image here'
     }
 }
-mkdir -p "$scratch/image/sbin" "$scratch/image/run" "$scratch/ear"
+mkdir -p "$scratch/image/sbin" "$scratch/image/run" "$scratch/image/tmp" "$scratch/ear"
 chmod 755 "$scratch" "$scratch/ear"
 cp "$fosterd" "$scratch/image/sbin/fosterd"
+cp "$fosterctl" "$scratch/image/sbin/fosterctl"
 cp "$actor" "$scratch/image/actor"
+printf 'services:\n  web: { command: /actor say /ear/fifo ready wait }\n' >"$scratch/image/foster.yaml"
 for name in tini docker-init; do ln -s fosterd "$scratch/image/sbin/$name"; done
 DESTDIR=$scratch/stage "$cmake" --install "$build" >"$scratch/said" 2>&1 || {
     cat "$scratch/said"
@@ -78,6 +82,7 @@ link=$(find "$scratch/stage" -type l -name podman-init)
 import plain '[]'
 import as-fosterd '["/sbin/fosterd", "--"]'
 import as-tini '["/sbin/tini", "--"]'
+import services '["/sbin/fosterd", "-c", "/foster.yaml"]'
 import as-docker-init '["/sbin/docker-init", "--"]'
 
 # The limits: runc may not raise them above what this machine gives.
@@ -165,6 +170,21 @@ ends 0 'tini version 0.19.0 - foster' 'docker-init --version' --entrypoint /sbin
 
 # Where nobody can give an init options, a variable can.
 ends 0 '' 'FOSTER_INIT_REMAP_EXIT' --init --init-path "$fosterd" -e FOSTER_INIT_REMAP_EXIT=6,7 plain /actor exit 7
+
+# Services, and a probe from within, as another program that podman starts there.
+ctl() { podman exec c /sbin/fosterctl "$@"; }
+if begin --read-only services; then
+    ctl wait --for=up -t "${guard}s" >"$scratch/said" 2>&1 || complain "fosterctl wait: $(cat "$scratch/said")"
+    ctl health -q >"$scratch/said" 2>&1 || complain "fosterctl health: $(cat "$scratch/said")"
+    if [ -s "$scratch/said" ]; then complain "fosterctl health -q said: $(cat "$scratch/said")"; fi
+    ctl ps >"$scratch/said" 2>&1 || complain "fosterctl ps: $(cat "$scratch/said")"
+    if ! grep -q '^web ' "$scratch/said"; then complain "fosterctl ps shows: $(cat "$scratch/said")"; fi
+    ctl stop web >"$scratch/said" 2>&1 || complain "fosterctl stop: $(cat "$scratch/said")"
+    code=0
+    ctl health -q web >"$scratch/said" 2>&1 || code=$?
+    if [ "$code" != 3 ]; then complain "fosterctl health of a stopped service: $code"; fi
+    finish 0 'services, SIGTERM'
+fi
 
 settings "init_path = \"$link\""
 if begin --init plain /actor say /ear/fifo ready wait; then
