@@ -82,13 +82,13 @@ static inline json_t *view_kit_load(const char *name)
     return ret;
 }
 
-/** Compares TEXT with the file NAME of tests/golden/ctl. With FOSTER_GOLDEN_WRITE in the environment the file is
+/** Compares TEXT with the file NAME of tests/golden/ctl. With FOSTER_UPDATE_GOLDEN in the environment the file is
  * written instead. */
 static inline void view_kit_golden(const char *name, const char *text)
 {
     char path[512];
     static char expected[1 << 16];
-    bool write = getenv("FOSTER_GOLDEN_WRITE") != NULL;
+    bool write = getenv("FOSTER_UPDATE_GOLDEN") != NULL;
 
     (void)snprintf(path, sizeof path, SOURCE_DIR "/tests/golden/ctl/%s", name);
     FILE *f = fopen(path, write ? "we" : "re");
