@@ -14,14 +14,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    DOCTOR_TEXT_MAX = 1024,
+    DOCTOR_TEXT_MAX = 1280,
+    DOCTOR_PATH_MAX = 1024,
     DOCTOR_SIBLINGS_MAX = 4096, /* of process 1's children so many are looked at */
     DOCTOR_FDS_OWN = 64,        /* descriptors for ourselves and for clients, and a few for each service */
     DOCTOR_FDS_A_SERVICE = 3,
@@ -279,7 +279,7 @@ static bool doctor_group_with(const char *controller, const char *file, char *di
 
 static void doctor_pids(struct doctor *d)
 {
-    char dir[PATH_MAX];
+    char dir[DOCTOR_PATH_MAX];
     uint64_t max, used;
     if (probe_number("/proc/sys/kernel", "pid_max", &max) && probe_tasks(&used))
         doctor_fill(
@@ -302,7 +302,7 @@ static void doctor_cgroup(struct doctor *d)
     static const char later[] =
         "Nothing today: services are kept apart by their tags. Groups of their own would need a writable control group "
         "of version 2 (in systemd Delegate=yes).";
-    char dir[PATH_MAX];
+    char dir[DOCTOR_PATH_MAX];
     uint64_t together;
     if (!probe_cgroup(NULL, dir, sizeof dir))
         doctor_note(d, "cgroup", later,

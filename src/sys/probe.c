@@ -21,6 +21,7 @@
 enum {
     PROBE_TEXT_MAX = 16384, /* /proc/self/cgroup: a line for each hierarchy */
     PROBE_NUMBER_MAX = 64,
+    PROBE_PATH_MAX = 1024, /* longer names of control groups nobody has */
 };
 
 /* The kernels' number of P_PIDFD, which the C library may not have. */
@@ -131,7 +132,7 @@ static bool probe_cgroup_path(const char *text, const char *controller, char *pa
 
 static bool probe_is_there(const char *top, const char *path, const char *file)
 {
-    char name[PATH_MAX];
+    char name[PROBE_PATH_MAX];
     int len = snprintf(name, sizeof name, "%s%s/%s", top, path, file);
     return len > 0 && (size_t)len < sizeof name && sys_access(name, F_OK) == 0;
 }
@@ -139,7 +140,7 @@ static bool probe_is_there(const char *top, const char *path, const char *file)
 bool probe_cgroup(const char *controller, char *dir, size_t size)
 {
     static const char *const unified[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    char path[PATH_MAX], top[64];
+    char path[PROBE_PATH_MAX], top[64];
     struct buf text;
     struct err e = {0};
     buf_init(&text, PROBE_TEXT_MAX);
@@ -184,7 +185,7 @@ static bool probe_digits(const char *text, uint64_t *ret)
 
 bool probe_number(const char *dir, const char *file, uint64_t *ret)
 {
-    char name[PATH_MAX], text[PROBE_NUMBER_MAX];
+    char name[PROBE_PATH_MAX], text[PROBE_NUMBER_MAX];
     int len = snprintf(name, sizeof name, "%s/%s", dir, file);
     if (len < 0 || (size_t)len >= sizeof name || !probe_read(name, text, sizeof text))
         return false;
