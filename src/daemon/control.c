@@ -274,16 +274,21 @@ static void control_watch(struct control *c)
     ev_io_start(c->engine->loop, &c->watch_io);
 }
 
+static void control_unwatch(struct control *c)
+{
+    ev_io_stop(c->engine->loop, &c->watch_io);
+    sys_close_fd(&c->watch_fd);
+}
+
 static void control_on_removal(struct ev_loop *loop, struct ev_io *w, int revents)
 {
+    (void)loop;
     (void)revents;
     struct control *c = w->data;
     bool gone;
     watchdir_drain(c->watch_fd, &gone);
-    if (gone) {
-        ev_io_stop(loop, w);
-        sys_close_fd(&c->watch_fd);
-    }
+    if (gone)
+        control_unwatch(c);
     control_check(c);
 }
 
@@ -304,8 +309,11 @@ void control_check(struct control *c)
         log_err("%s; nobody can connect until that is mended and SIGHUP comes", e.text);
     if (!is_there && e.kind == ERR_BUSY)
         control_lose(c);
-    if (is_there && !was_there)
+    if (is_there && !was_there) {
         log_warn("control socket %s was removed by somebody; made anew", c->path);
+        /* Its directory may be another one now: the old is not told to be gone while a connection keeps it. */
+        control_unwatch(c);
+    }
     c->is_lost = !is_there;
     if (is_there)
         control_watch(c);
@@ -369,14 +377,13 @@ void control_close(struct control *c)
         client_free(CONTAINER_OF(it, struct client, link));
     feed_done(&c->feed);
     ev_io_stop(c->engine->loop, &c->listen_io);
-    ev_io_stop(c->engine->loop, &c->watch_io);
     ev_timer_stop(c->engine->loop, &c->retry);
+    control_unwatch(c);
     if (c->listen_fd >= 0 && usock_is_at(&c->place, c->path)) {
         /* One that stays is replaced by the next fosterd. */
         int removed = sys_unlink(c->path);
         (void)removed;
     }
-    sys_close_fd(&c->watch_fd);
     sys_close_fd(&c->listen_fd);
     lockfile_drop(c->lock_path, &c->lock_fd);
     mem_free(c);
