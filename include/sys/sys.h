@@ -46,7 +46,8 @@ int sys_listen(int fd, int backlog) MUST_CHECK;
 /** accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK. */
 int sys_accept(int fd) MUST_CHECK;
 int sys_getsockopt(int fd, int level, int name, void *ret, socklen_t *len) MUST_CHECK NONNULL();
-/** TIOCOUTQ (SIOCOUTQ of unix sockets is the same): the memory of what was written to the socket FD and not read yet. */
+/** TIOCOUTQ (SIOCOUTQ of unix sockets is the same): the memory of what was written to the socket FD and not read yet.
+ */
 int sys_get_unread(int fd, int *ret) MUST_CHECK NONNULL();
 /** epoll_create1(2). */
 int sys_epoll_create(void) MUST_CHECK;

@@ -307,7 +307,8 @@ static json_t *no_json(const json_error_t *why)
     }
 }
 
-/* Where memory ends within a string, jansson's reader leaves bytes out and goes on, so there has to be enough before. */
+/* Where memory ends within a string, jansson's reader leaves bytes out and goes on, so there has to be enough before.
+ */
 static bool is_there_memory(size_t len)
 {
     void *probe = mem_array(len * PARSE_FACTOR + PARSE_BYTES, 1);
