@@ -19,6 +19,8 @@ static bool reserve_slots(struct super *s, size_t want)
 {
     size_t old = s->slots_cap;
 
+    if (want <= old)
+        return true;
     if (!mem_grow(&s->units, &s->slots_cap, want, sizeof(struct unit *)))
         return false;
     memset(s->units + old, 0, (s->slots_cap - old) * sizeof(struct unit *));

@@ -2,7 +2,8 @@
  * Copyright The Foster authors
  *
  * The supervisor's mind without memory: whatever allocation is refused, it never crashes, each unit it can no longer
- * serve ends in FAILED with a report and with its processes killed, and a shutdown still comes to its end.
+ * serve ends in FAILED with a report and with its processes killed, a configuration for which there is no memory
+ * changes nothing, one that has been accepted comes into force, and a shutdown still comes to its end.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { N_WEB = 40, N_UNITS = N_WEB + 1, ROUNDS_MAX = 50 };
+enum { N_WEB = 40, N_UNITS = N_WEB + 1, N_NEXT_WEB = 10, N_JOB = 30, N_SLOTS = N_UNITS + N_JOB, ROUNDS_MAX = 50 };
 
 /* What a patient executor knows of a unit. */
 struct home {
@@ -31,40 +32,61 @@ struct home {
     bool told; /* a report has said why it failed */
 };
 
-struct world {
+/* Units failed and configurations replaced over all lives: that it ever comes to that is part of the test. */
+static unsigned n_failed_in_all, n_replaced;
+
+struct config {
     struct spec_set set;
-    struct spec specs[2];
+    struct spec specs[3];
     struct spec_dep dep;
+};
+
+struct world {
+    struct config first, next;
     struct super *super;
-    struct home homes[N_UNITS];
+    struct home homes[N_SLOTS];
     int64_t now_ms;
     unsigned n_failed;
     bool over;
 };
 
-static void world_init(struct world *w)
+static void config_init(struct config *c)
 {
     static char program[] = "program";
     static char *command[] = {program, NULL};
+    static const char *const names[] = {"db", "web", "job"};
+
+    c->set.name = "fault";
+    c->set.services = c->specs;
+    c->set.n_services = 2;
+    spec_supervisor_defaults(&c->set.supervisor);
+    c->set.supervisor.exit_when = SPEC_EXIT_NEVER;
+    c->dep = (struct spec_dep){.service = "db", .condition = SPEC_COND_READY, .required = true};
+    for (size_t i = 0; i < ARRAY_LEN(c->specs); i++) {
+        spec_defaults(&c->specs[i]);
+        c->specs[i].name = names[i];
+        c->specs[i].enabled = true;
+        c->specs[i].command = command;
+        c->specs[i].restart.policy = SPEC_RESTART_ALWAYS;
+    }
+    c->specs[1].scale = N_WEB;
+    c->specs[1].depends_on = &c->dep;
+    c->specs[1].n_depends_on = 1;
+}
+
+static void world_init(struct world *w)
+{
+    static char other[] = "other";
+    static char *command[] = {other, NULL};
 
     memset(w, 0, sizeof *w);
-    w->set.name = "fault";
-    w->set.services = w->specs;
-    w->set.n_services = ARRAY_LEN(w->specs);
-    spec_supervisor_defaults(&w->set.supervisor);
-    w->set.supervisor.exit_when = SPEC_EXIT_NEVER;
-    w->dep = (struct spec_dep){.service = "db", .condition = SPEC_COND_READY, .required = true};
-    for (size_t i = 0; i < ARRAY_LEN(w->specs); i++) {
-        spec_defaults(&w->specs[i]);
-        w->specs[i].name = i == 0 ? "db" : "web";
-        w->specs[i].enabled = true;
-        w->specs[i].command = command;
-        w->specs[i].restart.policy = SPEC_RESTART_ALWAYS;
-    }
-    w->specs[1].scale = N_WEB;
-    w->specs[1].depends_on = &w->dep;
-    w->specs[1].n_depends_on = 1;
-    for (size_t i = 0; i < N_UNITS; i++)
+    config_init(&w->first);
+    config_init(&w->next);
+    w->next.set.n_services = 3;
+    w->next.specs[1].scale = N_NEXT_WEB;
+    w->next.specs[1].command = command;
+    w->next.specs[2].scale = N_JOB;
+    for (size_t i = 0; i < N_SLOTS; i++)
         w->homes[i].timer_ms = -1;
 }
 
@@ -72,7 +94,7 @@ static void post(struct world *w, enum event_kind kind, unsigned unit, int wstat
 {
     struct event e = {.kind = kind, .unit = unit, .wstatus = wstatus};
 
-    if (unit < N_UNITS) {
+    if (unit < N_SLOTS) {
         e.run = w->homes[unit].run;
         e.pid = w->homes[unit].pid;
     }
@@ -91,7 +113,7 @@ static void end_process(struct world *w, unsigned unit, int wstatus)
 
 static void carry_out(struct world *w, const struct effect *f)
 {
-    struct home *h = f->unit < N_UNITS ? &w->homes[f->unit] : NULL;
+    struct home *h = f->unit < N_SLOTS ? &w->homes[f->unit] : NULL;
 
     assert_false(w->over);
     switch (f->kind) {
@@ -127,9 +149,11 @@ static void carry_out(struct world *w, const struct effect *f)
     case EFFECT_EXIT:
         w->over = true;
         break;
+    case EFFECT_REPLACED:
+        memset(&w->first, 0xee, sizeof w->first);
+        break;
     case EFFECT_SET_MAIN:
     case EFFECT_CLOSE_RUN:
-    case EFFECT_REPLACED:
     case EFFECT_N:
         break;
     }
@@ -147,7 +171,7 @@ static void drain(struct world *w)
 static void pass_time(struct world *w)
 {
     w->now_ms += 60000;
-    for (unsigned i = 0; i < N_UNITS; i++)
+    for (unsigned i = 0; i < N_SLOTS; i++)
         if (w->homes[i].timer_ms >= 0) {
             w->homes[i].timer_ms = -1;
             post(w, EVENT_TIMER, i, 0);
@@ -155,7 +179,68 @@ static void pass_time(struct world *w)
         }
 }
 
-/* A start, a storm of deaths, restarts, a stop of everything by its dependency, a start, and the end. */
+static void assert_same(const struct unit_view *a, const struct unit_view *b)
+{
+    assert_ptr_equal(a->name, b->name);
+    assert_ptr_equal(a->spec, b->spec);
+    assert_int_equal(a->id, b->id);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->want_up, b->want_up);
+    assert_int_equal(a->pending, b->pending);
+    assert_int_equal(a->start_settled, b->start_settled);
+    assert_int_equal(a->run, b->run);
+    assert_int_equal(a->main_pid, b->main_pid);
+    assert_int_equal(a->timer_ms, b->timer_ms);
+}
+
+/* Asks for the next configuration. False when there is no memory for it: then nothing has changed. */
+static bool replace_once(struct world *w)
+{
+    struct unit_view before[N_UNITS], after;
+    struct effect f;
+    int errnum = 0;
+
+    for (unsigned i = 0; i < N_UNITS; i++)
+        assert_true(super_view(w->super, i, &before[i]));
+    if (super_replace(w->super, &w->next.set, w->now_ms, &errnum)) {
+        assert_true(super_is_replacing(w->super));
+        return true;
+    }
+    assert_int_equal(errnum, ENOMEM);
+    assert_false(super_is_replacing(w->super));
+    assert_ptr_equal(super_set(w->super), &w->first.set);
+    assert_int_equal(super_count(w->super), N_UNITS);
+    assert_int_equal(super_slots(w->super), N_UNITS);
+    assert_false(super_next_effect(w->super, &f));
+    for (unsigned i = 0; i < N_UNITS; i++) {
+        assert_true(super_view(w->super, i, &after));
+        assert_same(&before[i], &after);
+    }
+    return false;
+}
+
+/* A configuration with fewer instances of a changed service, and a new one, for which there are not enough numbers yet.
+ */
+static void replace(struct world *w)
+{
+    struct unit_view v;
+
+    drain(w);
+    if (!replace_once(w) && !replace_once(w))
+        return;
+    drain(w);
+    for (int i = 0; i < ROUNDS_MAX && super_is_replacing(w->super); i++)
+        pass_time(w);
+    assert_false(super_is_replacing(w->super));
+    assert_ptr_equal(super_set(w->super), &w->next.set);
+    assert_int_equal(super_count(w->super), 1 + N_NEXT_WEB + N_JOB);
+    assert_int_equal(super_find(w->super, "job.1"), N_UNITS);
+    assert_false(super_view(w->super, N_NEXT_WEB + 1, &v));
+    n_replaced++;
+}
+
+/* A start, a storm of deaths, restarts, another configuration, a stop of everything by its dependency, a start, and the
+ * end. */
 static void live(struct world *w)
 {
     super_start(w->super, w->now_ms);
@@ -165,9 +250,10 @@ static void live(struct world *w)
         end_process(w, i, 1 << 8);
     drain(w);
     pass_time(w);
+    replace(w);
     post(w, EVENT_STOP, 0, 0);
     drain(w);
-    for (unsigned i = 0; i < N_UNITS; i++)
+    for (unsigned i = 0; i < N_SLOTS; i++)
         post(w, EVENT_START, i, 0);
     drain(w);
     pass_time(w);
@@ -176,12 +262,9 @@ static void live(struct world *w)
     for (int i = 0; i < ROUNDS_MAX && !w->over; i++)
         pass_time(w);
     assert_true(w->over);
-    for (unsigned i = 0; i < N_UNITS; i++)
+    for (unsigned i = 0; i < N_SLOTS; i++)
         assert_int_equal(w->homes[i].pid, 0);
 }
-
-/* Units failed over all lives: that it ever comes to that is part of the test. */
-static unsigned n_failed_in_all;
 
 static void operation(void *arg, const struct fault_rule *rule)
 {
@@ -191,7 +274,7 @@ static void operation(void *arg, const struct fault_rule *rule)
 
     (void)arg;
     world_init(&w);
-    w.super = super_new(&w.set, &params);
+    w.super = super_new(&w.first.set, &params);
     if (!w.super) {
         assert_true(rule && fault_refused() > 0);
         return;
@@ -226,6 +309,7 @@ static void test_all_later_allocations_refused(void **state)
             fault_end();
         }
     assert_in_range(n_failed_in_all, 100, 1000000);
+    assert_in_range(n_replaced, 10, 1000000);
 }
 
 int main(void)

@@ -19,6 +19,8 @@ static void note_start(struct sim *m, struct sim_unit *wanted, const struct even
         if (!u->used || (u != wanted && (e->no_deps || !check_requires(m, wanted->service, u->service))))
             continue;
         u->op_down = false;
+        if (u->state != UNIT_STOPPING && !u->cycle)
+            u->op_grace_ms = -1;
         u->n_backoffs = u->n_retries = 0;
         u->fuzzy = true;
         u->backoff_ms = 0;
