@@ -27,14 +27,15 @@ static int64_t act_ms(const struct proto_request *req, const char *name)
     return ms < act_ms_max ? ms : act_ms_max;
 }
 
-static void act_post(struct engine *g, const struct select *sel, struct event *ev)
+static void act_post(struct client *c, const struct select *sel, struct event *ev)
 {
+    struct engine *g = methods_engine(c);
     for (size_t i = 0; i < sel->n; i++) {
         ev->unit = sel->units[i];
         super_post(g->super, ev, sys_now_ms());
     }
     /* One request may settle another without a change of state: by calling off what was still to be done. */
-    g->control->unsettled = true;
+    c->control->unsettled = true;
     engine_go_on(g);
 }
 
@@ -54,7 +55,7 @@ static void act_change(struct client *c, const struct proto_request *req, struct
         waiting = parked_new(c, req->id, &sel, &params);
     ev->no_deps = proto_bool(req, "no_deps");
     if (req->id == NULL || waiting != NULL)
-        act_post(methods_engine(c), &sel, ev);
+        act_post(c, &sel, ev);
     select_done(&sel);
     if (waiting != NULL)
         parked_begin(waiting);
@@ -178,7 +179,7 @@ void act_reset(struct client *c, const struct proto_request *req)
     struct select sel = {0};
     if (!methods_select(c, req, &sel))
         return;
-    act_post(g, &sel, &ev);
+    act_post(c, &sel, &ev);
     methods_reply(c, req, json_pack("{s:o}", "services", act_states(g->super, &sel)));
     select_done(&sel);
 }
@@ -306,7 +307,7 @@ void act_shutdown(struct client *c, const struct proto_request *req)
     bool now = proto_bool(req, "now");
     struct event ev = {.kind = now ? EVENT_KILL_NOW : EVENT_SHUTDOWN, .unit = SUPER_NO_UNIT};
     methods_reply(c, req, json_pack("{s:b}", "ok", true));
-    g->control->unsettled = true;
+    c->control->unsettled = true;
     if (g->clearing)
         leave_hurry(g, now);
     engine_post(g, &ev);

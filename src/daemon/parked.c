@@ -170,12 +170,12 @@ static bool parked_resolve_names(struct parked *p)
     json_t *name;
     if (p->params.names_after == NULL)
         return true;
-    if (super_is_replacing(s)) {
-        if (!super_is_shutting_down(s))
-            return false;
+    if (super_is_shutting_down(s)) {
         parked_take_names(p, true, "fosterd is stopping");
         return true;
     }
+    if (super_is_replacing(s))
+        return false;
     json_array_foreach(p->params.names_after, i, name)
     {
         const char *text = json_string_value(name), *similar;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What is behind a connection, without a socket: a real super whose processes are made up, and a client that writes
+ * down what it is sent. The library's client_send() is not linked.
+ */
+#ifndef FOSTER_TESTS_DAEMON_DESK_H
+#define FOSTER_TESTS_DAEMON_DESK_H
+
+#include "unit/core/super_kit.h"
+
+#include "daemon/control.h"
+#include "daemon/engine.h"
+#include "daemon/parked.h"
+
+#include "unit/daemon/rig.h"
+
+static struct {
+    struct kit k;
+    struct engine engine;
+    struct control control;
+    struct client client;
+    json_t *sent; /* owned; array of messages */
+} desk;
+
+void client_send(struct client *c, json_t *message)
+{
+    assert_ptr_equal(c, &desk.client);
+    assert_non_null(message);
+    assert_int_equal(json_array_append_new(desk.sent, message), 0);
+}
+
+/** For a test's setup. web requires db; job is a oneshot. Nothing starts by itself. */
+static inline int desk_begin(void **state)
+{
+    struct kit *k = &desk.k;
+    if (rig_begin(state) != 0)
+        return -1;
+    kit_init(k);
+    kit_service(k, "db", SPEC_TYPE_SIMPLE);
+    kit_depend(kit_service(k, "web", SPEC_TYPE_SIMPLE), "db", SPEC_COND_READY);
+    kit_service(k, "job", SPEC_TYPE_ONESHOT);
+    for (size_t i = 0; i < k->set.n_services; i++)
+        k->specs[i].autostart = false;
+    kit_begin(k);
+    desk.engine = (struct engine){.loop = rig.loop, .super = k->super, .set = &k->set};
+    list_init(&desk.engine.attrib.unclaimed);
+    desk.control = (struct control){.engine = &desk.engine};
+    desk.client = (struct client){.control = &desk.control, .may_look = true, .may_act = true};
+    list_init(&desk.control.parked);
+    list_init(&desk.client.parked);
+    desk.sent = json_array();
+    return 0;
+}
+
+/** For a test's teardown: requests that still wait are forgotten. */
+static inline int desk_end(void **state)
+{
+    parked_free_all(&desk.client);
+    assert_int_equal(desk.client.n_parked, 0);
+    assert_true(list_is_empty(&desk.control.parked));
+    json_decref(desk.sent);
+    kit_end(&desk.k);
+    return rig_end(state);
+}
+
+#endif

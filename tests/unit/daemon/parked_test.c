@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Requests that wait, over a real super whose processes are made up, and a client that writes down what it is sent.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "desk.h"
+
+#include "daemon/parked.h"
+
+static struct parked *park_with(int id, const char *name, const struct parked_params *params)
+{
+    unsigned unit = name ? super_find(desk.k.super, name) : 0;
+    struct select sel = {.units = &unit, .n = name != NULL};
+    json_t *number = json_integer(id);
+    struct parked *p = parked_new(&desk.client, number, &sel, params);
+    json_decref(number);
+    return p;
+}
+
+static struct parked *park(int id, const char *name, enum outcome_goal goal)
+{
+    struct parked_params params = {.wish.goal = goal, .timeout_ms = -1};
+    struct parked *p = park_with(id, name, &params);
+    assert_non_null(p);
+    return p;
+}
+
+/* Asks for EVENT of NAME and waits for GOAL. */
+static void ask(int id, enum event_kind event, const char *name, enum outcome_goal goal)
+{
+    struct parked *p = park(id, name, goal);
+    kit_tell(&desk.k, event, name);
+    parked_begin(p);
+}
+
+/* What has been desk.sent, since the last call, as text: "progress 1 web: ok ready in 0 ms; reply 1: ok web". */
+static const char *said(void)
+{
+    static char text[KIT_TEXT];
+    size_t i, n;
+    json_t *message, *outcome;
+    text[0] = '\0';
+    json_array_foreach(desk.sent, i, message)
+    {
+        char line[512];
+        json_t *params = json_object_get(message, "params"), *result = json_object_get(message, "result");
+        int id = (int)json_integer_value(json_object_get(params ? params : message, "id"));
+        outcome = json_object_get(params, "outcome");
+        if (outcome)
+            snprintf(line, sizeof line, "progress %d", id);
+        else
+            snprintf(line, sizeof line, "%s %d: %s", result ? "reply" : "error", id,
+                     json_is_true(json_object_get(result, "ok")) ? "ok" : "not");
+        json_array_foreach(json_object_get(result, "services"), n, outcome)
+            snprintf(line + strlen(line), sizeof line - strlen(line), ", %s %s%s",
+                     json_string_value(json_object_get(outcome, "name")),
+                     json_is_true(json_object_get(outcome, "done")) ? "" : "? ",
+                     json_string_value(json_object_get(outcome, "text")));
+        kit_add(text, "; ", line);
+    }
+    json_array_clear(desk.sent);
+    return text;
+}
+
+/* The time that words tell depends on the machine; whether it is there does not. */
+#define check_said(expected) assert_string_equal(without_times(said()), expected)
+
+static const char *without_times(const char *text)
+{
+    static char out[KIT_TEXT];
+    size_t n = 0;
+    while (*text != '\0') {
+        out[n++] = *text;
+        if ((strncmp(text, " in ", 4) == 0 && text[4] >= '0' && text[4] <= '9') || strncmp(text, "fter ", 5) == 0) {
+            size_t skip = *text == ' ' ? 3 : 4;
+            memcpy(out + n, text + 1, skip);
+            n += skip;
+            text += skip + 1;
+            text += strcspn(text, ";,");
+            out[n++] = 'T';
+            continue;
+        }
+        text++;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+static void what_is_so_already_is_answered_at_once(void **state)
+{
+    (void)state;
+    kit_tell(&desk.k, EVENT_START, "db");
+    kit_up(&desk.k, "db");
+    ask(1, EVENT_START, "db", OUTCOME_UP);
+    check_said("progress 1; reply 1: ok, db ready");
+    ask(2, EVENT_STOP, "web", OUTCOME_DOWN);
+    check_said("progress 2; reply 2: ok, web not running");
+    assert_int_equal(desk.client.n_parked, 0);
+}
+
+static void an_outcome_is_told_when_it_is_known(void **state)
+{
+    unsigned units[2] = {super_find(desk.k.super, "db"), super_find(desk.k.super, "web")};
+    struct select sel = {.units = units, .n = 2};
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = -1};
+    json_t *id = json_string("mine");
+    (void)state;
+    struct parked *p = parked_new(&desk.client, id, &sel, &params);
+    kit_tell(&desk.k, EVENT_START, "web");
+    parked_begin(p);
+    kit_up(&desk.k, "db");
+    parked_settle_all(&desk.control);
+    json_t *progress = json_object_get(json_array_get(desk.sent, 0), "params");
+    assert_true(json_equal(json_object_get(progress, "id"), id));
+    check_said("progress 0");
+    parked_settle_all(&desk.control);
+    check_said("");
+    kit_up(&desk.k, "web");
+    parked_settle_all(&desk.control);
+    assert_true(json_equal(json_object_get(json_array_get(desk.sent, 1), "id"), id));
+    check_said("progress 0; reply 0: ok, db ready in T, web ready in T");
+    json_decref(id);
+}
+
+static void states_of_passage_are_not_outcomes(void **state)
+{
+    struct parked *p = park(1, "db", OUTCOME_UP);
+    (void)state;
+    /* Nothing has been asked of super yet: that it is stopped is no answer. */
+    parked_settle_all(&desk.control);
+    check_said("");
+    kit_tell(&desk.k, EVENT_START, "db");
+    parked_begin(p);
+    /* It is ready, and dies, before anybody looks. */
+    kit_up(&desk.k, "db");
+    kit_died(&desk.k, "db", kit_exit(3), 0);
+    parked_settle_all(&desk.control);
+    check_said("progress 1; reply 1: not, db backoff");
+}
+
+static void why_it_failed_and_what_it_said(void **state)
+{
+    static struct engine_unit db;
+    struct engine_unit *units[] = {&db};
+    char reason[] = "cannot start: no such program";
+    (void)state;
+    db = (struct engine_unit){.index = 0, .id = kit_view(&desk.k, "db").id, .reason = reason};
+    desk.engine.units = units;
+    desk.engine.n_units = 1;
+    tail_add(&db.tail, "hello", 5);
+    ask(1, EVENT_START, "db", OUTCOME_UP);
+    kit_fail(&desk.k, EVENT_SPAWN_FAILED, "db", 2, "no such program");
+    parked_settle_all(&desk.control);
+    const json_t *outcome = json_object_get(json_object_get(json_array_get(desk.sent, 0), "params"), "outcome");
+    json_t *lines = json_object_get(outcome, "lines");
+    assert_int_equal(json_array_size(lines), 1);
+    assert_string_equal(json_string_value(json_array_get(lines, 0)), "hello");
+    check_said("progress 1; reply 1: not, db cannot start: no such program");
+    tail_done(&db.tail);
+}
+
+static void no_wait_is_answered_with_what_is_known(void **state)
+{
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .no_wait = true, .timeout_ms = -1};
+    (void)state;
+    struct parked *p = park_with(1, "db", &params);
+    kit_tell(&desk.k, EVENT_START, "db");
+    parked_begin(p);
+    check_said("reply 1: ok, db ? starting");
+    kit_up(&desk.k, "db");
+    parked_begin(park_with(2, "db", &params));
+    check_said("reply 2: ok, db ready");
+    kit_died(&desk.k, "db", kit_exit(3), 0);
+    parked_begin(park_with(3, "db", &params));
+    check_said("reply 3: not, db backoff");
+}
+
+static bool has_been_sent(void *data)
+{
+    (void)data;
+    return json_array_size(desk.sent) > 0;
+}
+
+static void when_the_time_is_over_the_rest_is_open(void **state)
+{
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = 1};
+    (void)state;
+    struct parked *p = park_with(1, "db", &params);
+    kit_tell(&desk.k, EVENT_START, "db");
+    parked_begin(p);
+    rig_run_until(has_been_sent, NULL);
+    check_said("reply 1: not, db ? still starting after T");
+    assert_int_equal(desk.client.n_parked, 0);
+}
+
+static void seventeen_are_too_many(void **state)
+{
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = -1};
+    struct parked_params at_once = {.wish.goal = OUTCOME_UP, .no_wait = true};
+    json_t *id = json_integer(18);
+    (void)state;
+    for (int i = 0; i < CLIENT_PARKED_MAX; i++) {
+        assert_true(parked_has_room(&desk.client, id));
+        (void)park(i, "db", OUTCOME_UP);
+    }
+    check_said("");
+    assert_null(park_with(17, "db", &params));
+    assert_false(parked_has_room(&desk.client, id));
+    check_said("error 17: not; error 18: not");
+    parked_begin(park_with(19, "db", &at_once));
+    check_said("reply 19: not, db stopped");
+    assert_int_equal(desk.client.n_parked, CLIENT_PARKED_MAX);
+    json_decref(id);
+}
+
+static void who_is_gone_or_doomed_hears_nothing(void **state)
+{
+    (void)state;
+    ask(1, EVENT_START, "db", OUTCOME_UP);
+    desk.client.doomed = true;
+    kit_up(&desk.k, "db");
+    parked_settle_all(&desk.control);
+    check_said("");
+    assert_int_equal(desk.client.n_parked, 1);
+    parked_free_all(&desk.client);
+    desk.client.doomed = false;
+    parked_settle_all(&desk.control);
+    check_said("");
+    assert_int_equal(desk.client.n_parked, 0);
+}
+
+static void progress_is_left_out_for_who_reads_slowly(void **state)
+{
+    (void)state;
+    kit_tell(&desk.k, EVENT_START, "db");
+    kit_up(&desk.k, "db");
+    desk.client.out.len = CLIENT_UNREAD_MAX;
+    ask(1, EVENT_START, "db", OUTCOME_UP);
+    check_said("reply 1: ok, db ready");
+    desk.client.sent = desk.client.out.len;
+    ask(2, EVENT_START, "db", OUTCOME_UP);
+    check_said("progress 2; reply 2: ok, db ready");
+}
+
+static void a_unit_whose_number_is_used_again_is_another(void **state)
+{
+    struct kit_config *c = kit_edit(&desk.k);
+    unsigned number = super_find(desk.k.super, "job");
+    (void)state;
+    ask(1, EVENT_START, "job", OUTCOME_UP);
+    ask(2, EVENT_STOP, "web", OUTCOME_DOWN);
+    check_said("progress 2; reply 2: ok, web not running");
+    kit_without(c, "job");
+    kit_replace(&desk.k, c);
+    kit_fail(&desk.k, EVENT_SPAWN_FAILED, "job", 125, "stopped");
+    assert_false(super_is_replacing(desk.k.super));
+    c = kit_edit(&desk.k);
+    kit_also(c, "new");
+    kit_replace(&desk.k, c);
+    assert_int_equal(super_find(desk.k.super, "new"), number);
+    parked_settle_all(&desk.control);
+    const json_t *outcome = json_object_get(json_object_get(json_array_get(desk.sent, 0), "params"), "outcome");
+    assert_true(json_is_null(json_object_get(outcome, "state")));
+    check_said("progress 1; reply 1: not, job removed by a reload");
+}
+
+/* Begins to put a configuration in force in which db, which runs, is another one; waits for NAMES. */
+static void reload(int id, json_t *names, int64_t timeout_ms)
+{
+    struct parked_params params = {
+        .wish.goal = OUTCOME_UP, .timeout_ms = timeout_ms, .names_after = names, .extra = json_pack("{s:i}", "x", 7)};
+    struct kit_config *c = kit_edit(&desk.k);
+    kit_tell(&desk.k, EVENT_START, "db");
+    kit_up(&desk.k, "db");
+    kit_change(c, "db");
+    kit_replace(&desk.k, c);
+    parked_begin(park_with(id, NULL, &params));
+}
+
+static void names_are_looked_up_in_the_new_configuration(void **state)
+{
+    (void)state;
+    reload(1, json_pack("[sss]", "db", "job", "gone"), -1);
+    assert_true(super_is_replacing(desk.k.super));
+    parked_settle_all(&desk.control);
+    check_said("");
+    kit_died(&desk.k, "db", kit_exit(0), 0);
+    assert_false(super_is_replacing(desk.k.super));
+    parked_settle_all(&desk.control);
+    check_said("");
+    kit_up(&desk.k, "db");
+    parked_settle_all(&desk.control);
+    /* job is not wanted, and of a service that has no unit there is nothing to say. */
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json_array_get(desk.sent, 1), "result"), "x")),
+                     7);
+    check_said("progress 1; reply 1: ok, db ready in T");
+}
+
+static void a_reload_may_take_longer_than_somebody_waits(void **state)
+{
+    (void)state;
+    reload(1, json_pack("[s]", "db"), 1);
+    rig_run_until(has_been_sent, NULL);
+    check_said("reply 1: not, db ? its configuration is not in force yet");
+}
+
+static void a_shutdown_ends_a_reload(void **state)
+{
+    (void)state;
+    reload(1, json_pack("[s]", "db"), -1);
+    kit_shutdown(&desk.k, EVENT_SHUTDOWN, 0);
+    parked_settle_all(&desk.control);
+    check_said("progress 1; reply 1: not, db fosterd is stopping");
+}
+
+static void a_shutdown_ends_a_start(void **state)
+{
+    (void)state;
+    ask(1, EVENT_START, "db", OUTCOME_UP);
+    kit_shutdown(&desk.k, EVENT_SHUTDOWN, 0);
+    parked_settle_all(&desk.control);
+    check_said("progress 1; reply 1: not, db fosterd is stopping");
+}
+
+#define PARKED(test) cmocka_unit_test_setup_teardown(test, desk_begin, desk_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PARKED(what_is_so_already_is_answered_at_once),
+        PARKED(an_outcome_is_told_when_it_is_known),
+        PARKED(states_of_passage_are_not_outcomes),
+        PARKED(why_it_failed_and_what_it_said),
+        PARKED(no_wait_is_answered_with_what_is_known),
+        PARKED(when_the_time_is_over_the_rest_is_open),
+        PARKED(seventeen_are_too_many),
+        PARKED(who_is_gone_or_doomed_hears_nothing),
+        PARKED(progress_is_left_out_for_who_reads_slowly),
+        PARKED(a_unit_whose_number_is_used_again_is_another),
+        PARKED(names_are_looked_up_in_the_new_configuration),
+        PARKED(a_reload_may_take_longer_than_somebody_waits),
+        PARKED(a_shutdown_ends_a_reload),
+        PARKED(a_shutdown_ends_a_start),
+    };
+    return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
+}
