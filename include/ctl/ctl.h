@@ -63,9 +63,10 @@ int ctl_fail_foster(struct ctl *c, const struct foster_error *e, const json_t *d
 /** Connects and says hello. False when that failed: C->code. */
 bool ctl_open(struct ctl *c) MUST_CHECK NONNULL();
 
-/** Calls METHOD with PARAMS (taken over; NULL: memory was short) and waits for its result, SLACK_MS longer than C's
- * deadline. NULL when that failed: C->code. The caller owns the result. */
-json_t *ctl_call(struct ctl *c, const char *method, json_t *params, int slack_ms) MUST_CHECK NONNULL(1, 2);
+/** Calls METHOD with PARAMS (taken over; NULL: memory was short) and waits for its result until C's deadline; a verb
+ * that waits for an outcome a little longer, since it is fosterd that counts its time. NULL when that failed: C->code.
+ * The caller owns the result. */
+json_t *ctl_call(struct ctl *c, const char *method, json_t *params) MUST_CHECK NONNULL(1, 2);
 
 /** C's operands as the parameter `services`; NULL when there are none. Without memory it is null,
  * which fosterd refuses, rather than no parameter, which would mean all. */

@@ -3,8 +3,7 @@
  *
  * The verbs that change something, and `wait`: they say the outcome of each instance as soon as it is known.
  *
- * It is fosterd that counts the time until the outcome, so that what is not done yet comes as an outcome, too. Our own
- * patience ends a little later, for a fosterd that does not answer at all.
+ * It is fosterd that counts the time until the outcome, so that what is not done yet comes as an outcome, too.
  */
 #include "base/parse.h"
 #include "ctl/run.h"
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACT_SLACK_MS = 5000, ACT_PLAN_MAX = 16 << 20 };
+enum { ACT_PLAN_MAX = 16 << 20 };
 
 /* A request that waits, for the handler of its progress. */
 struct act {
@@ -69,7 +68,7 @@ static json_t *act_call(struct ctl *c, const char *method, json_t *params)
     struct act a = {.c = c, .shown = json_object()};
     const struct foster_handlers handlers = {.on_notification = act_on_notification, .data = &a}, none = {0};
     foster_set_handlers(c->foster, &handlers);
-    json_t *result = ctl_call(c, method, params, ACT_SLACK_MS);
+    json_t *result = ctl_call(c, method, params);
     foster_set_handlers(c->foster, &none);
     const json_t *outcome;
     size_t i;
@@ -216,7 +215,7 @@ int run_signal(struct ctl *c)
 {
     json_t *result = ctl_call(
         c, "signal",
-        json_pack("{s:o*, s:s, s:b}", "services", ctl_services(c), "signal", c->args.signal, "all", c->args.all), 0);
+        json_pack("{s:o*, s:s, s:b}", "services", ctl_services(c), "signal", c->args.signal, "all", c->args.all));
     if (result == NULL)
         return c->code;
     bool ok = text_is_true(result, "ok");
@@ -240,7 +239,7 @@ int run_signal(struct ctl *c)
 
 int run_reset(struct ctl *c)
 {
-    json_t *result = ctl_call(c, "reset", json_pack("{s:o*}", "services", ctl_services(c)), 0);
+    json_t *result = ctl_call(c, "reset", json_pack("{s:o*}", "services", ctl_services(c)));
     if (result == NULL)
         return c->code;
     const json_t *service;
@@ -276,7 +275,7 @@ static int act_await_end(struct ctl *c)
 
 int run_shutdown(struct ctl *c)
 {
-    json_t *result = ctl_call(c, "shutdown", json_pack("{s:b}", "now", c->args.now), 0);
+    json_t *result = ctl_call(c, "shutdown", json_pack("{s:b}", "now", c->args.now));
     int status = result == NULL ? c->code : act_await_end(c);
     if (status == CTL_OK && c->args.json)
         ctl_put_json(c, result, false);

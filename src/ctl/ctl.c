@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CTL_OUT_MAX = 512 << 20, CTL_ERROR_MAX = 4096, CTL_INDENT = 2 };
+enum { CTL_OUT_MAX = 512 << 20, CTL_ERROR_MAX = 4096, CTL_INDENT = 2, CTL_SLACK_MS = 5000 };
 
 int64_t ctl_now(void)
 {
@@ -203,11 +203,11 @@ json_t *ctl_parse(struct ctl *c, const char *text)
     return value;
 }
 
-json_t *ctl_call(struct ctl *c, const char *method, json_t *params, int slack_ms)
+json_t *ctl_call(struct ctl *c, const char *method, json_t *params)
 {
     struct foster_error e;
     char *data_text = NULL;
-    int timeout_ms = c->deadline < 0 ? -1 : ctl_until(c->deadline + slack_ms);
+    int timeout_ms = c->deadline < 0 ? -1 : ctl_until(c->deadline + (ctl_waits(c) ? CTL_SLACK_MS : 0));
     char *request = params != NULL ? json_dumps(params, JSON_COMPACT) : NULL;
     json_decref(params);
     if (request == NULL) {
@@ -255,7 +255,7 @@ bool ctl_open(struct ctl *c)
         ctl_fail_foster(c, &e, NULL);
         return false;
     }
-    json_t *hello = ctl_call(c, "hello", json_pack("{s:i}", "protocol", PROTO_VERSION), 0);
+    json_t *hello = ctl_call(c, "hello", json_pack("{s:i}", "protocol", PROTO_VERSION));
     json_decref(hello);
     return hello != NULL;
 }

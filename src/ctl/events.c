@@ -85,8 +85,7 @@ int run_events(struct ctl *c)
     foster_set_handlers(c->foster, &handlers);
     json_t *result = ctl_call(c, "subscribe",
                               json_pack("{s:o*, s:I, s:b}", "services", ctl_services(c), "recent", (json_int_t)recent,
-                                        "follow", c->args.follow),
-                              0);
+                                        "follow", c->args.follow));
     json_t *early = v.early;
     int status = c->code;
     v.early = NULL;

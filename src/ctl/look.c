@@ -41,7 +41,7 @@ int run_ps(struct ctl *c)
         return watch_run(c);
     json_t *params = json_pack("{s:o*, s:b, s:o*}", "services", ctl_services(c), "wide", c->args.wide || by_name,
                                "lines", by_name ? ctl_number(LOOK_LINES) : NULL);
-    json_t *result = ctl_call(c, "status", params, 0);
+    json_t *result = ctl_call(c, "status", params);
     if (result == NULL)
         return c->code;
     if (c->args.json)
@@ -59,7 +59,7 @@ int run_ps(struct ctl *c)
 static int look(struct ctl *c, const char *method, json_t *params,
                 void (*show)(struct buf *out, const struct view *v, const json_t *result))
 {
-    json_t *result = ctl_call(c, method, params, 0);
+    json_t *result = ctl_call(c, method, params);
     if (result == NULL)
         return c->code;
     if (c->args.json)
@@ -167,7 +167,7 @@ static bool look_judge(struct ctl *c, const json_t *result)
 
 int run_health(struct ctl *c)
 {
-    json_t *result = ctl_call(c, "status", json_pack("{s:o*}", "services", ctl_services(c)), 0);
+    json_t *result = ctl_call(c, "status", json_pack("{s:o*}", "services", ctl_services(c)));
     if (result == NULL)
         return c->code;
     bool ok = look_judge(c, result);

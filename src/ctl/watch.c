@@ -241,8 +241,8 @@ static void watch_on_terminal(struct watch *w)
 
 static bool watch_subscribe(struct ctl *c)
 {
-    json_t *result = ctl_call(c, "subscribe",
-                              json_pack("{s:o*, s:b, s:b}", "services", ctl_services(c), "follow", 1, "states", 1), 0);
+    json_t *result =
+        ctl_call(c, "subscribe", json_pack("{s:o*, s:b, s:b}", "services", ctl_services(c), "follow", 1, "states", 1));
     json_decref(result);
     return result != NULL;
 }
