@@ -44,13 +44,13 @@ struct param_row {
     bool required;
 };
 
-static const struct method_row methods[] = {
+static const struct method_row method_rows[] = {
 #define METHOD(id, name, access, help, result) [PROTO_##id] = {name, access},
 #include "core/methods.def"
 };
-_Static_assert(ARRAY_LEN(methods) == PROTO_METHOD_N, "every method has its row");
+_Static_assert(ARRAY_LEN(method_rows) == PROTO_METHOD_N, "every method has its row");
 
-static const struct param_row params[] = {
+static const struct param_row param_rows[] = {
 #define PARAM(id, name, kind, required, help) {PROTO_##id, name, kind, required},
 #include "core/methods.def"
 };
@@ -64,12 +64,12 @@ static const char *const wanted[] = {
 
 bool proto_acts(enum proto_method m)
 {
-    return methods[m].acts;
+    return method_rows[m].acts;
 }
 
 const char *proto_method_name(enum proto_method m)
 {
-    return methods[m].name;
+    return method_rows[m].name;
 }
 
 /* Lines. Each byte is looked at twice: when it comes, for the length of its line, and when that is taken. */
@@ -229,7 +229,7 @@ json_t *proto_error(const json_t *id, enum proto_code code, json_t *data, const 
     return complete(new_message(true, id), "error", error);
 }
 
-json_t *proto_notification(const char *method, json_t *members)
+json_t *proto_notification(const char *method, json_t *params)
 {
     json_t *m = new_message(false, NULL);
 
@@ -237,7 +237,7 @@ json_t *proto_notification(const char *method, json_t *members)
         json_decref(m);
         m = NULL;
     }
-    return complete(m, "params", members);
+    return complete(m, "params", params);
 }
 
 static int append(const char *data, size_t len, void *out)
@@ -379,8 +379,8 @@ static json_t *no_method(const json_t *id, const char *name)
 {
     struct schema_guess g = {0};
 
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-        schema_guess(&g, name, methods[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(method_rows); i++)
+        schema_guess(&g, name, method_rows[i].name);
     return proto_error(id, PROTO_NO_METHOD, datum("similar", g.name),
                        g.name ? "no method `%s`; did you mean `%s`?"
                               : "no method `%s`; foster-protocol(7) has "
@@ -390,8 +390,8 @@ static json_t *no_method(const json_t *id, const char *name)
 
 static bool find_method(const char *name, enum proto_method *ret)
 {
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        if (strcmp(methods[i].name, name) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(method_rows); i++) {
+        if (strcmp(method_rows[i].name, name) == 0) {
             *ret = (enum proto_method)i;
             return true;
         }
@@ -401,9 +401,9 @@ static bool find_method(const char *name, enum proto_method *ret)
 
 static const struct param_row *find_param(enum proto_method method, const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(params); i++)
-        if (params[i].method == method && strcmp(params[i].name, name) == 0)
-            return &params[i];
+    for (size_t i = 0; i < ARRAY_LEN(param_rows); i++)
+        if (param_rows[i].method == method && strcmp(param_rows[i].name, name) == 0)
+            return &param_rows[i];
     return NULL;
 }
 
@@ -440,14 +440,15 @@ static void unknown_param(enum proto_method method, const char *name, struct err
     struct schema_guess g = {0};
     struct value_quote quote = value_quote(name);
 
-    for (size_t i = 0; i < ARRAY_LEN(params); i++)
-        if (params[i].method == method)
-            schema_guess(&g, name, params[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(param_rows); i++)
+        if (param_rows[i].method == method)
+            schema_guess(&g, name, param_rows[i].name);
     if (g.name)
-        err_set(e, ERR_INPUT, "`%s` is no parameter of `%s`; did you mean `%s`?", quote.text, methods[method].name,
+        err_set(e, ERR_INPUT, "`%s` is no parameter of `%s`; did you mean `%s`?", quote.text, method_rows[method].name,
                 g.name);
     else
-        err_set(e, ERR_INPUT, "`%s` is no parameter of `%s`; correct or remove it", quote.text, methods[method].name);
+        err_set(e, ERR_INPUT, "`%s` is no parameter of `%s`; correct or remove it", quote.text,
+                method_rows[method].name);
 }
 
 /* Whether VALUE has all parameters of METHOD that are required, and no others than it has. False with *E and the name
@@ -473,14 +474,15 @@ static bool check_params(enum proto_method method, json_t *value, const char **r
             return false;
         }
         if (!is_of_kind(member, row->kind)) {
-            err_set(e, ERR_INPUT, "`%s` of `%s` has to be %s", name, methods[method].name, wanted[row->kind]);
+            err_set(e, ERR_INPUT, "`%s` of `%s` has to be %s", name, method_rows[method].name, wanted[row->kind]);
             return false;
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
-        if (params[i].method == method && params[i].required && !json_object_get(value, params[i].name)) {
-            *ret_name = params[i].name;
-            err_set(e, ERR_INPUT, "`%s` needs `%s`, %s", methods[method].name, params[i].name, wanted[params[i].kind]);
+    for (size_t i = 0; i < ARRAY_LEN(param_rows); i++) {
+        if (param_rows[i].method == method && param_rows[i].required && !json_object_get(value, param_rows[i].name)) {
+            *ret_name = param_rows[i].name;
+            err_set(e, ERR_INPUT, "`%s` needs `%s`, %s", method_rows[method].name, param_rows[i].name,
+                    wanted[param_rows[i].kind]);
             return false;
         }
     }

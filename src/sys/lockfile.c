@@ -33,13 +33,9 @@ static bool set_errno(struct err *e, const char *what)
     return false;
 }
 
-/* One try: true with *RET_FD, which is -1 when the file was removed before its lock was ours. */
-static bool try_to_take(const char *path, int *ret_fd, struct err *e)
+/* Locks FD. True with whether it is still the file at PATH then. */
+static bool lock(int fd, const char *path, bool *ret_counts, struct err *e)
 {
-    CLEANUP(sys_close_fd)
-    int fd = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
-    if (fd == -1)
-        return set_errno(e, "opening the lock file");
     if (sys_flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             return set_errno(e, "locking");
@@ -49,24 +45,25 @@ static bool try_to_take(const char *path, int *ret_fd, struct err *e)
     int at = is_at(fd, path);
     if (at == -1)
         return set_errno(e, "looking at the lock file");
-    *ret_fd = -1;
-    if (at == 1) {
-        *ret_fd = fd;
-        fd = -1;
-    }
+    *ret_counts = at == 1;
     return true;
 }
 
 bool lockfile_take(const char *path, int *ret_fd, struct err *e)
 {
     for (int i = 0; i < TRIES_MAX; i++) {
-        int fd;
-        if (!try_to_take(path, &fd, e))
-            return false;
-        if (fd != -1) {
+        bool counts = false;
+        int fd = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
+        if (fd == -1)
+            return set_errno(e, "opening the lock file");
+        bool ok = lock(fd, path, &counts, e);
+        if (counts) {
             *ret_fd = fd;
             return true;
         }
+        sys_close(fd);
+        if (!ok)
+            return false;
     }
     err_set(e, ERR_BUSY, "other processes take the lock and leave it all the time");
     return false;

@@ -98,21 +98,23 @@ bool usock_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, struc
 
     if (!set_address(&to, path, e) || !make_way(path, e))
         return false;
-    CLEANUP(sys_close_fd) int fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
+    int fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd == -1) {
         err_set_errno(e, errno, "making a socket");
         return false;
     }
-    if (!bind_with_mode(fd, &to, mode, e))
+    if (!bind_with_mode(fd, &to, mode, e)) {
+        sys_close(fd);
         return false;
+    }
     if (!hand_over(fd, path, group, ret_place, e)) {
         /* Should that fail as well, a stale socket is left, which the next one replaces. */
         int removed = sys_unlink(path);
         (void)removed;
+        sys_close(fd);
         return false;
     }
     *ret_fd = fd;
-    fd = -1;
     return true;
 }
 
@@ -174,11 +176,14 @@ int usock_unread(int fd)
 bool usock_await_hangup(int fd, int *ret_fd)
 {
     /* A hang-up is told without being asked for, and nothing else then. */
-    CLEANUP(sys_close_fd) int epoll_fd = sys_epoll_create();
-    if (epoll_fd == -1 || sys_epoll_add(epoll_fd, fd, 0) != 0)
+    int epoll_fd = sys_epoll_create();
+    if (epoll_fd == -1)
         return false;
+    if (sys_epoll_add(epoll_fd, fd, 0) != 0) {
+        sys_close(epoll_fd);
+        return false;
+    }
     *ret_fd = epoll_fd;
-    epoll_fd = -1;
     return true;
 }
 

@@ -17,7 +17,7 @@ enum { EVENTS_BYTES = 4096 };
 
 bool watchdir_open(const char *dir, int *ret_fd, struct err *e)
 {
-    CLEANUP(sys_close_fd) int fd = sys_inotify_init();
+    int fd = sys_inotify_init();
     if (fd == -1) {
         err_set_errno(e, errno, "making an inotify instance (fs.inotify.max_user_instances limits them)");
         return false;
@@ -27,10 +27,10 @@ bool watchdir_open(const char *dir, int *ret_fd, struct err *e)
             fd, dir, IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) == -1) {
         err_set_errno(e, errno, "watching the directory%s",
                       errno == ENOSPC ? " (fs.inotify.max_user_watches limits that)" : "");
+        sys_close(fd);
         return false;
     }
     *ret_fd = fd;
-    fd = -1;
     return true;
 }
 
