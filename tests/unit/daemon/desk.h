@@ -43,7 +43,10 @@ static inline int desk_begin(void **state)
     for (size_t i = 0; i < k->set.n_services; i++)
         k->specs[i].autostart = false;
     kit_begin(k);
-    desk.engine = (struct engine){.loop = rig.loop, .super = k->super, .set = &k->set};
+    memset(&desk.engine, 0, sizeof desk.engine);
+    desk.engine.loop = rig.loop;
+    desk.engine.super = k->super;
+    desk.engine.set = &k->set;
     list_init(&desk.engine.attrib.unclaimed);
     desk.control = (struct control){.engine = &desk.engine};
     desk.client = (struct client){.control = &desk.control, .may_look = true, .may_act = true};
