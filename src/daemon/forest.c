@@ -3,9 +3,10 @@
  *
  * The trees of processes. See forest.h.
  *
- * A look begins with our children, which are in the tables, and goes down from list of children to list of children;
- * where the kernel has no such lists the parents of all processes are read once instead. It holds no pointer into the
- * tables, and is made anew when they have changed.
+ * A look begins with our children, which are in the tables, and goes down from list of children to list of children.
+ * Where the kernel has no such lists, or where most processes are ours anyhow (a container), the state of all
+ * processes is read instead: that says who is whose child in half the time. A look holds no pointer into the tables,
+ * and is made anew when they have changed.
  *
  * BUGS: processes come and go meanwhile. One whose parent ends during the look may be missing, or be shown where it
  * was.
@@ -22,7 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FOREST_COMMAND_MAX = 256 };
+enum {
+    FOREST_COMMAND_MAX = 256,
+    FOREST_ALL_MAX = 65536, /* of more processes the state is not read at once */
+    FOREST_FOREIGN = 2,     /* reading all pays up to so many processes for each child of ours, */
+    FOREST_FOREIGN_MIN = 32 /* and a few beside */
+};
 
 #define FOREST_NONE UINT32_MAX
 
@@ -41,12 +47,6 @@ struct forest_node {
     struct forest_list children;
 };
 
-/* A process and its parent. */
-struct forest_edge {
-    pid_t pid;
-    pid_t ppid;
-};
-
 /* One look at all processes. */
 struct forest_look {
     const struct engine *g;    /* borrowed; NULL: there has been no look, or it is forgotten */
@@ -57,8 +57,8 @@ struct forest_look {
     size_t cap_nodes;
     struct forest_list *tops; /* owned; our children, by unit, and behind them the unclaimed */
     unsigned n_units;
-    struct forest_edge *edges; /* owned; by ppid, where there are no lists of children; else NULL */
-    size_t n_edges;
+    struct procstat *all; /* owned; by ppid and pid; NULL: there are lists of children */
+    size_t n_all;
     bool cut;
     struct ev_timer forget;
 };
@@ -70,7 +70,7 @@ static void forest_forget(void)
 {
     mem_free(look.nodes);
     mem_free(look.tops);
-    mem_free(look.edges);
+    mem_free(look.all);
     look = (struct forest_look){0};
 }
 
@@ -81,19 +81,61 @@ static void forest_on_forget(struct ev_loop *loop, struct ev_timer *w, int reven
     forest_forget();
 }
 
-/* Adds a process to the look and returns its place; FOREST_NONE when it is full. */
-static uint32_t forest_add(pid_t pid, uint32_t parent)
+static int forest_compare(const void *a, const void *b)
+{
+    const struct procstat *x = a;
+    const struct procstat *y = b;
+    if (x->ppid != y->ppid)
+        return x->ppid < y->ppid ? -1 : 1;
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Reads the state of all processes where that is the way to go. */
+static void forest_read_all(const struct engine *g)
+{
+    struct pidlist l = {0};
+    bool must = g->children_source == PROCFS_CHILDREN_SCAN;
+    bool may = must || g->children_source == PROCFS_CHILDREN_FILE;
+    size_t max = must ? FOREST_ALL_MAX : g->attrib.procs.n * FOREST_FOREIGN + FOREST_FOREIGN_MIN;
+    if (may && procfs_all(&l) && l.n <= max)
+        look.all = mem_array(l.n, sizeof *look.all);
+    for (size_t i = 0; look.all != NULL && i < l.n; i++)
+        look.n_all += procfs_stat(l.pids[i], &look.all[look.n_all]);
+    pidlist_done(&l);
+    look.cut = must && look.all == NULL;
+    if (look.n_all > 0)
+        qsort(look.all, look.n_all, sizeof *look.all, forest_compare);
+}
+
+/* The state of our child PID, into ST. */
+static bool forest_see(pid_t pid, struct procstat *st)
+{
+    const struct procstat key = {.pid = pid, .ppid = sys_getpid()};
+    const struct procstat *found = NULL;
+    if (look.n_all > 0)
+        found = bsearch(&key, look.all, look.n_all, sizeof *look.all, forest_compare);
+    if (found == NULL)
+        return procfs_stat(pid, st);
+    *st = *found;
+    return true;
+}
+
+/* Adds the process PID, whose state is ST (NULL: not to be seen), and returns its place; FOREST_NONE when the look is
+ * full. */
+static uint32_t forest_add(pid_t pid, const struct procstat *st, uint32_t parent)
 {
     if (look.n_nodes >= FOREST_MAX ||
         !mem_grow(&look.nodes, &look.cap_nodes, look.n_nodes + 1, sizeof(struct forest_node))) {
         look.cut = true;
         return FOREST_NONE;
     }
-    struct forest_node *node = &look.nodes[look.n_nodes];
-    *node = (struct forest_node){.parent = parent, .next = FOREST_NONE, .children = {FOREST_NONE, FOREST_NONE}};
-    node->seen = procfs_stat(pid, &node->st);
-    if (!node->seen)
-        node->st = (struct procstat){.pid = pid};
+    look.nodes[look.n_nodes] = (struct forest_node){
+        .st = st != NULL ? *st : (struct procstat){.pid = pid},
+        .seen = st != NULL,
+        .parent = parent,
+        .next = FOREST_NONE,
+        .children = {FOREST_NONE, FOREST_NONE},
+    };
     return (uint32_t)look.n_nodes++;
 }
 
@@ -106,22 +148,19 @@ static void forest_append(struct forest_list *l, uint32_t at)
     l->last = at;
 }
 
-static void forest_add_child(pid_t pid, uint32_t parent)
+static void forest_add_child(const struct engine *g, const struct procstat *st, uint32_t parent)
 {
-    uint32_t at = forest_add(pid, parent);
-    if (at == FOREST_NONE)
-        return;
-    /* It may have gone since the list was read. */
-    if (look.nodes[at].seen)
+    /* It may have become our child meanwhile. */
+    uint32_t at = attrib_find(&g->attrib, st->pid) == NULL ? forest_add(st->pid, st, parent) : FOREST_NONE;
+    if (at != FOREST_NONE)
         forest_append(&look.nodes[parent].children, at);
-    else
-        look.n_nodes--;
 }
 
 /* Adds our child P to its unit's, the main process before all others. */
 static void forest_add_top(const struct attrib_proc *p, struct forest_list *l)
 {
-    uint32_t at = forest_add(p->pid, FOREST_NONE);
+    struct procstat st;
+    uint32_t at = forest_add(p->pid, forest_see(p->pid, &st) ? &st : NULL, FOREST_NONE);
     if (at == FOREST_NONE)
         return;
     if (p->role != ATTRIB_MAIN || l->first == FOREST_NONE) {
@@ -146,70 +185,46 @@ static void forest_add_tops(const struct engine *g)
         forest_add_top(CONTAINER_OF(m, struct attrib_proc, in_run), &look.tops[look.n_units]);
 }
 
-static int forest_compare_edges(const void *a, const void *b)
+/* Adds the children of the process at PARENT, by the state of all. */
+static void forest_branch_all(const struct engine *g, uint32_t parent)
 {
-    const struct forest_edge *x = a;
-    const struct forest_edge *y = b;
-    if (x->ppid != y->ppid)
-        return x->ppid < y->ppid ? -1 : 1;
-    return (x->pid > y->pid) - (x->pid < y->pid);
-}
-
-/* Reads the parents of all processes. */
-static void forest_read_edges(struct pidlist *all)
-{
-    look.edges = procfs_all(all) ? mem_array(all->n, sizeof(struct forest_edge)) : NULL;
-    if (look.edges == NULL) {
-        look.cut = true;
-        return;
-    }
-    for (size_t i = 0; i < all->n; i++) {
-        struct procstat st;
-        if (procfs_stat(all->pids[i], &st))
-            look.edges[look.n_edges++] = (struct forest_edge){.pid = st.pid, .ppid = st.ppid};
-    }
-    qsort(look.edges, look.n_edges, sizeof *look.edges, forest_compare_edges);
-}
-
-/* Puts the children of PID into L, by the parents of all. */
-static bool forest_find_children(pid_t pid, struct pidlist *l)
-{
+    pid_t ppid = look.nodes[parent].st.pid;
     size_t low = 0;
-    size_t high = look.n_edges;
+    size_t high = look.n_all;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (look.edges[middle].ppid < pid)
+        if (look.all[middle].ppid < ppid)
             low = middle + 1;
         else
             high = middle;
     }
-    l->n = 0;
-    for (; low < look.n_edges && look.edges[low].ppid == pid; low++) {
-        if (!mem_grow(&l->pids, &l->cap, l->n + 1, sizeof *l->pids))
-            return false;
-        l->pids[l->n++] = look.edges[low].pid;
+    for (; low < look.n_all && look.all[low].ppid == ppid; low++)
+        forest_add_child(g, &look.all[low], parent);
+}
+
+/* The same by its list of children; L is for reading. */
+static void forest_branch_list(const struct engine *g, uint32_t parent, struct pidlist *l)
+{
+    struct procstat st;
+    if (!procfs_children_of(&look.nodes[parent].st, l)) {
+        /* One that has gone meanwhile has left its children to us: the next look finds them. */
+        look.cut = look.cut || (errno != ENOENT && errno != ESRCH);
+        return;
     }
-    return true;
+    for (size_t i = 0; i < l->n; i++)
+        if (procfs_stat(l->pids[i], &st))
+            forest_add_child(g, &st, parent);
 }
 
 /* Adds whoever is below those in the look. */
 static void forest_descend(const struct engine *g)
 {
     struct pidlist l = {0};
-    bool by_file = g->children_source == PROCFS_CHILDREN_FILE;
-    if (!by_file)
-        forest_read_edges(&l);
     for (uint32_t i = 0; i < look.n_nodes; i++) {
-        pid_t pid = look.nodes[i].st.pid;
-        bool ok = by_file ? procfs_children(pid, &l) : forest_find_children(pid, &l);
-        /* Those that have gone meanwhile have left their children to us: the next look finds them. */
-        if (!ok) {
-            look.cut = look.cut || (errno != ENOENT && errno != ESRCH);
-            continue;
-        }
-        for (size_t k = 0; k < l.n; k++)
-            if (attrib_find(&g->attrib, l.pids[k]) == NULL)
-                forest_add_child(l.pids[k], i);
+        if (look.all != NULL)
+            forest_branch_all(g, i);
+        else if (g->children_source == PROCFS_CHILDREN_FILE)
+            forest_branch_list(g, i, &l);
     }
     pidlist_done(&l);
 }
@@ -257,9 +272,9 @@ static bool forest_look(struct engine *g)
     look.g = g;
     look.turn = turn;
     look.n_changes = g->attrib.n_changes;
+    forest_read_all(g);
     forest_add_tops(g);
-    if (g->children_source != PROCFS_CHILDREN_NONE)
-        forest_descend(g);
+    forest_descend(g);
     forest_remember(g);
     ev_timer_init(&look.forget, forest_on_forget, 0., 0.);
     ev_timer_start(g->loop, &look.forget);

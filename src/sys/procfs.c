@@ -279,6 +279,23 @@ bool procfs_children(pid_t pid, struct pidlist *l)
     return ok;
 }
 
+bool procfs_children_of(const struct procstat *st, struct pidlist *l)
+{
+    char file[PROC_PATH_MAX];
+    if (st->n_threads != 1 || !found.is_known || found.children != PROCFS_CHILDREN_FILE)
+        return procfs_children(st->pid, l);
+    l->n = 0;
+    snprintf(file, sizeof file, "task/%d/children", (int)st->pid);
+    CLEANUP(sys_close_fd) int fd = proc_open(st->pid, file);
+    if (fd == -1)
+        return false;
+    struct buf text;
+    buf_init(&text, CHILDREN_TEXT_MAX);
+    bool ok = read_all(fd, &text) && add_pids(&text, l);
+    buf_done(&text);
+    return ok;
+}
+
 bool procfs_stat(pid_t pid, struct procstat *ret)
 {
     char text[STAT_TEXT_MAX];
