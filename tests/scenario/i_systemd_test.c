@@ -36,6 +36,14 @@ static const char check_script[] = "#!/bin/sh\n"
                                    "systemctl start fosterd.service; echo \"start $?\" >&3\n"
                                    "show ActiveState; show StatusText; show NRestarts; show NotifyAccess\n"
                                    "echo \"services $(pgrep -c -x actor)\" >&3\n"
+                                   "file=/etc/foster/foster.yaml\n"
+                                   "sed -i 's/^  job:.*/  more: { command: sleep infinity }/' $file\n"
+                                   "systemctl reload fosterd.service; echo \"reload $?\" >&3\n"
+                                   "echo \"more $(pgrep -c -x sleep)\" >&3; show StatusText\n"
+                                   "sed -i 's/^  more:.*/  more: nonsense/' $file\n"
+                                   "systemctl reload fosterd.service; echo \"reload $?\" >&3\n"
+                                   "sed -i 's/^  more:.*/  job: { type: oneshot, command: true }/' $file\n"
+                                   "systemctl reload fosterd.service; echo \"reload $?\" >&3\n"
                                    "sleep 3\n"
                                    "show ActiveState; show NRestarts\n"
                                    "main=$(systemctl show -P MainPID fosterd.service)\n"
@@ -335,6 +343,12 @@ static void i01_systemd_runs_the_shipped_unit(void **state)
     expect(s, "NRestarts=0");
     expect(s, "NotifyAccess=main");
     expect(s, "services 2");
+    /* Waits until it has been done, and fails when it cannot be. */
+    expect(s, "reload 0");
+    expect(s, "more 1");
+    expect(s, "StatusText=3 services: 3 ready, 0 running, 0 waiting, 0 in backoff, 0 failed");
+    expect(s, "reload 1");
+    expect(s, "reload 0");
     /* Three seconds with a watchdog of one: it is fed. */
     expect(s, "ActiveState=active");
     expect(s, "NRestarts=0");
