@@ -66,9 +66,10 @@ if [ ! -s "$scratch/image" ] || ! cmp -s "$scratch/readme" "$scratch/image"; the
     diff "$scratch/readme" "$scratch/image" || :
     status=1
 fi
+cat conf/examples/*Dockerfile >"$scratch/images"
 awk '/^```dockerfile$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$scratch/lines"
-if [ ! -s "$scratch/lines" ] || grep -vxF -f "$image" "$scratch/lines"; then
-    echo "README.md shows lines of a Dockerfile that $image has not"
+if [ ! -s "$scratch/lines" ] || grep -vxF -f "$scratch/images" "$scratch/lines"; then
+    echo "README.md shows lines of a Dockerfile that conf/examples has not"
     status=1
 fi
 
