@@ -19,7 +19,7 @@
 
 enum {
     PARKED_LINES = 10,
-    /* Beyond so much unread, progress is left out: the reply has it too. */
+    /* Beyond so much unread, or without memory, progress is left out: the reply has it too. */
     PARKED_PROGRESS_MAX = CLIENT_UNREAD_MAX / 4,
 };
 
@@ -107,7 +107,9 @@ static void parked_tell_progress(struct parked *p, json_t *outcome)
     if (c->out.len - c->sent > PARKED_PROGRESS_MAX)
         return;
     json_t *params = json_pack("{s:O, s:O}", "id", p->id, "outcome", outcome);
-    client_send(c, proto_notification("progress", params));
+    json_t *message = params != NULL ? proto_notification("progress", params) : NULL;
+    if (message != NULL)
+        client_send(c, message);
 }
 
 /* Takes OUTCOME (taken over; NULL: no memory) to the known ones. */

@@ -7,6 +7,7 @@
 #include "daemon/reload.h"
 
 #include "base/log.h"
+#include "daemon/control.h"
 #include "daemon/engine.h"
 #include "daemon/openfile.h"
 #include "daemon/ownlog.h"
@@ -183,6 +184,8 @@ void reload_replaced(struct engine *g)
     slots_measure(g);
     spec_set_free(old);
     g->state_changed = true;
+    if (g->control != NULL)
+        g->control->unsettled = true;
     reload_say(LOG_LEVEL_INFO, "reload: the new configuration is in force");
     status_reloaded(g);
 }

@@ -21,13 +21,28 @@ static struct {
     struct control control;
     struct client client;
     json_t *sent; /* owned; array of messages */
+    int refuse;   /* the number of the allocation that jansson is refused next, 0: none */
+    bool refused;
 } desk;
+
+/** For json_set_alloc_funcs(). */
+static inline void *desk_alloc(size_t size)
+{
+    desk.refused = desk.refused || desk.refuse == 1;
+    return desk.refuse > 0 && --desk.refuse == 0 ? NULL : malloc(size);
+}
 
 void client_send(struct client *c, json_t *message)
 {
+    int refuse = desk.refuse;
     assert_ptr_equal(c, &desk.client);
-    assert_non_null(message);
-    assert_int_equal(json_array_append_new(desk.sent, message), 0);
+    desk.refuse = 0;
+    /* Who cannot be sent something is cut off. */
+    if (message == NULL && desk.refused)
+        c->doomed = true;
+    else
+        assert_int_equal(json_array_append_new(desk.sent, message), 0);
+    desk.refuse = refuse;
 }
 
 /** For a test's setup. web requires db; job is a oneshot. Nothing starts by itself. */

@@ -330,6 +330,38 @@ static void a_shutdown_ends_a_start(void **state)
     check_said("progress 1; reply 1: not, db fosterd is stopping");
 }
 
+/* Of whatever jansson is refused: the request ends, with an answer or with the connection. */
+static void without_memory_nobody_is_left_waiting(void **state)
+{
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = -1};
+    json_malloc_t earlier_alloc;
+    json_free_t earlier_free;
+    (void)state;
+    kit_tell(&desk.k, EVENT_START, "db");
+    kit_up(&desk.k, "db");
+    json_get_alloc_funcs(&earlier_alloc, &earlier_free);
+    json_set_alloc_funcs(desk_alloc, free);
+    desk.refused = true;
+    for (int n = 1; desk.refused; n++) {
+        unsigned unit = super_find(desk.k.super, "db");
+        struct select sel = {.units = &unit, .n = 1};
+        json_t *id = json_integer(n);
+        desk.refused = false;
+        desk.refuse = n;
+        struct parked *p = parked_new(&desk.client, id, &sel, &params);
+        if (p != NULL)
+            parked_begin(p);
+        desk.refuse = 0;
+        assert_int_equal(desk.client.n_parked, 0);
+        const json_t *last = json_array_get(desk.sent, json_array_size(desk.sent) - 1);
+        assert_true(desk.client.doomed || json_equal(json_object_get(last, "id"), id));
+        desk.client.doomed = false;
+        json_array_clear(desk.sent);
+        json_decref(id);
+    }
+    json_set_alloc_funcs(earlier_alloc, earlier_free);
+}
+
 #define PARKED(test) cmocka_unit_test_setup_teardown(test, desk_begin, desk_end)
 
 int main(void)
@@ -349,6 +381,7 @@ int main(void)
         PARKED(a_reload_may_take_longer_than_somebody_waits),
         PARKED(a_shutdown_ends_a_reload),
         PARKED(a_shutdown_ends_a_start),
+        PARKED(without_memory_nobody_is_left_waiting),
     };
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
 }
