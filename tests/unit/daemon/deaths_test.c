@@ -166,6 +166,36 @@ static void what_a_main_process_left_is_told_with_its_end(void **state)
     assert_ptr_equal(attrib_find(&bench.attrib, other)->run, bench_units[1].run);
 }
 
+/* As daemon(3) does: the launcher was all there was of the run, so what is found at its end was below it. */
+static void what_is_found_was_left_by_who_has_ended(void **state)
+{
+    int tagged[2];
+    char c;
+    (void)state;
+    bench_run(0, 1);
+    pid_t launcher = start(0, ATTRIB_MAIN, 0, false);
+    struct life l = {.tag = attrib_run_tag(&bench.attrib, bench_units[0].run), .waits = true};
+    assert_int_equal(pipe2(tagged, O_CLOEXEC), 0);
+    l.tell = tagged[1];
+    pid_t daemons[] = {rig_fork(live, &l), rig_fork(live, &l)};
+    for (size_t i = 0; i < ARRAY_LEN(daemons); i++)
+        assert_int_equal(read(tagged[0], &c, 1), 1);
+    close(tagged[0]);
+    close(tagged[1]);
+    rig_await_zombie(launcher);
+    /* As the reaper does before it reaps. */
+    census_meet(&bench, launcher);
+    assert_true(attrib_find(&bench.attrib, launcher)->ended);
+    take(&launcher, 1);
+    for (size_t i = 0; i < ARRAY_LEN(daemons); i++) {
+        const struct attrib_proc *p = attrib_find(&bench.attrib, daemons[i]);
+        assert_non_null(p);
+        assert_int_equal(p->from.pid, launcher);
+        assert_string_equal(p->from.name, "unit_daemon_dea");
+    }
+    assert_int_equal(rig_count(rig_log(), "(unit_daemon_dea)"), 4);
+}
+
 /* A closed run is forgotten with its last member: what that one leaves behind must be known to belong there before. */
 static void the_heirs_of_a_closed_run_are_found_in_time(void **state)
 {
@@ -413,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_end_of_a_main_process_is_told),
         TEST(what_a_main_process_left_is_told_with_its_end),
+        TEST(what_is_found_was_left_by_who_has_ended),
         TEST(the_heirs_of_a_closed_run_are_found_in_time),
         TEST(the_last_member_ends_the_clearing),
         TEST(while_the_main_process_lives_nobody_is_gone),

@@ -491,8 +491,47 @@ static void probe_again(void *arg UNUSED)
     REQUIRE(procfs_children(getpid(), &l));
     REQUIRE(l.n == 1 && l.pids[0] == pid);
     REQUIRE(!procfs_children(NO_PID, &l) && errno == ENOENT);
+    struct procstat st;
+    REQUIRE(procfs_stat(getpid(), &st));
+    REQUIRE(procfs_children_of(&st, &l) && l.n == 1 && l.pids[0] == pid);
+    st.n_threads = 2;
+    REQUIRE(procfs_children_of(&st, &l) && l.n == 1 && l.pids[0] == pid);
+    st.pid = NO_PID;
+    st.n_threads = 1;
+    REQUIRE(!procfs_children_of(&st, &l) && errno == ENOENT);
     pidlist_done(&l);
     REQUIRE(waitpid(pid, NULL, 0) == pid);
+}
+
+static void commands_and_states(void **state UNUSED)
+{
+    char line[64] = "before", all[4096];
+    uint64_t n = 0;
+
+    assert_true(procfs_command(getpid(), all, sizeof all));
+    assert_non_null(strstr(all, "procfs_test"));
+    assert_true(procfs_command(getpid(), line, 8));
+    assert_int_equal(strlen(line), 7);
+    assert_memory_equal(line, all, 7);
+    pid_t pid = checked_fork();
+    if (pid == 0)
+        _exit(0);
+    await_zombie(pid);
+    assert_true(procfs_command(pid, line, sizeof line));
+    assert_string_equal(line, "");
+    assert_int_equal(kit_wait(pid), 0);
+    assert_false(procfs_command(NO_PID, line, sizeof line));
+    assert_int_equal(errno, ENOENT);
+
+    assert_true(procfs_status(getpid(), "Pid:", 10, &n));
+    assert_int_equal(n, getpid());
+    assert_true(procfs_status(getpid(), "PPid:", 10, &n));
+    assert_int_equal(n, getppid());
+    assert_true(procfs_status(getpid(), "CapBnd:", 16, &n));
+    assert_false(procfs_status(getpid(), "NoSuchLine:", 10, &n));
+    assert_int_equal(errno, EPROTO);
+    assert_false(procfs_status(NO_PID, "Pid:", 10, &n));
+    assert_int_equal(errno, ENOENT);
 }
 
 static void probed_it_answers_the_same(void **state UNUSED)
@@ -509,6 +548,7 @@ int main(void)
         cmocka_unit_test(tag_of_live_and_dead),     cmocka_unit_test(tag_of_other_users),
         cmocka_unit_test(tag_survives_everything),  cmocka_unit_test(environment_of_a_program),
         cmocka_unit_test(proc_that_cannot_be_used), cmocka_unit_test(probed_it_answers_the_same),
+        cmocka_unit_test(commands_and_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
