@@ -59,16 +59,14 @@ void view_plan(struct buf *out, const struct view *v, const json_t *result)
 static void line_time(const char *utc, char *out, size_t size)
 {
     struct tm tm = {0}, local;
-    char fraction[4] = "", clock[32];
-    int n = sscanf(utc, "%4d-%2d-%2dT%2d:%2d:%2d.%3[0-9]", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-                   &tm.tm_min, &tm.tm_sec, fraction);
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    time_t seconds = timegm(&tm);
-    if (n < 7 || localtime_r(&seconds, &local) == NULL || strftime(clock, sizeof clock, "%H:%M:%S", &local) == 0)
+    char clock[32];
+    const char *fraction = strptime(utc, "%Y-%m-%dT%H:%M:%S", &tm);
+    bool known = fraction != NULL && *fraction == '.' && strspn(fraction + 1, "0123456789") >= 3;
+    time_t seconds = known ? timegm(&tm) : -1;
+    if (!known || localtime_r(&seconds, &local) == NULL || strftime(clock, sizeof clock, "%H:%M:%S", &local) == 0)
         snprintf(out, size, "%s", utc);
     else
-        snprintf(out, size, "%s.%s", clock, fraction);
+        snprintf(out, size, "%s%.4s", clock, fraction);
 }
 
 void view_event(struct buf *out, const struct view *v, const json_t *event)
