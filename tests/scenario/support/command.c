@@ -57,7 +57,7 @@ static void read_all(struct scenario *s, const int *fds, struct command *ret)
     size_t len[2] = {0, 0};
     struct pollfd p[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
     while (p[0].fd >= 0 || p[1].fd >= 0) {
-        (void)poll(p, 2, scenario_time_left(s));
+        scenario_check(s, poll(p, 2, scenario_time_left(s)) > 0);
         for (int i = 0; i < 2; i++) {
             if (p[i].fd < 0 || !p[i].revents) {
                 continue;
@@ -74,23 +74,28 @@ static void read_all(struct scenario *s, const int *fds, struct command *ret)
     ret->err = keep(s, text[1]);
 }
 
+struct command command_finish(struct scenario *s, pid_t pid, int out_fd, int err_fd)
+{
+    int status;
+    struct command ret;
+    read_all(s, (int[]){out_fd, err_fd}, &ret);
+    (void)close(out_fd);
+    (void)close(err_fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    ret.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return ret;
+}
+
 struct command command_run_in(struct scenario *s, const char *dir, const char *const *args)
 {
     int out[2];
     int err[2];
-    int status;
-    struct command ret;
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(err, O_CLOEXEC), 0);
     pid_t pid = start(dir ? scenario_path(s, dir) : scenario_dir(s), args, out[1], err[1]);
     (void)close(out[1]);
     (void)close(err[1]);
-    read_all(s, (int[]){out[0], err[0]}, &ret);
-    (void)close(out[0]);
-    (void)close(err[0]);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    ret.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return ret;
+    return command_finish(s, pid, out[0], err[0]);
 }
 
 pid_t command_start(struct scenario *s, const char *const *args)

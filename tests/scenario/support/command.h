@@ -23,6 +23,9 @@ struct command command_run_in(struct scenario *s, const char *dir, const char *c
 /** The same in the test's directory, with the words as arguments. */
 #define command_run(s, ...) command_run_in((s), NULL, (const char *const[]){__VA_ARGS__, NULL})
 
+/** Reads what the child PID writes into the other ends of OUT_FD and ERR_FD, closes them, and waits for its end. */
+struct command command_finish(struct scenario *s, pid_t pid, int out_fd, int err_fd);
+
 /** Starts fosterd with ARGS, its output thrown away; its process, which is the caller's child. */
 pid_t command_start(struct scenario *s, const char *const *args);
 
