@@ -4,6 +4,7 @@
  * Any bytes as the text of each file of /proc that is read: what is accepted must make sense.
  */
 #include "base/procstat.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,6 +73,34 @@ static void fuzz_pids(const char *text, size_t len)
     require(procstat_parse_pids(text, len, NULL, 0) == n);
 }
 
+static void fuzz_status(const char *text, size_t len)
+{
+    uint64_t dec = 99, hex = 99;
+    bool is_dec = procstat_parse_status(text, len, "CapEff:", 10, &dec);
+    bool is_hex = procstat_parse_status(text, len, "CapEff:", 16, &hex);
+
+    require(is_dec || dec == 99);
+    require(is_hex || hex == 99);
+    /* Decimal digits are hexadecimal ones; only the greater number may be too large. */
+    require(!is_dec || !is_hex || dec <= hex);
+}
+
+/* What people see is one line of UTF-8, and a longer one begins with the shorter one. */
+static void fuzz_line(const char *text, size_t len)
+{
+    char line[40], longer[80];
+    bool valid;
+
+    require(procstat_line(text, len, line, sizeof(line)) == line);
+    procstat_line(text, len, longer, sizeof(longer));
+    size_t n = strnlen(line, sizeof(line));
+    require(n < sizeof(line) && strncmp(line, longer, n) == 0);
+    for (size_t at = 0, step; at < n; at += step) {
+        step = utf8_step(line + at, n - at, &valid);
+        require(valid && (unsigned char)line[at] >= ' ' && line[at] != 0x7f);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
@@ -83,5 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_env(text, size, "FOSTER_SERVICE");
     fuzz_env(text, size, "A");
     fuzz_pids(text, size);
+    fuzz_status(text, size);
+    fuzz_line(text, size);
     return 0;
 }
