@@ -27,7 +27,8 @@ methods_fn act_start, act_stop, act_restart, act_signal, act_reset, act_reload, 
 /** The engine behind C. */
 struct engine *methods_engine(const struct client *c) NONNULL();
 
-/** Answers REQ with RESULT (taken over; NULL: memory was short), when somebody waits for an answer. */
+/** Answers REQ, which has been carried out, with RESULT (taken over; NULL: memory was short), when somebody waits for
+ * an answer. */
 void methods_reply(struct client *c, const struct proto_request *req, json_t *result) NONNULL(1, 2);
 
 /** Answers REQ with an error; DATA (taken over) may be NULL. */
@@ -45,5 +46,9 @@ void methods_no_service(struct client *c, const struct proto_request *req, const
 /** Selects the units that the parameter `services` of REQ names into RET (to be freed with select_done()); none: all
  * that are not skipped. False when REQ has been answered with an error. */
 bool methods_select(struct client *c, const struct proto_request *req, struct select *ret) MUST_CHECK NONNULL();
+
+/** Appends VALUE to ARRAY, both taken over and NULL where they were refused. ARRAY, or NULL when that fails: then both
+ * are gone. */
+json_t *methods_append(json_t *array, json_t *value) MUST_CHECK;
 
 #endif

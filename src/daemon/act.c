@@ -132,25 +132,22 @@ void act_signal(struct client *c, const struct proto_request *req)
     struct engine *g = methods_engine(c);
     enum effect_scope scope = proto_bool(req, "all") ? SCOPE_ALL : SCOPE_MAIN;
     const char *word = proto_string(req, "signal");
-    json_t *services = json_array();
     struct select sel = {0};
     bool all_sent = true;
     int sig;
     if (!parse_signal(word, &sig)) {
-        json_decref(services);
         methods_bad_param(c, req, "signal", "%s is no signal; name one as in HUP, SIGHUP or 1", word);
         return;
     }
-    if (!methods_select(c, req, &sel)) {
-        json_decref(services);
+    if (!methods_select(c, req, &sel))
         return;
-    }
+    json_t *services = json_array();
     for (size_t i = 0; i < sel.n; i++) {
         const struct engine_unit *u = engine_at(g, sel.units[i]);
         size_t sent = u != NULL ? census_signal_exactly(g, u, sig, scope) : 0;
         all_sent = all_sent && sent > 0;
         if (u != NULL)
-            json_array_append_new(services, json_pack("{s:s, s:I}", "name", u->name, "sent", (json_int_t)sent));
+            services = methods_append(services, json_pack("{s:s, s:I}", "name", u->name, "sent", (json_int_t)sent));
     }
     select_done(&sel);
     methods_reply(c, req, json_pack("{s:b, s:o}", "ok", all_sent, "services", services));
@@ -159,15 +156,11 @@ void act_signal(struct client *c, const struct proto_request *req)
 static json_t *act_states(const struct super *s, const struct select *sel)
 {
     json_t *services = json_array();
-    for (size_t i = 0; services != NULL && i < sel->n; i++) {
+    for (size_t i = 0; i < sel->n; i++) {
         struct unit_view u;
-        if (!super_view(s, sel->units[i], &u))
-            continue;
-        json_t *service = json_pack("{s:s, s:s}", "name", u.name, "state", unit_state_name(u.state));
-        if (json_array_append_new(services, service) != 0) {
-            json_decref(services);
-            return NULL;
-        }
+        if (super_view(s, sel->units[i], &u))
+            services =
+                methods_append(services, json_pack("{s:s, s:s}", "name", u.name, "state", unit_state_name(u.state)));
     }
     return services;
 }
@@ -189,7 +182,7 @@ static json_t *act_describe(const struct reload *r, bool dry_run)
 {
     json_t *later = json_array();
     for (size_t i = 0; i < r->plan.n_later; i++)
-        json_array_append_new(later, json_string(r->plan.later[i]));
+        later = methods_append(later, json_string(r->plan.later[i]));
     return json_pack("{s:b, s:o, s:o, s:o}", "dry_run", dry_run, "changes", snapshot_plan(&r->plan), "later", later,
                      "warnings", snapshot_warnings(&r->problems));
 }
@@ -198,14 +191,10 @@ static json_t *act_describe(const struct reload *r, bool dry_run)
 static json_t *act_names_to_follow(const struct plan *p)
 {
     json_t *names = json_array();
-    for (size_t i = 0; names != NULL && i < p->n_changes; i++) {
+    for (size_t i = 0; i < p->n_changes; i++) {
         enum plan_effect effect = p->changes[i].effect;
-        if (effect != PLAN_START && effect != PLAN_RESTART && effect != PLAN_SCALE)
-            continue;
-        if (json_array_append_new(names, json_string(p->changes[i].service)) != 0) {
-            json_decref(names);
-            return NULL;
-        }
+        if (effect == PLAN_START || effect == PLAN_RESTART || effect == PLAN_SCALE)
+            names = methods_append(names, json_string(p->changes[i].service));
     }
     return names;
 }
@@ -226,7 +215,7 @@ static void act_follow(struct client *c, const struct proto_request *req, const 
     if (params.extra == NULL || params.names_after == NULL) {
         json_decref(params.extra);
         json_decref(params.names_after);
-        methods_error(c, req, PROTO_INTERNAL, NULL, "it was carried out, but there is no memory to say what it does");
+        methods_reply(c, req, NULL);
         return;
     }
     struct parked *waiting = parked_new(c, req->id, &nobody, &params);

@@ -44,18 +44,13 @@ void look_list(struct client *c, const struct proto_request *req)
 {
     const struct super *s = methods_engine(c)->super;
     json_t *names = json_array();
-    bool ok = names != NULL;
-    for (unsigned i = 0; ok && i < super_count(s); i++) {
+    for (unsigned i = 0; i < super_count(s); i++) {
         struct unit_view u;
         if (!super_view(s, super_at(s, i), &u))
             continue;
         if (u.instance == 1 && strcmp(u.name, u.spec->name) != 0)
-            ok = json_array_append_new(names, look_text(u.spec->name)) == 0;
-        ok = ok && json_array_append_new(names, look_text(u.name)) == 0;
-    }
-    if (!ok) {
-        json_decref(names);
-        names = NULL;
+            names = methods_append(names, look_text(u.spec->name));
+        names = methods_append(names, look_text(u.name));
     }
     methods_reply(c, req, json_pack("{s:o}", "names", names));
 }
@@ -131,10 +126,7 @@ static json_t *look_services(struct engine *g, const struct select *sel, const s
     json_t *services = json_array();
     int64_t now_ms = sys_now_ms();
     for (size_t i = 0; services != NULL && i < sel->n; i++)
-        if (json_array_append_new(services, look_service(g, sel->units[i], wish, now_ms)) != 0) {
-            json_decref(services);
-            return NULL;
-        }
+        services = methods_append(services, look_service(g, sel->units[i], wish, now_ms));
     return services;
 }
 
@@ -175,21 +167,14 @@ void look_tree(struct client *c, const struct proto_request *req)
 {
     struct engine *g = methods_engine(c);
     bool all = proto_strings(req, "services") == NULL;
-    json_t *services = json_array();
     struct select sel = {0};
-    if (!methods_select(c, req, &sel)) {
-        json_decref(services);
+    if (!methods_select(c, req, &sel))
         return;
-    }
     census_refresh(g);
-    bool ok = services != NULL;
-    for (size_t i = 0; ok && i < sel.n; i++)
-        ok = json_array_append_new(services, look_tree_service(g, sel.units[i])) == 0;
+    json_t *services = json_array();
+    for (size_t i = 0; services != NULL && i < sel.n; i++)
+        services = methods_append(services, look_tree_service(g, sel.units[i]));
     select_done(&sel);
-    if (!ok) {
-        json_decref(services);
-        services = NULL;
-    }
     methods_reply(c, req,
                   json_pack("{s:o, s:o, s:o}", "daemon", look_daemon(g), "services", services, "unclaimed",
                             all ? forest_processes(g, SUPER_NO_UNIT) : json_array()));

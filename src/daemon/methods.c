@@ -35,12 +35,20 @@ struct engine *methods_engine(const struct client *c)
 
 void methods_reply(struct client *c, const struct proto_request *req, json_t *result)
 {
-    if (req->id == NULL)
-        json_decref(result);
-    else if (result != NULL)
+    if (result == NULL)
+        methods_error(c, req, PROTO_INTERNAL, NULL,
+                      proto_acts(req->method) ? "it was carried out, but there is no memory to say what came of it"
+                                              : "out of memory; try again later");
+    else if (req->id != NULL)
         client_send(c, proto_result(req->id, result));
     else
-        client_send(c, proto_error(req->id, PROTO_INTERNAL, NULL, "out of memory; try again later"));
+        json_decref(result);
+}
+
+/* Nothing has been touched yet. */
+static void methods_no_memory(struct client *c, const struct proto_request *req)
+{
+    methods_error(c, req, PROTO_INTERNAL, NULL, "out of memory; nothing was done");
 }
 
 void methods_error(struct client *c, const struct proto_request *req, enum proto_code code, json_t *data,
@@ -102,9 +110,9 @@ static bool methods_resolve(struct client *c, const struct proto_request *req, c
         methods_no_service(c, req, names[wrong], similar);
         return false;
     case SELECT_NOMEM:
+        methods_no_memory(c, req);
         break;
     }
-    methods_reply(c, req, NULL);
     return false;
 }
 
@@ -119,12 +127,20 @@ bool methods_select(struct client *c, const struct proto_request *req, struct se
     }
     const char **names = mem_array(n, sizeof *names);
     if (names == NULL) {
-        methods_reply(c, req, NULL);
+        methods_no_memory(c, req);
         return false;
     }
     bool ok = methods_resolve(c, req, list, names, ret);
     mem_free(names);
     return ok;
+}
+
+json_t *methods_append(json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) == 0)
+        return array;
+    json_decref(array);
+    return NULL;
 }
 
 static bool methods_is_allowed(struct client *c, const struct proto_request *req)

@@ -19,6 +19,7 @@
 static enum reload_result result_of_reload;
 static unsigned n_reloads;
 static enum event_kind posted;
+static int refuse_in_call; /* the number of the allocation that jansson is refused, 0: none */
 
 /* The engine's part, and that of reload.c. */
 
@@ -71,7 +72,10 @@ static void call_with(bool no_id, const char *method, const char *params)
         *at = '"';
     json_array_clear(desk.sent);
     assert_true(proto_parse(line, (size_t)len, &req, &refusal));
+    desk.refused = false;
+    desk.refuse = refuse_in_call;
     methods_carry_out(&desk.client, &req);
+    desk.refuse = 0;
     proto_request_done(&req);
 }
 
@@ -315,6 +319,39 @@ static void several_are_restarted_in_their_order(void **state)
     assert_int_equal(json_array_size(json_object_get(result, "services")), 2);
 }
 
+/* Whatever jansson is refused, each request has one answer, or ends the connection, and nothing is lost. */
+static void without_memory_each_is_answered_or_cut_off(void **state)
+{
+    static const char *const requests[][2] = {
+        {"hello", "{}"},
+        {"list", "{}"},
+        {"status", "{'services':['db'],'lines':3}"},
+        {"graph", "{}"},
+        {"config", "{}"},
+        {"reset", "{'services':['db','web']}"},
+        {"reload", "{}"},
+        {"signal", "{'services':['db'],'signal':'HUP'}"},
+        {"status", "{'services':['none']}"},
+    };
+    json_malloc_t earlier_alloc;
+    json_free_t earlier_free;
+    (void)state;
+    result_of_reload = RELOAD_OK;
+    json_get_alloc_funcs(&earlier_alloc, &earlier_free);
+    json_set_alloc_funcs(desk_alloc, free);
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        desk.refused = true;
+        for (int n = 1; desk.refused; n++) {
+            refuse_in_call = n;
+            call_with(false, requests[i][0], requests[i][1]);
+            assert_int_equal(json_array_size(desk.sent) + desk.client.doomed, 1);
+            desk.client.doomed = false;
+        }
+    }
+    refuse_in_call = 0;
+    json_set_alloc_funcs(earlier_alloc, earlier_free);
+}
+
 #define DESK(test) cmocka_unit_test_setup_teardown(test, desk_begin, desk_end)
 
 int main(void)
@@ -332,6 +369,7 @@ int main(void)
         DESK(a_reload_that_could_not_wait_is_not_begun),
         DESK(a_shutdown_is_answered_before_it_begins),
         DESK(several_are_restarted_in_their_order),
+        DESK(without_memory_each_is_answered_or_cut_off),
     };
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
 }
