@@ -6,7 +6,8 @@
  *
  * How to use it, in this order, for ever: super_post() an event; take effects with super_next_effect()
  * and carry each out in order until there is none; post what came of them as new events. The time of an
- * event never goes back (CLOCK_MONOTONIC in milliseconds).
+ * event never goes back (CLOCK_MONOTONIC in milliseconds). Who has to wait for whom is settled when effects are asked
+ * for, so that events posted without effects being taken in between count as one step.
  *
  * A unit is one instance of a service. Each start of a unit is a run with a number of its own; an event
  * that speaks of a run which is no longer the unit's present one is dropped, so a late report of an
@@ -167,8 +168,10 @@ void super_post(struct super *s, const struct event *e, int64_t now_ms) NONNULL(
  * a restart brings into force (plan_service()), are stopped, dependents first, and held down; the others are not
  * touched. When all of those are down the new configuration counts: EFFECT_REPLACED; units that were held down and
  * wanted come up again, new ones start where autostart says so, and the remaining units go by the new keys from then
- * on. A unit that had failed or was done and whose service has such a change starts again when it was wanted. False,
- * with nothing changed: ENOMEM, EBUSY (a replacement is under way) or ESHUTDOWN in *RET_ERRNUM. */
+ * on. A unit that had failed or was done and whose service has such a change starts again when it was wanted. Effects
+ * are to be taken afterwards, as behind super_post(). Once S is shutting down, SET never comes into force and S refers
+ * to it no more. False, with nothing changed: ENOMEM, EBUSY (a replacement is under way) or ESHUTDOWN in *RET_ERRNUM.
+ */
 bool super_replace(struct super *s, const struct spec_set *set, int64_t now_ms, int *ret_errnum) MUST_CHECK NONNULL();
 
 /** Whether a replacement has begun and not come to EFFECT_REPLACED. */

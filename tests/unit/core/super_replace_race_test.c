@@ -187,6 +187,25 @@ static void test_stop_of_a_dependency(void **state)
     kit_end(&k);
 }
 
+/* A stop that waits for dependents goes on waiting under the next configuration, by its edges. */
+static void test_stop_that_waits(void **state)
+{
+    (void)state;
+    for (int apart = 0; apart < 2; apart++) {
+        begin_pair_up();
+        kit_tell(&k, EVENT_STOP, "db");
+        kit_effects(&k);
+        struct kit_config *c = kit_edit(&k);
+        kit_spec(c, "web")->n_depends_on = apart ? 0 : 1;
+        kit_replace(&k, c);
+        assert_string_equal(kit_effects(&k),
+                            apart ? "replaced; db>stopping; signal db TERM main; arm db +10000" : "replaced");
+        kit_died(&k, "web", SIGTERM, 0);
+        assert_string_equal(kit_state(&k, "db"), "stopping");
+        kit_end(&k);
+    }
+}
+
 static void test_grace_of_a_held_unit(void **state)
 {
     (void)state;
@@ -439,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_start_of_what_goes_is_refused),
         cmocka_unit_test(test_start_of_another_unit),
         cmocka_unit_test(test_stop_of_a_dependency),
+        cmocka_unit_test(test_stop_that_waits),
         cmocka_unit_test(test_grace_of_a_held_unit),
         cmocka_unit_test(test_in_backoff),
         cmocka_unit_test(test_in_backoff_unchanged),

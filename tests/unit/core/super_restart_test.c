@@ -153,6 +153,26 @@ static void test_failed_spawn_while_the_restart_waits(void **state)
     kit_end(&k);
 }
 
+/* A run that comes up while its restart waits is not what the restart was for. */
+static void test_ready_while_the_restart_waits(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_STARTED);
+    db()->restart.policy = SPEC_RESTART_ALWAYS;
+    bring_up();
+    kit_died(&k, "db", kit_exit(1), 0);
+    kit_wait(&k, 500);
+    kit_say(&k, EVENT_RESTART, "db");
+    kit_tell(&k, EVENT_RESTART, "web");
+    kit_up(&k, "db");
+    assert_string_equal(kit_state(&k, "db"), "ready");
+    assert_false(kit_view(&k, "db").start_settled);
+    kit_died(&k, "web", SIGTERM, 0);
+    assert_string_equal(kit_state(&k, "db"), "stopping");
+    assert_string_equal(kit_state(&k, "web"), "waiting");
+    kit_end(&k);
+}
+
 /* The last word counts, also of a restart that waits for its turn. */
 static void test_the_last_word_while_a_restart_waits(void **state)
 {
@@ -219,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_restart_raises_what_is_required),
         cmocka_unit_test(test_end_while_the_restart_waits),
         cmocka_unit_test(test_failed_spawn_while_the_restart_waits),
+        cmocka_unit_test(test_ready_while_the_restart_waits),
         cmocka_unit_test(test_the_last_word_while_a_restart_waits),
         cmocka_unit_test(test_shutdown_while_a_restart_waits),
         cmocka_unit_test(test_restart_of_what_is_down_is_a_start),
