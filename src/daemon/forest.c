@@ -103,7 +103,7 @@ static void forest_read_all(const struct engine *g)
         look.n_all += procfs_stat(l.pids[i], &look.all[look.n_all]);
     pidlist_done(&l);
     look.cut = must && look.all == NULL;
-    if (look.n_all > 0)
+    if (look.all != NULL)
         qsort(look.all, look.n_all, sizeof *look.all, forest_compare);
 }
 
@@ -406,12 +406,11 @@ static json_t *forest_object(const struct forest_node *node, const struct attrib
 
 json_t *forest_processes(struct engine *g, unsigned unit)
 {
-    /* Where a process of each depth belongs. */
-    json_t *lists[FOREST_DEPTH_MAX];
     json_t *ret = forest_look(g) ? json_array() : NULL;
+    /* Where a process of each depth belongs. */
+    json_t *lists[FOREST_DEPTH_MAX] = {ret};
     if (ret == NULL)
         return NULL;
-    lists[0] = ret;
     for (struct forest_walk w = forest_begin(unit); w.at != FOREST_NONE; forest_next(&w)) {
         const struct forest_node *node = &look.nodes[w.at];
         unsigned depth = w.depth < FOREST_DEPTH_MAX ? w.depth : FOREST_DEPTH_MAX - 1;
