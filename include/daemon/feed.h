@@ -39,9 +39,9 @@ struct feed_subscriber {
     bool states;  /**< events of kind `state` too */
     char **names; /**< owned: instances and services wanted, or patterns (fnmatch(3)); NULL: everything */
     size_t n_names;
-    /** Takes the notification MESSAGE (borrowed; NULL: there was no memory for it). Called from within whatever
-     * reports; must not unsubscribe anybody, nor log something with an event. */
-    void (*on_event)(struct feed_subscriber *s, const json_t *message);
+    /** Takes a notification as LINE of LEN bytes, its newline included (borrowed; NULL: there was no memory for it).
+     * Called from within whatever reports; must not unsubscribe anybody, nor log something with an event. */
+    void (*on_event)(struct feed_subscriber *s, const char *line, size_t len);
 };
 
 /** Makes F empty and lets it listen to the log (log_set_tap()). */

@@ -28,9 +28,13 @@ enum {
     CLIENT_REQUESTS_A_TURN = 8,
     /* One reply may be larger than CLIENT_UNREAD_MAX: the status of 16,384 units has some 10 MiB. */
     CLIENT_OUT_MAX = 64 << 20,
+    /* Events wait for the next turn of the loop until so much of them has come together. */
+    CLIENT_FLUSH_AT = 32 << 10,
     /* What is kept of the memory of a large reply. */
     CLIENT_OUT_KEEP = 64 << 10,
 };
+
+static const char client_no_memory[] = "no memory for a message";
 
 static size_t client_unread(const struct client *c)
 {
@@ -129,16 +133,17 @@ static void client_flush(struct client *c)
     client_tidy(c);
 }
 
-void client_send(struct client *c, json_t *message)
+/* Whether one more message may wait for C, which does not live on when not. */
+static bool client_has_room(struct client *c)
 {
-    bool waited = client_unread(c) > 0;
     if (!c->doomed && client_unread(c) >= CLIENT_UNREAD_MAX)
         client_doom(c, "it does not read");
-    else if (!c->doomed && (message == NULL || !proto_write(message, &c->out)))
-        client_doom(c, "no memory for a message");
-    json_decref(message);
-    if (c->doomed)
-        return;
+    return !c->doomed;
+}
+
+/* Writes what waits. WAITED: something has waited before the last message was added. */
+static void client_push(struct client *c, bool waited)
+{
     client_flush(c);
     if (c->doomed)
         return;
@@ -148,9 +153,30 @@ void client_send(struct client *c, json_t *message)
     client_rearm(c);
 }
 
-static void client_on_event(struct feed_subscriber *s, const json_t *message)
+void client_send(struct client *c, json_t *message)
 {
-    client_send(CONTAINER_OF(s, struct client, subscriber), json_incref((json_t *)(uintptr_t)message));
+    bool waited = client_unread(c) > 0;
+    if (client_has_room(c) && (message == NULL || !proto_write(message, &c->out)))
+        client_doom(c, client_no_memory);
+    json_decref(message);
+    if (!c->doomed)
+        client_push(c, waited);
+}
+
+/* Whoever reports something has better to do than to write to sockets: the loop does, when everything else is done,
+ * unless so much comes together before that it would look as if nobody read it. */
+static void client_on_event(struct feed_subscriber *s, const char *line, size_t len)
+{
+    struct client *c = CONTAINER_OF(s, struct client, subscriber);
+    bool waited = client_unread(c) > 0;
+    if (!client_has_room(c))
+        return;
+    if (line == NULL || !buf_add(&c->out, line, len))
+        client_doom(c, client_no_memory);
+    else if (!waited)
+        client_again(c);
+    else if (client_unread(c) >= CLIENT_FLUSH_AT && ev_is_active(&c->more))
+        client_push(c, waited);
 }
 
 /* Nothing more can come in, and nothing is owed. */
@@ -264,10 +290,12 @@ static void client_on_more(struct ev_loop *loop, struct ev_timer *w, int revents
     (void)revents;
     struct client *c = w->data;
     ev_timer_stop(loop, w);
-    if (c->doomed)
+    if (c->doomed) {
         client_free(c);
-    else
-        client_work(c);
+        return;
+    }
+    client_flush(c);
+    client_work(c);
 }
 
 static void client_on_stall(struct ev_loop *loop, struct ev_timer *w, int revents)

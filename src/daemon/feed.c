@@ -8,6 +8,7 @@
  */
 #include "daemon/feed.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "core/proto.h"
@@ -18,7 +19,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FEED_TEXT_MAX = EFFECT_TEXT_MAX, FEED_NAME_MAX = SPEC_NAME_MAX + 8, FEED_WORD_MAX = 24 };
+enum {
+    FEED_TEXT_MAX = EFFECT_TEXT_MAX,
+    FEED_NAME_MAX = SPEC_NAME_MAX + 8,
+    FEED_WORD_MAX = 24,
+    FEED_LINE_MAX = 16 << 10
+};
 
 struct feed_event {
     uint64_t seq;
@@ -93,18 +99,29 @@ static void feed_keep(struct feed *f, const struct feed_event *ev)
         f->n_recent++;
 }
 
+/* EV as a line, which stays empty where memory is short. */
+static void feed_line(const struct feed_event *ev, struct buf *line)
+{
+    json_t *message = proto_notification("event", feed_json(ev));
+    if (message == NULL || !proto_write(message, line))
+        line->len = 0;
+    json_decref(message);
+}
+
+/* All subscribers are told the same: it is put into words once, and for nobody not at all. */
 static void feed_tell(struct feed *f, const struct feed_event *ev)
 {
-    json_t *message = NULL;
+    struct buf line;
+    buf_init(&line, FEED_LINE_MAX);
     LIST_EACH (it, &f->subscribers) {
         struct feed_subscriber *s = CONTAINER_OF(it, struct feed_subscriber, link);
         if (!feed_wants(s, ev))
             continue;
-        if (message == NULL)
-            message = proto_notification("event", feed_json(ev));
-        s->on_event(s, message);
+        if (line.len == 0)
+            feed_line(ev, &line);
+        s->on_event(s, line.len > 0 ? line.data : NULL, line.len);
     }
-    json_decref(message);
+    buf_done(&line);
 }
 
 static void feed_take(struct feed *f, struct feed_event *ev)

@@ -23,10 +23,11 @@ struct ear {
 static struct feed feed;
 static struct ear ears[2];
 
-static void on_event(struct feed_subscriber *s, const json_t *message)
+static void on_event(struct feed_subscriber *s, const char *line, size_t len)
 {
     struct ear *ear = CONTAINER_OF(s, struct ear, s);
-    json_array_append(ear->heard, (json_t *)(uintptr_t)message);
+    bool is_line = len > 0 && memchr(line, '\n', len) == line + len - 1;
+    json_array_append_new(ear->heard, is_line ? json_loadb(line, len, 0, NULL) : json_null());
     /* What has no event may be logged here. */
     log_debug("heard");
 }
