@@ -7,10 +7,10 @@ if(FOSTER_STATIC OR FOSTER_FUZZ)
   return()
 endif()
 
-get_target_property(sources foster_client SOURCES)
-add_library(foster_shared SHARED ${sources})
+set_target_properties(foster_client PROPERTIES C_VISIBILITY_PRESET hidden)
+add_library(foster_shared SHARED $<TARGET_OBJECTS:foster_client>)
 set_target_properties(foster_shared PROPERTIES OUTPUT_NAME foster VERSION ${PROJECT_VERSION} SOVERSION 0
-  C_VISIBILITY_PRESET hidden)
+  LINKER_LANGUAGE C)
 target_link_libraries(foster_shared PRIVATE foster_base PkgConfig::JANSSON)
 target_link_options(foster_shared PRIVATE -Wl,--exclude-libs,ALL)
 install(TARGETS foster_shared LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT libfoster)

@@ -166,7 +166,7 @@ int run_reload(struct ctl *c)
     return act_end(c, result);
 }
 
-/* Adds the arrays of RESULT to those of SUM, and what is not ok. */
+/* Adds the arrays of RESULT to those of SUM; what is not ok stays so. */
 static void act_merge(json_t *sum, json_t *result)
 {
     const char *key;
@@ -174,11 +174,9 @@ static void act_merge(json_t *sum, json_t *result)
     json_object_foreach(result, key, value)
     {
         json_t *there = json_object_get(sum, key);
-        if (there == NULL)
-            json_object_set(sum, key, value);
-        else if (json_is_array(there) && json_is_array(value))
+        if (json_is_array(there) && json_is_array(value))
             json_array_extend(there, value);
-        else if (strcmp(key, "ok") == 0 && json_is_false(value))
+        else if (there == NULL || json_is_false(value))
             json_object_set(sum, key, value);
     }
 }
@@ -276,7 +274,9 @@ static int act_await_end(struct ctl *c)
 int run_shutdown(struct ctl *c)
 {
     json_t *result = ctl_call(c, "shutdown", json_pack("{s:b}", "now", c->args.now));
-    int status = result == NULL ? c->code : act_await_end(c);
+    if (result == NULL)
+        return c->code;
+    int status = act_await_end(c);
     if (status == CTL_OK && c->args.json)
         ctl_put_json(c, result, false);
     else if (status == CTL_OK)

@@ -199,9 +199,9 @@ static const struct args_option *args_row_of(int code, enum verb verb)
  */
 static bool args_pass(int argc, char **argv, bool stop, struct args *a, struct err *e)
 {
-    struct args_getopt g = {0};
-    strcpy(g.shorts, stop ? "+:" : ":");
-    g.n_shorts = strlen(g.shorts);
+    struct args_getopt g = {.shorts = "+:", .n_shorts = strlen("+:")};
+    if (!stop)
+        g = (struct args_getopt){.shorts = ":", .n_shorts = strlen(":")};
     args_offer(&g, a->verb);
     args_offer(&g, VERB_ANY);
     const char *verb = a->verb < VERB_N ? args_verbs[a->verb].name : "";

@@ -128,15 +128,27 @@ static bool look_is_well(const json_t *service)
     return look_is_in(service, "ready", "done") && (strcmp(health, "-") == 0 || strcmp(health, "healthy") == 0);
 }
 
+/* "failed: exited with code 1" says the state itself. */
+static bool look_begins_with(const char *reason, const char *word)
+{
+    size_t n = strlen(word);
+    return strncmp(reason, word, n) == 0 && reason[n] == ':';
+}
+
 static void look_put_ill(struct ctl *c, const json_t *service)
 {
-    const char *health = text_member(service, "health", "-"), *state = text_member(service, "state", "-");
-    const char *reason = text_member(service, "reason", "");
-    bool by_health = look_is_in(service, "ready", "done");
+    const char *state = text_member(service, "state", "-"), *reason = text_member(service, "reason", "");
+    enum text_color color = text_state_color(state);
+    if (look_is_in(service, "ready", "done")) { /* so it is the health */
+        state = text_member(service, "health", "-");
+        color = TEXT_BAD;
+    }
     text_paint(&c->out, &c->view, TEXT_STRONG, text_member(service, "name", "-"), 0);
     buf_puts(&c->out, ": ");
-    text_paint(&c->out, &c->view, by_health ? TEXT_BAD : text_state_color(state), by_health ? health : state, 0);
-    if (*reason != '\0') {
+    text_paint(&c->out, &c->view, color, state, 0);
+    if (look_begins_with(reason, state))
+        text_put(&c->out, reason + strlen(state), 0);
+    else if (*reason != '\0') {
         buf_puts(&c->out, ": ");
         text_put(&c->out, reason, 0);
     }

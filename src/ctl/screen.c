@@ -19,23 +19,24 @@
 
 enum { SCREEN_WIDTH = 80, SCREEN_HEIGHT = 24, SCREEN_SIZE_MAX = 10000 };
 
-static bool screen_is_set(const char *variable)
+/* The variable NAME; NULL: it is not set, or empty. */
+static const char *screen_variable(const char *name)
 {
-    const char *value = getenv(variable);
-    return value != NULL && value[0] != '\0';
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* https://no-color.org and https://bixense.com/clicolors; an order on the command line goes before both. */
 static bool screen_has_color(enum args_color color, bool is_terminal)
 {
-    const char *force = getenv("CLICOLOR_FORCE"), *term = getenv("TERM");
+    const char *force = screen_variable("CLICOLOR_FORCE"), *term = screen_variable("TERM");
     if (color != ARGS_COLOR_AUTO)
         return color == ARGS_COLOR_ALWAYS;
-    if (screen_is_set("NO_COLOR"))
+    if (screen_variable("NO_COLOR") != NULL)
         return false;
-    if (screen_is_set("CLICOLOR_FORCE") && strcmp(force, "0") != 0)
+    if (force != NULL && strcmp(force, "0") != 0)
         return true;
-    return is_terminal && screen_is_set("TERM") && strcmp(term, "dumb") != 0;
+    return is_terminal && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 /* A size from VARIABLE, else from the terminal, else OTHERWISE. */
