@@ -40,6 +40,7 @@ static struct unit *new_unit(struct super *s, const struct spec *spec, unsigned 
     unit_init(u, spec->enabled ? UNIT_STOPPED : UNIT_SKIPPED);
     u->index = slot;
     u->id = ++s->next_id;
+    u->since_ms = s->now_ms;
     u->held = true;
     u->want_after = spec->enabled && spec->autostart;
     return u;

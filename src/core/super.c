@@ -45,6 +45,9 @@ void super_start(struct super *s, int64_t now_ms)
 {
     s->now_ms = now_ms;
     s->started = true;
+    for (unsigned i = 0; i < s->n_slots; i++)
+        if (s->units[i])
+            s->units[i]->since_ms = now_ms;
     replace_release(s);
 }
 

@@ -7,7 +7,9 @@
 #include "ctl/text.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { EVENTS_KEPT = 256, EVENTS_BEFORE = 10 };
@@ -18,6 +20,8 @@ struct events {
     json_t *early;  /* owned; array: came before the reply with the older ones; NULL: the reply is there */
     long long last; /* seq of the one that was shown last */
     bool farewell;  /* the end of fosterd was told: the end of the connection is none of our troubles */
+    bool enough;    /* somebody has pressed Ctrl-C, which is how this ends */
+    int signal_fd;  /* owned; tells that; -1: SIGINT does what it did before */
 };
 
 static void events_show(struct events *v, const json_t *event)
@@ -38,7 +42,10 @@ static void events_show_all(struct events *v, const json_t *events)
 {
     const json_t *event;
     size_t i;
-    json_array_foreach(events, i, event) events_show(v, event);
+    json_array_foreach(events, i, event)
+    {
+        events_show(v, event);
+    }
 }
 
 static void events_on_notification(struct foster *f UNUSED, const char *method, const char *params, void *data)
@@ -52,12 +59,29 @@ static void events_on_notification(struct foster *f UNUSED, const char *method, 
     json_decref(event);
 }
 
-/* Waits until there is something to read, or nobody who would see it; false when the time is over. */
-static bool events_await(struct ctl *c)
+/* From here on Ctrl-C ends this between two events, never in the middle of one. Who has it ignored goes on ignoring. */
+static void events_take_interrupt(struct events *v)
 {
-    struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)}, {.fd = STDOUT_FILENO}};
+    struct sigaction before;
+    sigset_t taken;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        v->signal_fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (v->signal_fd >= 0)
+        sigprocmask(SIG_BLOCK, &taken, NULL);
+}
+
+/* Waits until there is something to read, or nobody who would see it; false when the time is over. */
+static bool events_await(struct events *v)
+{
+    struct ctl *c = v->c;
+    struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)},
+                         {.fd = STDOUT_FILENO},
+                         {.fd = v->signal_fd, .events = POLLIN}};
     int n = poll(p, ARRAY_LEN(p), ctl_left(c));
     c->deaf = c->deaf || (p[1].revents & POLLERR) != 0;
+    v->enough = p[2].revents != 0;
     return n != 0;
 }
 
@@ -65,7 +89,7 @@ static int events_follow(struct events *v)
 {
     struct ctl *c = v->c;
     struct foster_error e;
-    while (ctl_flush(c) && events_await(c))
+    while (ctl_flush(c) && events_await(v) && !v->enough)
         if (!foster_dispatch(c->foster, &e)) {
             ctl_flush(c);
             return v->farewell && e.kind == FOSTER_ERR_CLOSED ? CTL_OK : ctl_fail_foster(c, &e, NULL);
@@ -75,7 +99,7 @@ static int events_follow(struct events *v)
 
 int run_events(struct ctl *c)
 {
-    struct events v = {.c = c, .early = json_array(), .last = -1};
+    struct events v = {.c = c, .early = json_array(), .last = -1, .signal_fd = -1};
     const struct foster_handlers handlers = {.on_notification = events_on_notification, .data = &v}, none = {0};
     int64_t recent = c->args.number;
     if (recent < 0)
@@ -92,8 +116,12 @@ int run_events(struct ctl *c)
     if (result != NULL) {
         events_show_all(&v, json_object_get(result, "events"));
         events_show_all(&v, early);
+        if (c->args.follow)
+            events_take_interrupt(&v);
         status = c->args.follow ? events_follow(&v) : CTL_OK;
     }
+    if (v.signal_fd >= 0)
+        close(v.signal_fd);
     foster_set_handlers(c->foster, &none);
     json_decref(early);
     json_decref(result);

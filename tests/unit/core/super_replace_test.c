@@ -83,6 +83,7 @@ static void test_added(void **state)
     kit_replace(&k, c);
     assert_string_equal(kit_effects(&k), "replaced; shop>waiting; shop>starting; spawn shop 3");
     assert_string_equal(kit_state(&k, "late"), "stopped");
+    assert_int_equal(kit_view(&k, "late").since_ms, k.now_ms);
     assert_string_equal(kit_state(&k, "other"), "skipped");
     assert_int_equal(super_count(k.super), 5);
     assert_int_equal(super_slots(k.super), 5);

@@ -493,6 +493,18 @@ static void test_names(void **state)
     kit_end(&k);
 }
 
+static void test_what_nobody_starts_has_its_state_since_the_start(void **state)
+{
+    (void)state;
+    kit_init(&k);
+    kit_service(&k, "idle", SPEC_TYPE_SIMPLE)->autostart = false;
+    kit_service(&k, "other", SPEC_TYPE_SIMPLE)->enabled = false;
+    kit_begin(&k);
+    assert_int_equal(kit_view(&k, "idle").since_ms, k.now_ms);
+    assert_int_equal(kit_view(&k, "other").since_ms, k.now_ms);
+    kit_end(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_a_broken_promise_ends_in_failed),
 #endif
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_what_nobody_starts_has_its_state_since_the_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
