@@ -72,7 +72,10 @@ static json_t *act_call(struct ctl *c, const char *method, json_t *params)
     foster_set_handlers(c->foster, &none);
     const json_t *outcome;
     size_t i;
-    json_array_foreach(json_object_get(result, "services"), i, outcome) act_show(&a, outcome);
+    json_array_foreach(json_object_get(result, "services"), i, outcome)
+    {
+        act_show(&a, outcome);
+    }
     json_decref(a.shown);
     return result;
 }
@@ -133,10 +136,14 @@ static json_t *act_reload(struct ctl *c, bool dry_run)
         json_pack("{s:b, s:b, s:o*}", "dry_run", dry_run, "no_wait", c->args.no_wait, "timeout_ms", act_timeout(c)));
 }
 
-/* Shows the plan of RESULT, unless it is the one in PLAN, which was shown already and becomes this one. */
-static void act_show_plan(struct ctl *c, struct buf *plan, const json_t *result)
+/* Reloads and shows the plan, unless it is the one in PLAN, which was shown already and becomes this one. NULL when it
+ * failed: C->code. */
+static json_t *act_reload_shown(struct ctl *c, bool dry_run, struct buf *plan)
 {
     struct buf now;
+    json_t *result = act_reload(c, dry_run);
+    if (result == NULL)
+        return NULL;
     buf_init(&now, ACT_PLAN_MAX);
     view_plan(&now, &c->view, result);
     if (strcmp(buf_str(&now), buf_str(plan)) != 0)
@@ -144,6 +151,7 @@ static void act_show_plan(struct ctl *c, struct buf *plan, const json_t *result)
     ctl_flush(c);
     buf_done(plan);
     *plan = now;
+    return result;
 }
 
 /* The reply with the plan comes when all is over; who watches wants to know before. So the plan is asked for first, and
@@ -151,16 +159,13 @@ static void act_show_plan(struct ctl *c, struct buf *plan, const json_t *result)
 int run_reload(struct ctl *c)
 {
     struct buf plan;
-    json_t *result = NULL;
     if (c->args.json)
         return act_end(c, act_reload(c, c->args.dry_run));
     buf_init(&plan, ACT_PLAN_MAX);
-    for (int dry = 1; dry >= c->args.dry_run; dry--) {
+    json_t *result = act_reload_shown(c, true, &plan);
+    if (result != NULL && !c->args.dry_run) {
         json_decref(result);
-        result = act_reload(c, dry);
-        if (result == NULL)
-            break;
-        act_show_plan(c, &plan, result);
+        result = act_reload_shown(c, false, &plan);
     }
     buf_done(&plan);
     return act_end(c, result);

@@ -23,8 +23,11 @@ static int look_status(const struct ctl *c, const json_t *result)
     size_t i;
     if (c->args.n_operands == 0)
         return CTL_OK;
-    json_array_foreach(json_object_get(result, "services"), i,
-                       service) if (!look_is_in(service, "running", "ready")) return CTL_NOT_UP;
+    json_array_foreach(json_object_get(result, "services"), i, service)
+    {
+        if (!look_is_in(service, "running", "ready"))
+            return CTL_NOT_UP;
+    }
     return CTL_OK;
 }
 
