@@ -117,7 +117,7 @@ static bool control_make_dir(const struct control *c, struct err *e)
     if (c->is_default && !files_make_dir(dir, CONTROL_DIR_MODE, e)) {
         struct err cause = *e;
         err_set(e, cause.kind,
-                "runtime directory %s: %s; make it yours alone, or name another one with FOSTER_RUNTIME_DIR", dir,
+                "runtime directory %s: %s; fosterd needs one of its own, which FOSTER_RUNTIME_DIR can name", dir,
                 cause.text);
         return false;
     }

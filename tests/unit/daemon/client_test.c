@@ -311,12 +311,12 @@ static void a_line_that_does_not_end_is_cut_off(void **state)
     size_t i = kit_connect();
     kit_say(i, HELLO "{\"jsonrpc\"");
     assert_true(kit_rest((int)i));
-    ev_tstamp at = ((ev_watcher_time *)&kit.clients[i]->stall)->at;
+    ev_tstamp at = kit.clients[i]->stall.at;
     ev_now_update(rig.loop);
     kit_say(i, ":");
     assert_true(kit_rest((int)i));
     happens("in between");
-    assert_true(((ev_watcher_time *)&kit.clients[i]->stall)->at == at);
+    assert_true(kit.clients[i]->stall.at == at);
     kit_stall(i);
     assert_false(kit_rest((int)i));
     assert_true(kit_is_gone(i));

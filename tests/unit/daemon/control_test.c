@@ -278,7 +278,7 @@ static void a_runtime_directory_of_another_is_refused(void **state)
     }
     assert_int_equal(mkdir(rig_path("run", dir), 0700), 0);
     assert_int_equal(chown(dir, STRANGER, STRANGER), 0);
-    refuses(ERR_INPUT, "owned by uid 12345, not by us; make it yours");
+    refuses(ERR_INPUT, "owned by uid 12345, not by us; fosterd needs one of its own");
     assert_int_equal(mode_of("run/control.sock.lock"), 0);
 }
 
