@@ -25,7 +25,8 @@ enum outcome_goal {
 /** A goal. */
 struct outcome_wish {
     enum outcome_goal goal;
-    unsigned states; /**< of OUTCOME_STATE: a set of bits 1 << enum unit_state */
+    unsigned states;   /**< of OUTCOME_STATE: a set of bits 1 << enum unit_state */
+    int64_t steady_ms; /**< so long the program of a service that cannot say when it is ready has to have run */
 };
 
 /** How a unit was at the request. */
@@ -53,6 +54,11 @@ unsigned outcome_states(const char *name) NONNULL();
 enum outcome_verdict outcome_judge(const struct outcome_wish *wish, const struct outcome_before *b,
                                    const struct unit_view *u, bool stopping, const char **ret_why) MUST_CHECK
     NONNULL(1, 2, 5);
+
+/** When, in the present run, U is to be judged again before OUTCOME_OK by WISH is believed: a service that is ready as
+ * soon as its program runs may still end at once. 0: it is believed now. NOW_MS as for super_post(). */
+int64_t outcome_doubt_until(const struct outcome_wish *wish, const struct unit_view *u, int64_t now_ms) MUST_CHECK
+    NONNULL();
 
 /** The words for a verdict that was reached MS after the request, WHY as outcome_judge() gave it, REASON (NULL: none)
  * why the unit is in its state: "ready in 0.4 s", "not running", "failed: exited with code 1". U may be NULL with a

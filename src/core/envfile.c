@@ -20,6 +20,9 @@ const char *envfile_bad_name(const char *name)
         return "is not a variable name; write letters, digits and _, not beginning with a digit";
     if (strlen(name) >= TREE_KEY_MAX)
         return "is too long for a variable name; write at most 255 characters";
+    /* What a fosterd that is a service itself may need. */
+    if (strcmp(name, "FOSTER_RUNTIME_DIR") == 0)
+        return NULL;
     if (strncmp(name, "FOSTER_", 7) == 0)
         return "is a name that fosterd keeps for itself; choose one that does not begin with FOSTER_";
     return NULL;

@@ -116,6 +116,14 @@ enum outcome_verdict outcome_judge(const struct outcome_wish *wish, const struct
     return judge_up(u, false, stopping, ret_why);
 }
 
+int64_t outcome_doubt_until(const struct outcome_wish *wish, const struct unit_view *u, int64_t now_ms)
+{
+    bool says_nothing = u->spec->type == SPEC_TYPE_AUTO || u->spec->type == SPEC_TYPE_SIMPLE;
+    int64_t until = u->started_ms + wish->steady_ms;
+
+    return u->state == UNIT_READY && says_nothing && until > now_ms ? until : 0;
+}
+
 /* "12 ms", "0.4 s", "12.3 s", "2 min 3 s". */
 static char *span(int64_t ms, char *buf, size_t size)
 {

@@ -192,4 +192,6 @@ void view_tree(struct buf *out, const struct view *v, const json_t *result)
     }
     if (strangers)
         tree_group(&t, "(unclaimed)", NULL, unclaimed, false);
+    if (text_is_true(result, "cut"))
+        buf_puts(out, "... and more: there are too many processes to show all\n");
 }

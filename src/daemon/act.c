@@ -18,6 +18,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Most programs that cannot run with what they were given have ended by then. */
+enum { ACT_STEADY_MS = 500 };
+
 /* A hundred years: sums with the time stay far from the limits of their type. */
 static const int64_t act_ms_max = INT64_C(100) * 366 * 24 * 3600 * 1000;
 
@@ -25,6 +28,12 @@ static int64_t act_ms(const struct proto_request *req, const char *name)
 {
     int64_t ms = proto_number(req, name, -1);
     return ms < act_ms_max ? ms : act_ms_max;
+}
+
+static int64_t act_steady_ms(const struct proto_request *req)
+{
+    int64_t ms = act_ms(req, "steady_ms");
+    return ms >= 0 ? ms : ACT_STEADY_MS;
 }
 
 static void act_post(struct client *c, const struct select *sel, struct event *ev)
@@ -43,7 +52,7 @@ static void act_post(struct client *c, const struct select *sel, struct event *e
 static void act_change(struct client *c, const struct proto_request *req, struct event *ev, enum outcome_goal goal)
 {
     struct parked_params params = {
-        .wish.goal = goal,
+        .wish = {.goal = goal, .steady_ms = goal != OUTCOME_DOWN ? act_steady_ms(req) : 0},
         .no_wait = proto_bool(req, "no_wait"),
         .timeout_ms = act_ms(req, "timeout_ms"),
     };
@@ -204,7 +213,7 @@ static void act_follow(struct client *c, const struct proto_request *req, const 
 {
     struct select nobody = {0};
     struct parked_params params = {
-        .wish.goal = OUTCOME_UP,
+        .wish = {.goal = OUTCOME_UP, .steady_ms = act_steady_ms(req)},
         .no_wait = proto_bool(req, "no_wait"),
         .timeout_ms = act_ms(req, "timeout_ms"),
     };

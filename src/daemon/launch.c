@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/control.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
 
@@ -21,8 +22,9 @@ enum { LAUNCH_MARKER_MAX = 1024, LAUNCH_TEXT_MAX = 384 };
 
 /* Variables that were meant for us and would mislead a service. */
 static const char *const launch_ours[] = {
-    "NOTIFY_SOCKET",  "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID",     "LISTEN_FDS",      "LISTEN_FDNAMES",
-    "LISTEN_PIDFDID", "LIBEV_FLAGS",   "FOSTER_RUN",   "FOSTER_SERVICE", "FOSTER_INSTANCE",
+    "NOTIFY_SOCKET",   "WATCHDOG_USEC",  "WATCHDOG_PID",       "LISTEN_PID", "LISTEN_FDS",
+    "LISTEN_FDNAMES",  "LISTEN_PIDFDID", "LIBEV_FLAGS",        "FOSTER_RUN", "FOSTER_SERVICE",
+    "FOSTER_INSTANCE", "FOSTER_SOCKET",  "FOSTER_RUNTIME_DIR",
 };
 
 /* An environment under construction, in an arena. */
@@ -81,7 +83,7 @@ static char **launch_environment(const struct engine_unit *u, struct arena *a)
     struct launch_env env = {.arena = a};
     while (environ[env.cap] != NULL)
         env.cap++;
-    env.cap += spec->n_environment + 4;
+    env.cap += spec->n_environment + 5;
     env.vars = arena_array(a, env.cap, sizeof *env.vars);
     if (env.vars == NULL)
         return NULL;
@@ -99,6 +101,8 @@ static char **launch_environment(const struct engine_unit *u, struct arena *a)
         launch_env_put(&env, arena_printf(a, "FOSTER_RUN=%s", marker));
     launch_env_put(&env, arena_printf(a, "FOSTER_SERVICE=%s", spec->name));
     launch_env_put(&env, arena_printf(a, "FOSTER_INSTANCE=%u", u->instance));
+    if (g->control != NULL)
+        launch_env_put(&env, arena_printf(a, "FOSTER_SOCKET=%s", g->control->path));
     return env.failed ? NULL : env.vars;
 }
 

@@ -176,8 +176,8 @@ void look_tree(struct client *c, const struct proto_request *req)
         services = methods_append(services, look_tree_service(g, sel.units[i]));
     select_done(&sel);
     methods_reply(c, req,
-                  json_pack("{s:o, s:o, s:o}", "daemon", look_daemon(g), "services", services, "unclaimed",
-                            all ? forest_processes(g, SUPER_NO_UNIT) : json_array()));
+                  json_pack("{s:o, s:o, s:o, s:b}", "daemon", look_daemon(g), "services", services, "unclaimed",
+                            all ? forest_processes(g, SUPER_NO_UNIT) : json_array(), "cut", forest_is_cut(g)));
 }
 
 /* The last events that somebody with the wishes of REQ would have been told of. */

@@ -44,6 +44,8 @@ struct parked {
     bool incomplete;  /* there was no memory for an outcome */
     bool begun;
     int64_t asked_ms;
+    int64_t doubt_ms; /* when somebody is to be looked at again, 0: nobody */
+    struct ev_timer doubt;
     struct ev_timer deadline;
 };
 
@@ -59,6 +61,7 @@ static void parked_free(struct parked *p)
     list_remove(&p->in_control);
     list_remove(&p->in_client);
     ev_timer_stop(parked_engine(p)->loop, &p->deadline);
+    ev_timer_stop(parked_engine(p)->loop, &p->doubt);
     json_decref(p->id);
     json_decref(p->params.names_after);
     json_decref(p->params.extra);
@@ -123,13 +126,29 @@ static void parked_take(struct parked *p, json_t *outcome, bool ok, bool done)
         p->incomplete = true;
 }
 
+/* From the request until U (NULL: it is gone) has come to its state. */
+static int64_t parked_took(const struct parked *p, const struct unit_view *u)
+{
+    int64_t at = u != NULL ? u->since_ms : sys_now_ms();
+    return at > p->asked_ms ? at - p->asked_ms : 0;
+}
+
 static void parked_take_unit(struct parked *p, const struct parked_unit *pu, const struct unit_view *u, bool ok,
                              bool done, const char *text)
 {
     const struct engine_unit *eu = parked_engine_unit(p, pu);
     json_t *lines = ok || eu == NULL ? json_array() : tail_json(&eu->tail, PARKED_LINES);
-    int64_t ms = sys_now_ms() - p->asked_ms;
+    int64_t ms = done ? parked_took(p, u) : sys_now_ms() - p->asked_ms;
     parked_take(p, snapshot_outcome(pu->name, u, ok, done, text, ms, lines), ok, done);
+}
+
+/* Whether U has still to show that it stays up. */
+static bool parked_doubts(struct parked *p, const struct unit_view *u)
+{
+    int64_t until = outcome_doubt_until(&p->params.wish, u, sys_now_ms());
+    if (until != 0 && (p->doubt_ms == 0 || until < p->doubt_ms))
+        p->doubt_ms = until;
+    return until != 0;
 }
 
 /* Whether the outcome of PU is known now; it is taken then. */
@@ -142,9 +161,9 @@ static bool parked_is_settled(struct parked *p, const struct parked_unit *pu)
     const char *why;
     enum outcome_verdict verdict =
         outcome_judge(wish, &pu->before, u, super_is_shutting_down(parked_engine(p)->super), &why);
-    if (verdict == OUTCOME_OPEN)
+    if (verdict == OUTCOME_OPEN || (verdict == OUTCOME_OK && u != NULL && parked_doubts(p, u)))
         return false;
-    outcome_text(wish, verdict, &pu->before, u, why, eu != NULL ? eu->reason : NULL, sys_now_ms() - p->asked_ms, text);
+    outcome_text(wish, verdict, &pu->before, u, why, eu != NULL ? eu->reason : NULL, parked_took(p, u), text);
     parked_take_unit(p, pu, u, verdict == OUTCOME_OK, true, text);
     return true;
 }
@@ -212,20 +231,47 @@ static void parked_answer(struct parked *p)
     client_send(c, reply);
 }
 
+static void parked_arm(struct ev_loop *loop, struct ev_timer *timer, int64_t ms)
+{
+    ev_now_update(loop);
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, (double)ms / 1000., 0.);
+    ev_timer_start(loop, timer);
+}
+
+static void parked_look_again(struct parked *p)
+{
+    int64_t now = sys_now_ms();
+    if (p->doubt_ms == 0)
+        ev_timer_stop(parked_engine(p)->loop, &p->doubt);
+    else
+        parked_arm(parked_engine(p)->loop, &p->doubt, p->doubt_ms > now ? p->doubt_ms - now : 0);
+}
+
 /* Looks at the units that are open. True: all is known, and P has been answered and is gone. */
 static bool parked_settle(struct parked *p)
 {
     size_t n_open = 0;
     if (!parked_resolve_names(p))
         return false;
+    p->doubt_ms = 0;
     for (size_t i = 0; i < p->n_open; i++)
         if (!parked_is_settled(p, &p->open[i]))
             p->open[n_open++] = p->open[i];
     p->n_open = n_open;
-    if (n_open > 0)
+    if (n_open > 0) {
+        parked_look_again(p);
         return false;
+    }
     parked_answer(p);
     return true;
+}
+
+static void parked_on_doubt(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    (void)parked_settle(w->data);
 }
 
 /* Answers P with what is known; the rest goes on. */
@@ -284,6 +330,8 @@ static struct parked *parked_alloc(struct client *c, json_t *id, const struct pa
     list_init(&p->in_client);
     ev_timer_init(&p->deadline, parked_on_deadline, 0., 0.);
     p->deadline.data = p;
+    ev_timer_init(&p->doubt, parked_on_doubt, 0., 0.);
+    p->doubt.data = p;
     return p;
 }
 
@@ -308,16 +356,13 @@ struct parked *parked_new(struct client *c, json_t *id, const struct select *sel
 
 void parked_begin(struct parked *p)
 {
-    struct ev_loop *loop = parked_engine(p)->loop;
     p->begun = true;
     if (parked_settle(p))
         return;
     if (p->params.no_wait) {
         parked_give_up(p);
     } else if (p->params.timeout_ms >= 0) {
-        ev_now_update(loop);
-        ev_timer_set(&p->deadline, (double)p->params.timeout_ms / 1000., 0.);
-        ev_timer_start(loop, &p->deadline);
+        parked_arm(parked_engine(p)->loop, &p->deadline, p->params.timeout_ms);
     }
 }
 

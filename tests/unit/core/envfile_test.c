@@ -147,6 +147,8 @@ static void names_have_a_limit(void **state)
     assert_non_null(envfile_bad_name(name));
     assert_null(envfile_bad_name("FOSTERX"));
     assert_non_null(envfile_bad_name("FOSTER_"));
+    assert_non_null(envfile_bad_name("FOSTER_SOCKET"));
+    assert_null(envfile_bad_name("FOSTER_RUNTIME_DIR"));
     assert_non_null(envfile_bad_name(""));
     assert_non_null(envfile_bad_name("a.b"));
 }

@@ -208,11 +208,34 @@ static void test_words(void **state)
     assert_string_equal(outcome_text(&wish, OUTCOME_NOT_OK, &before, &u, NULL, NULL, 1, text), "failed");
 }
 
+static void test_doubt(void **state)
+{
+    static const struct {
+        enum spec_type type;
+        enum unit_state state;
+        int64_t now_ms, until_ms;
+    } cases[] = {
+        {SPEC_TYPE_AUTO, UNIT_READY, 1000, 1500}, {SPEC_TYPE_SIMPLE, UNIT_READY, 1499, 1500},
+        {SPEC_TYPE_AUTO, UNIT_READY, 1500, 0},    {SPEC_TYPE_SIMPLE, UNIT_READY, 9000, 0},
+        {SPEC_TYPE_FORKING, UNIT_READY, 1000, 0}, {SPEC_TYPE_ONESHOT, UNIT_DONE, 1000, 0},
+        {SPEC_TYPE_SIMPLE, UNIT_DONE, 1000, 0},
+    };
+    struct outcome_wish wish = {.goal = OUTCOME_UP, .steady_ms = 500};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct spec spec = {.type = cases[i].type};
+        struct unit_view u = {.state = cases[i].state, .spec = &spec, .started_ms = 1000};
+        assert_int_equal(outcome_doubt_until(&wish, &u, cases[i].now_ms), cases[i].until_ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_up),     cmocka_unit_test(test_again),           cmocka_unit_test(test_down),
         cmocka_unit_test(test_states), cmocka_unit_test(test_names_of_states), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/control.h"
 #include "unit/daemon/launch_kit.h"
 
 /* The line "NAME=…" of the environment that was heard, up to its end; "" when it is not there. */
@@ -27,8 +28,8 @@ static const char *variable(const char *text, const char *name)
 }
 
 static const char *const not_handed_on[] = {
-    "NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID",   "LISTEN_PID",
-    "LISTEN_FDS",    "LISTEN_FDNAMES", "LISTEN_PIDFDID", "LIBEV_FLAGS",
+    "NOTIFY_SOCKET",  "WATCHDOG_USEC",  "WATCHDOG_PID", "LISTEN_PID",         "LISTEN_FDS",
+    "LISTEN_FDNAMES", "LISTEN_PIDFDID", "LIBEV_FLAGS",  "FOSTER_RUNTIME_DIR",
 };
 
 /* Runs env and returns what it says. */
@@ -51,6 +52,8 @@ static void the_environment_is_ours_but_for_what_is_meant_for_us(void **state)
     assert_int_equal(setenv("LISTEN_FDS_OF_MINE", "kept", 1), 0);
     assert_int_equal(setenv("FOSTER_RUN", "00:1", 1), 0);
     assert_int_equal(setenv("FOSTER_SERVICE", "outer", 1), 0);
+    static struct control control = {.path = "/a/place/control.sock"};
+    bench.control = &control;
     bench.inherited_marker = "00:1";
     bench_units[1].instance = 3;
     const char *text = environment(1, 1);
@@ -65,6 +68,8 @@ static void the_environment_is_ours_but_for_what_is_meant_for_us(void **state)
     assert_string_equal(variable(text, "FOSTER_RUN"), "FOSTER_RUN=00:1/0000000000f057e5:7000");
     assert_int_equal(rig_count(text, "FOSTER_RUN="), 1);
     assert_int_equal(rig_count(text, "FOSTER_SERVICE="), 1);
+    assert_string_equal(variable(text, "FOSTER_SOCKET"), "FOSTER_SOCKET=/a/place/control.sock");
+    bench.control = NULL;
     unsetenv("FOSTER_TEST_PASSED");
     unsetenv("LISTEN_FDS_OF_MINE");
     unsetenv("FOSTER_RUN");

@@ -302,7 +302,7 @@ static void several_are_restarted_in_their_order(void **state)
     kit_up(&desk.k, "db");
     kit_up(&desk.k, "web");
     kit_effects(&desk.k);
-    call_with(false, "restart", "{'services':['db','web']}");
+    call_with(false, "restart", "{'services':['db','web'],'steady_ms':0}");
     assert_int_equal(json_array_size(desk.sent), 0);
     assert_string_equal(kit_state(&desk.k, "db"), "ready");
     assert_string_equal(kit_state(&desk.k, "web"), "stopping");
