@@ -367,21 +367,27 @@ static struct census_pass census_pass_of(struct engine *g, const struct engine_u
     return (struct census_pass){.g = g, .unit = u, .scope = scope, .found = &g->found};
 }
 
+/* Sends SIG to those whom PASS wants, and finds them for whatever else is to be sent to them. */
+static size_t census_signal_pass(struct census_pass *pass, int sig)
+{
+    /* The main process is our child: no look around is needed. */
+    if (pass->scope == SCOPE_MAIN)
+        return pass->unit->main_pid > 0 && sys_kill(pass->unit->main_pid, sig) == 0;
+    census_refresh_once(pass->g);
+    census_find(pass);
+    return census_send(pass, sig);
+}
+
 size_t census_signal_exactly(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope)
 {
     struct census_pass pass = census_pass_of(g, u, scope);
-    /* The main process is our child: no look around is needed. */
-    if (scope == SCOPE_MAIN)
-        return u->main_pid > 0 && sys_kill(u->main_pid, sig) == 0;
-    census_refresh_once(g);
-    census_find(&pass);
-    return census_send(&pass, sig);
+    return census_signal_pass(&pass, sig);
 }
 
 size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enum effect_scope scope)
 {
     struct census_pass pass = census_pass_of(g, u, scope);
-    size_t n = census_signal_exactly(g, u, sig, scope);
+    size_t n = census_signal_pass(&pass, sig);
     if (scope != SCOPE_MAIN)
         (void)census_send(&pass, SIGCONT);
     else if (n > 0 && sys_kill(u->main_pid, SIGCONT) < 0)
