@@ -23,7 +23,7 @@ struct message {
     enum message_kind kind;
     int64_t id;                /**< of a reply; 0: fosterd could not tell which request it was */
     const char *method;        /**< of a notification; borrowed from root */
-    const json_t *value;       /**< result, params or the error's data, NULL where there is none; borrowed from root */
+    json_t *value;             /**< result, params or the error's data, NULL where there is none; borrowed from root */
     struct foster_error error; /**< of an error reply */
     json_t *root;              /**< owned */
 };

@@ -75,7 +75,4 @@ json_t *ctl_services(const struct ctl *c) MUST_CHECK NONNULL();
 /** N as a parameter, or NULL when it is negative: not given. */
 json_t *ctl_number(int64_t n) MUST_CHECK;
 
-/** The text TEXT, which came from fosterd, as a value; NULL (C->code) when it is none. */
-json_t *ctl_parse(struct ctl *c, const char *text) MUST_CHECK NONNULL();
-
 #endif

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/runtime.h"
+#include "client/call.h"
 #include "client/locate.h"
 #include "client/message.h"
 #include "client/wire.h"
@@ -29,8 +30,8 @@ enum { FOSTER_ROUNDS = 16, FOSTER_REQUEST_MAX = 8 * PROTO_LINE_MAX };
 struct foster_wait {
     int64_t id;
     bool settled;
-    char *result;              /* owned; NULL: there was an error */
-    char *data;                /* owned; the error's, or NULL */
+    json_t *result;            /* owned; NULL: there was an error */
+    json_t *data;              /* owned; the error's, or NULL */
     struct foster_error error; /* of the reply */
 };
 
@@ -117,13 +118,11 @@ static bool foster_text(struct foster *f, const json_t *value, char **ret)
     return *ret != NULL;
 }
 
-static void foster_settle(struct foster_wait *w, const struct message *m, char *text)
+static void foster_settle(struct foster_wait *w, const struct message *m)
 {
+    json_t **value = m->kind == MESSAGE_RESULT ? &w->result : &w->data;
     w->settled = true;
-    if (m->kind == MESSAGE_RESULT)
-        w->result = text;
-    else
-        w->data = text;
+    *value = json_incref(m->value);
     w->error = m->error;
 }
 
@@ -139,12 +138,12 @@ static void foster_take_reply(struct foster *f, const struct message *m)
         return;
     }
     char *text;
-    if ((!awaited && !wanted) || !foster_text(f, m->value, &text))
-        return;
     if (awaited) {
-        foster_settle(w, m, text);
+        foster_settle(w, m);
         return;
     }
+    if (!wanted || !foster_text(f, m->value, &text))
+        return;
     if (m->kind == MESSAGE_RESULT)
         f->handlers.on_reply(f, m->id, text, NULL, NULL, f->handlers.data);
     else
@@ -278,21 +277,8 @@ static bool foster_await(struct foster *f, int64_t deadline, struct foster_error
     return false;
 }
 
-/* What has come of W, for the caller of foster_call(). */
-static char *foster_outcome(struct foster_wait *w, char **ret_data, struct foster_error *e)
-{
-    if (w->result != NULL)
-        return w->result;
-    *e = w->error;
-    if (ret_data != NULL)
-        *ret_data = w->data;
-    else
-        mem_free(w->data);
-    return NULL;
-}
-
-char *foster_call(struct foster *f, const char *method, const char *params, int timeout_ms, char **ret_data,
-                  struct foster_error *e)
+json_t *call_value(struct foster *f, const char *method, const char *params, int timeout_ms, json_t **ret_data,
+                   struct foster_error *e)
 {
     int64_t deadline = timeout_ms < 0 ? -1 : foster_now_ms() + timeout_ms;
     struct foster_wait w = {.id = f->last_odd + 2};
@@ -312,5 +298,33 @@ char *foster_call(struct foster *f, const char *method, const char *params, int 
         going = w.settled || (!foster_is_over(f, e) && foster_await(f, deadline, e));
     }
     f->wait = NULL;
-    return w.settled ? foster_outcome(&w, ret_data, e) : NULL;
+    if (w.settled && w.result == NULL)
+        *e = w.error;
+    if (ret_data != NULL)
+        *ret_data = w.data;
+    else
+        json_decref(w.data);
+    return w.result;
+}
+
+/* VALUE (taken over; NULL is none) as text that the caller of foster_call() frees. */
+static char *foster_hand_over(struct foster *f, json_t *value, struct foster_error *e)
+{
+    char *text;
+    if (!foster_text(f, value, &text))
+        (void)foster_is_over(f, e);
+    json_decref(value);
+    return text;
+}
+
+char *foster_call(struct foster *f, const char *method, const char *params, int timeout_ms, char **ret_data,
+                  struct foster_error *e)
+{
+    json_t *data = NULL;
+    json_t *result = call_value(f, method, params, timeout_ms, &data, e);
+    if (ret_data != NULL)
+        *ret_data = foster_hand_over(f, data, e);
+    else
+        json_decref(data);
+    return foster_hand_over(f, result, e);
 }

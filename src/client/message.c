@@ -102,7 +102,7 @@ static bool message_classify(struct message *m)
 {
     const json_t *id = json_object_get(m->root, "id");
     const json_t *method = json_object_get(m->root, "method");
-    const json_t *result = json_object_get(m->root, "result");
+    json_t *result = json_object_get(m->root, "result");
     const json_t *error = json_object_get(m->root, "error");
     if (json_is_string(method)) {
         m->kind = MESSAGE_NOTIFICATION;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/version.h"
+#include "client/call.h"
 #include "core/proto.h"
 #include "ctl/help.h"
 #include "ctl/run.h"
@@ -194,19 +195,10 @@ int ctl_fail_foster(struct ctl *c, const struct foster_error *e, const json_t *d
     }
 }
 
-json_t *ctl_parse(struct ctl *c, const char *text)
-{
-    json_error_t why;
-    json_t *value = json_loads(text, JSON_ALLOW_NUL, &why);
-    if (value == NULL)
-        ctl_fail(c, CTL_FAILED, 0, NULL, "reading what fosterd says: %s", why.text);
-    return value;
-}
-
 json_t *ctl_call(struct ctl *c, const char *method, json_t *params)
 {
     struct foster_error e;
-    char *data_text = NULL;
+    json_t *data = NULL;
     int timeout_ms = c->deadline < 0 ? -1 : ctl_until(c->deadline + (ctl_waits(c) ? CTL_SLACK_MS : 0));
     char *request = params != NULL ? json_dumps(params, JSON_COMPACT) : NULL;
     json_decref(params);
@@ -214,18 +206,11 @@ json_t *ctl_call(struct ctl *c, const char *method, json_t *params)
         ctl_fail(c, CTL_FAILED, 0, NULL, "no memory for a request");
         return NULL;
     }
-    char *text = foster_call(c->foster, method, request, timeout_ms, &data_text, &e);
+    json_t *result = call_value(c->foster, method, request, timeout_ms, &data, &e);
     free(request);
-    json_t *result = NULL;
-    if (text != NULL)
-        result = ctl_parse(c, text);
-    else {
-        json_t *data = data_text != NULL ? json_loads(data_text, 0, NULL) : NULL;
+    if (result == NULL)
         ctl_fail_foster(c, &e, data);
-        json_decref(data);
-    }
-    free(text);
-    free(data_text);
+    json_decref(data);
     return result;
 }
 
