@@ -46,7 +46,7 @@ struct world {
 
 static bool is_assignment(const char *word)
 {
-    size_t n = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+    size_t n = !word ? 0 : strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
     return n > 0 && word[n] == '=';
 }
 
