@@ -68,7 +68,8 @@ static bool take_pattern(const struct super *s, const char *pattern, unsigned ch
         struct unit_view u;
         if ((any && marks[order] & MARK_TAKEN) || !super_view(s, super_at(s, order), &u) || u.state == UNIT_SKIPPED)
             continue;
-        if (fnmatch(pattern, u.name, 0) != 0 && fnmatch(pattern, u.spec->name, 0) != 0)
+        /* The only instance of a service has its very name. */
+        if (fnmatch(pattern, u.name, 0) != 0 && (u.name == u.spec->name || fnmatch(pattern, u.spec->name, 0) != 0))
             continue;
         marks[order] |= MARK_TAKEN;
         any = true;

@@ -15,9 +15,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Each pattern is held against every name: a request may not cost more than that many walks. */
-enum { METHODS_PATTERNS_MAX = 64 };
+/* Each pattern is held against every name, and fnmatch() may look at each byte of a pattern once for each byte of a
+ * name: a request may not cost more than so many walks, nor longer ones. */
+enum { METHODS_PATTERNS_MAX = 64, METHODS_PATTERN_BYTES_MAX = 512 };
 
 static methods_fn *const methods[PROTO_METHOD_N] = {
     [PROTO_HELLO] = look_hello,         [PROTO_LIST] = look_list,        [PROTO_STATUS] = look_status,
@@ -93,14 +95,17 @@ void methods_no_service(struct client *c, const struct proto_request *req, const
 static bool methods_resolve(struct client *c, const struct proto_request *req, const json_t *list, const char **names,
                             struct select *ret)
 {
-    size_t n = json_array_size(list), n_patterns = 0, wrong;
+    size_t n = json_array_size(list), n_patterns = 0, n_bytes = 0, wrong;
     const char *similar;
     for (size_t i = 0; i < n; i++) {
         names[i] = json_string_value(json_array_get(list, i));
-        n_patterns += select_is_pattern(names[i]);
+        bool is_pattern = select_is_pattern(names[i]);
+        n_patterns += is_pattern;
+        n_bytes += is_pattern ? strlen(names[i]) : 0;
     }
-    if (n_patterns > METHODS_PATTERNS_MAX) {
-        methods_bad_param(c, req, "services", "at most %d patterns; use several requests", METHODS_PATTERNS_MAX);
+    if (n_patterns > METHODS_PATTERNS_MAX || n_bytes > METHODS_PATTERN_BYTES_MAX) {
+        methods_bad_param(c, req, "services", "at most %d patterns, of %d bytes together; use several requests",
+                          METHODS_PATTERNS_MAX, METHODS_PATTERN_BYTES_MAX);
         return false;
     }
     switch (select_units(methods_engine(c)->super, names, n, ret, &wrong, &similar)) {

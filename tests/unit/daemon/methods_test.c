@@ -182,6 +182,23 @@ static void a_request_may_have_so_many_patterns(void **state)
     }
 }
 
+/* A long set behind a star is looked through anew at each byte of each name. */
+static void its_patterns_may_be_so_long_together(void **state)
+{
+    static char params[PROTO_LINE_MAX], set[PROTO_LINE_MAX / 4];
+    (void)state;
+    const struct {
+        int len; /* of each of two patterns: "*", "[", the set, "]" */
+        enum proto_code code;
+    } cases[] = {{256, PROTO_NO_SERVICE}, {257, PROTO_BAD_PARAMS}, {PROTO_LINE_MAX / 4, PROTO_BAD_PARAMS}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        memset(set, 'q', sizeof set);
+        set[cases[i].len - 3] = '\0';
+        snprintf(params, sizeof params, "{'services':['*[%s]','*[%s]']}", set, set);
+        (void)refused("status", params, cases[i].code);
+    }
+}
+
 static void an_error_names_what_was_asked_for(void **state)
 {
     static char params[PROTO_LINE_MAX / 2], name[PROTO_LINE_MAX / 4];
@@ -361,6 +378,7 @@ int main(void)
         DESK(who_may_not_look_cannot_do_anything),
         DESK(while_all_is_being_stopped_nothing_is_begun),
         DESK(a_request_may_have_so_many_patterns),
+        DESK(its_patterns_may_be_so_long_together),
         DESK(an_error_names_what_was_asked_for),
         DESK(without_an_id_nothing_is_answered),
         DESK(a_wait_for_all_is_for_those_that_are_wanted),
