@@ -37,7 +37,8 @@ struct feed {
 struct feed_subscriber {
     struct list link;
     bool states;  /**< events of kind `state` too */
-    char **names; /**< owned: instances and services wanted, or patterns (fnmatch(3)); NULL: everything */
+    char **names; /**< owned: patterns (fnmatch(3)), and behind them, in order, instances and services wanted; NULL:
+                     everything */
     size_t n_names;
     /** Takes a notification as LINE of LEN bytes, its newline included (borrowed; NULL: there was no memory for it).
      * Called from within whatever reports; must not unsubscribe anybody, nor log something with an event. */

@@ -12,11 +12,13 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "core/proto.h"
+#include "core/select.h"
 #include "core/snapshot.h"
 
 #include <ev.h>
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -49,29 +51,42 @@ static void feed_copy(char *buf, size_t size, const char *s)
     buf[len] = '\0';
 }
 
-/* Whether PATTERN means the instance NAME, or the service that it is an instance of. */
-static bool feed_fits(const char *pattern, const char *name)
+/* Patterns before names, and those in order: there are few patterns, and as many names as go into a request. */
+static int feed_compare_names(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a;
+    const char *y = *(const char *const *)b;
+    int order = (int)select_is_pattern(y) - (int)select_is_pattern(x);
+    return order != 0 ? order : strcmp(x, y);
+}
+
+/* Whether S has named NAME, or a pattern that fits it. */
+static bool feed_has_named(const struct feed_subscriber *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_names && select_is_pattern(s->names[i]); i++)
+        if (fnmatch(s->names[i], name, 0) == 0)
+            return true;
+    return bsearch(&name, s->names, s->n_names, sizeof *s->names, feed_compare_names) != NULL;
+}
+
+/* Whether S has named the instance NAME, or the service that it is an instance of. */
+static bool feed_has_meant(const struct feed_subscriber *s, const char *name)
 {
     char service[FEED_NAME_MAX];
-    if (fnmatch(pattern, name, 0) == 0)
+    if (feed_has_named(s, name))
         return true;
     const char *dot = strrchr(name, '.');
     if (dot == NULL || dot[1] == '\0' || dot[1 + strspn(dot + 1, "0123456789")] != '\0')
         return false;
     snprintf(service, sizeof service, "%.*s", (int)(dot - name), name);
-    return fnmatch(pattern, service, 0) == 0;
+    return feed_has_named(s, service);
 }
 
 static bool feed_wants(const struct feed_subscriber *s, const struct feed_event *ev)
 {
     if (ev->to != NULL && !s->states)
         return false;
-    if (s->names == NULL)
-        return true;
-    for (size_t i = 0; i < s->n_names; i++)
-        if (ev->service[0] != '\0' && feed_fits(s->names[i], ev->service))
-            return true;
-    return false;
+    return s->names == NULL || (ev->service[0] != '\0' && feed_has_meant(s, ev->service));
 }
 
 static json_t *feed_json(const struct feed_event *ev)
@@ -192,7 +207,10 @@ static bool feed_copy_names(struct feed_subscriber *s, const json_t *names)
         }
         s->n_names++;
     }
-    return s->names != NULL;
+    if (s->names == NULL)
+        return false;
+    qsort(s->names, s->n_names, sizeof *s->names, feed_compare_names);
+    return true;
 }
 
 bool feed_subscribe(struct feed *f, struct feed_subscriber *s, const json_t *names)
