@@ -69,7 +69,8 @@ void client_send(struct client *c, json_t *message) NONNULL(1);
 /** Ends C as soon as nothing works on it any more; WHY is for the log (debug). */
 void client_doom(struct client *c, const char *why) NONNULL();
 
-/** Closes C and frees it, with all that waits on its behalf. Not for whom C may be working: see client_doom(). */
+/** Sends what still waits for C to read it, as far as that is possible at once, closes it and frees it, with all that
+ *  waits on its behalf. Not for whom C may be working: see client_doom(). */
 void client_free(struct client *c) NONNULL();
 
 #endif

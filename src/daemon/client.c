@@ -355,6 +355,7 @@ struct client *client_new(struct control *control, int fd, uid_t uid, pid_t pid,
 
 void client_free(struct client *c)
 {
+    client_flush(c);
     feed_unsubscribe(&c->subscriber);
     parked_free_all(c);
     ev_io_stop(client_loop(c), &c->io);

@@ -161,6 +161,19 @@ static void a_subscriber_who_does_not_read_is_cut_off(void **state)
     assert_in_range(kit.len, 1, 1 << 20);
 }
 
+/* At the end of fosterd there is no next turn of the loop. */
+static void the_last_events_are_sent_before_the_end(void **state)
+{
+    (void)state;
+    size_t i = kit_connect();
+    kit_ask(i, "subscribe", 1);
+    assert_true(kit_rest((int)i));
+    happens("the last thing");
+    client_free(kit.clients[i]);
+    assert_false(kit_read(i, sizeof kit.text));
+    assert_true(has("the last thing"));
+}
+
 static void answered_requests_end_a_half_closed_connection(void **state)
 {
     (void)state;
@@ -511,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_does_not_read_is_not_read, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(one_large_answer_is_whole, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_subscriber_who_does_not_read_is_cut_off, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(the_last_events_are_sent_before_the_end, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(answered_requests_end_a_half_closed_connection, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_half_closed_connection_is_told_what_it_waits_for, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_half_closed_subscriber_hears_until_it_goes, kit_begin, kit_end),
