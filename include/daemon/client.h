@@ -21,6 +21,7 @@ enum {
     CLIENT_UNREAD_MAX = 256 << 10, /**< nothing more is added for one who has so much unread */
     CLIENT_STALL_S = 10,           /**< for so long a line may stay unfinished, or everything unread */
     CLIENT_PARKED_MAX = 16,        /**< requests that wait for an outcome */
+    CLIENT_TURN_MS = 10,           /**< of one turn of the loop, for which all clients together begin on requests */
 };
 
 struct control;
@@ -32,6 +33,7 @@ enum client_stall { CLIENT_CALM, CLIENT_WITHIN_LINE, CLIENT_UNREAD };
 struct client {
     struct control *control; /**< borrowed: the owner */
     struct list link;        /**< in struct control.clients */
+    struct list in_due;      /**< in struct control.due */
     int fd;                  /**< owned */
     uid_t uid;
     pid_t pid;

@@ -15,6 +15,7 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { CONTROL_CLIENTS_MAX = 64 };
@@ -41,8 +42,11 @@ struct control {
     bool group_acts;
     struct list clients; /**< of struct client.link */
     unsigned n_clients;
-    struct list parked; /**< of struct parked.link */
-    bool unsettled;     /**< something has happened that may settle one of them */
+    struct list due;      /**< of struct client.in_due: who has been put off, the one that waits longest first */
+    unsigned turn;        /**< of the loop: the last one in which a client had its turn */
+    int64_t turn_ends_ms; /**< when there is no more time for clients in it; 0: there was none yet */
+    struct list parked;   /**< of struct parked.link */
+    bool unsettled;       /**< something has happened that may settle one of them */
     struct feed feed;
 };
 

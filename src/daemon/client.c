@@ -133,6 +133,19 @@ static void client_flush(struct client *c)
     client_tidy(c);
 }
 
+/* Whether it is C's turn. All clients together have a little time in each turn of the loop, and who did not get any of
+ * it comes first in the next: many with dear requests hold up supervision no longer than one. */
+static bool client_has_turn(struct client *c)
+{
+    struct control *all = c->control;
+    int64_t now = sys_now_ms();
+    if (all->turn_ends_ms == 0 || all->turn != ev_iteration(client_loop(c))) {
+        all->turn = ev_iteration(client_loop(c));
+        all->turn_ends_ms = now + CLIENT_TURN_MS;
+    }
+    return now < all->turn_ends_ms && (list_is_empty(&all->due) || all->due.next == &c->in_due);
+}
+
 /* Whether one more message may wait for C, which does not live on when not. */
 static bool client_has_room(struct client *c)
 {
@@ -241,7 +254,7 @@ static bool client_take_turn(struct client *c)
 {
     const char *line;
     size_t len;
-    for (int n = 0; n < CLIENT_REQUESTS_A_TURN; n++) {
+    for (int n = 0; n < CLIENT_REQUESTS_A_TURN && sys_now_ms() < c->control->turn_ends_ms; n++) {
         if (c->doomed || client_unread(c) > 0)
             return false;
         if (!proto_line(&c->reader, &line, &len)) {
@@ -257,11 +270,18 @@ static bool client_take_turn(struct client *c)
 
 static void client_work(struct client *c)
 {
-    bool more = client_take_turn(c);
-    if (!c->doomed && more)
+    bool more = true;
+    if (client_has_turn(c)) {
+        list_remove(&c->in_due);
+        more = client_take_turn(c);
+    }
+    if (!c->doomed && more) {
+        if (list_is_empty(&c->in_due))
+            list_append(&c->control->due, &c->in_due);
         client_again(c);
-    else if (!c->doomed && client_is_over(c))
+    } else if (!c->doomed && client_is_over(c)) {
         client_doom(c, "everything is answered");
+    }
     if (!c->doomed)
         client_rearm(c);
 }
@@ -342,6 +362,7 @@ struct client *client_new(struct control *control, int fd, uid_t uid, pid_t pid,
         .may_act = may_act,
         .subscriber.on_event = client_on_event,
     };
+    list_init(&c->in_due);
     list_init(&c->parked);
     list_init(&c->subscriber.link);
     proto_reader_init(&c->reader);
@@ -366,6 +387,7 @@ void client_free(struct client *c)
     sys_close_fd(&c->fd);
     proto_reader_done(&c->reader);
     buf_done(&c->out);
+    list_remove(&c->in_due);
     list_remove(&c->link);
     control_client_gone(c->control);
     mem_free(c);

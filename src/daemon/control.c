@@ -326,6 +326,7 @@ static struct control *control_new(struct engine *g)
         return NULL;
     *c = (struct control){.engine = g, .lock_fd = -1, .listen_fd = -1, .watch_fd = -1, .group = (gid_t)-1};
     list_init(&c->clients);
+    list_init(&c->due);
     list_init(&c->parked);
     feed_init(&c->feed);
     ev_io_init(&c->listen_io, control_on_connect, -1, EV_READ);

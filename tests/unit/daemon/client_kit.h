@@ -7,6 +7,7 @@
  *   hello       answers with the number of the request
  *   status      answers with a text of `lines` bytes
  *   subscribe   subscribes to everything
+ *   tree        answers with the number of the request, after all the time that clients have in one turn of the loop
  *   reload      is answered by kit_answer_parked()
  *   shutdown    dooms its own connection
  */
@@ -18,6 +19,8 @@
 #include "daemon/engine.h"
 #include "daemon/methods.h"
 #include "daemon/parked.h"
+
+#include "sys/sys.h"
 
 #include "unit/daemon/rig.h"
 
@@ -71,6 +74,8 @@ void methods_carry_out(struct client *c, const struct proto_request *req)
         client_doom(c, "asked for");
         return;
     }
+    for (int64_t end = sys_now_ms() + CLIENT_TURN_MS; req->method == PROTO_TREE && sys_now_ms() < end;)
+        ;
     json_t *result = json_integer((json_int_t)kit.n_order);
     if (req->method == PROTO_SUBSCRIBE) {
         c->subscribed = feed_subscribe(&c->control->feed, &c->subscriber, NULL);
@@ -132,6 +137,7 @@ static inline int kit_begin(void **state)
     kit.engine.loop = rig.loop;
     kit.control.engine = &kit.engine;
     list_init(&kit.control.clients);
+    list_init(&kit.control.due);
     feed_init(&kit.control.feed);
     return 0;
 }

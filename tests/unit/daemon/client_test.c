@@ -15,7 +15,7 @@
 #define HELLO   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}\n"
 #define UNASKED "{\"jsonrpc\":\"2.0\",\"method\":\"hello\"}\n"
 
-enum { MANY = 300, TURN = 8, CHUNK = 16 << 10 };
+enum { MANY = 300, TURN = 8, DEAR = 3, CHUNK = 16 << 10 };
 
 static bool has(const char *text)
 {
@@ -106,6 +106,39 @@ static void a_flood_is_carried_out_in_turns(void **state)
     while (kit.order[place] != (int)other)
         place++;
     assert_in_range(place, 0, 2 * TURN);
+}
+
+static void dear_requests_of_many_take_turns_of_the_loop(void **state)
+{
+    int done[KIT_CLIENTS] = {0};
+    (void)state;
+    for (size_t i = 0; i < KIT_CLIENTS; i++)
+        kit_ask(kit_connect(), "tree", DEAR);
+    assert_true(kit_rest(0));
+    assert_int_equal(kit.n_order, DEAR * KIT_CLIENTS);
+    for (size_t i = 0; i < kit.n_order; i++) {
+        int *own = &done[kit.order[i]];
+        ++*own;
+        assert_true(i == 0 || kit.turns[i] != kit.turns[i - 1]);
+        /* The first one has had its turn before the others were there. */
+        for (size_t k = 0; k < KIT_CLIENTS; k++)
+            assert_true(*own <= done[k] + 2);
+    }
+}
+
+static void who_is_put_off_may_go(void **state)
+{
+    (void)state;
+    size_t gone = kit_connect(), other = kit_connect();
+    kit_ask(gone, "tree", DEAR);
+    kit_ask(other, "tree", DEAR);
+    assert_true(rig_turns(1) > 0);
+    assert_false(list_is_empty(&kit.control.due));
+    client_doom(kit.clients[gone], "for a test");
+    assert_true(kit_rest((int)other));
+    assert_true(kit_is_gone(gone));
+    assert_int_equal(kit_lines(), DEAR);
+    assert_true(list_is_empty(&kit.control.due));
 }
 
 static void who_does_not_read_is_not_read(void **state)
@@ -521,6 +554,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_wants_no_answer_gets_none, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(an_idle_connection_costs_nothing, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_flood_is_carried_out_in_turns, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(dear_requests_of_many_take_turns_of_the_loop, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(who_is_put_off_may_go, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_not_read, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(one_large_answer_is_whole, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_subscriber_who_does_not_read_is_cut_off, kit_begin, kit_end),
