@@ -229,17 +229,20 @@ check_docstrings() {
 }
 
 check_spdx() {
+    # shellcheck disable=SC2016 # the dollars are awk's
     tree | grep -E '\.(c|h|def|in|sh|awk|cmake|yaml|scd|supp)$|(^|/)CMakeLists\.txt$|^dev$|^\.ci/run$|Dockerfile$|^\.clang-' |
-        grep -vE '^tests/.*\.yaml$' | while read -r file; do
-        if ! head -n 6 "$file" | grep -q 'SPDX-License-Identifier: MIT'; then
-            echo "$file: no line SPDX-License-Identifier: MIT"
-        fi
-        case $file in
-        *.c | *.h | *.def)
-            if ! head -n 6 "$file" | grep -q 'Copyright The Foster authors'; then echo "$file: no copyright line"; fi
-            ;;
-        esac
-    done >"$scratch/out"
+        grep -vE '^tests/.*\.yaml$' | xargs awk '
+        function judge() {
+            if (name == "") return
+            if (!licence) print name ": no line SPDX-License-Identifier: MIT"
+            if (name ~ /\.(c|h|def)$/ && !copyright) print name ": no copyright line"
+        }
+        FNR == 1 { judge(); name = FILENAME; licence = 0; copyright = 0 }
+        FNR > 6 { next }
+        /SPDX-License-Identifier: MIT/ { licence = 1 }
+        /Copyright The Foster authors/ { copyright = 1 }
+        END { judge() }
+    ' >"$scratch/out"
     violations "$scratch/out"
 }
 
