@@ -18,10 +18,11 @@
 #include <sys/types.h>
 
 enum {
-    CLIENT_UNREAD_MAX = 256 << 10, /**< nothing more is added for one who has so much unread */
-    CLIENT_STALL_S = 10,           /**< for so long a line may stay unfinished, or everything unread */
-    CLIENT_PARKED_MAX = 16,        /**< requests that wait for an outcome */
-    CLIENT_TURN_MS = 10,           /**< of one turn of the loop, for which all clients together begin on requests */
+    CLIENT_UNREAD_MAX = 256 << 10,  /**< nothing more is added for one who has so much unread */
+    CLIENT_STALL_S = 10,            /**< for so long a line may stay unfinished, or everything unread */
+    CLIENT_PARKED_MAX = 16,         /**< requests that wait for an outcome */
+    CLIENT_PARKED_UNITS_MAX = 1024, /**< units that these wait for together, unless it is one request alone */
+    CLIENT_TURN_MS = 10,            /**< of one turn of the loop, for which all clients together begin on requests */
 };
 
 struct control;

@@ -311,6 +311,22 @@ bool parked_has_room(struct client *c, json_t *id)
     return false;
 }
 
+/* Whether C may wait for N more units: all of them are looked at whenever one has changed. One request may always wait
+ * for as many as there are. */
+static bool parked_has_room_for(struct client *c, json_t *id, size_t n)
+{
+    size_t n_open = 0;
+    LIST_EACH (it, &c->parked)
+        n_open += CONTAINER_OF(it, struct parked, in_client)->n_open;
+    if (n_open == 0 || n_open + n <= CLIENT_PARKED_UNITS_MAX)
+        return true;
+    client_send(c, proto_error(id, PROTO_TOO_MANY, NULL,
+                               "requests of this connection wait for %zu services already; wait for a reply, or "
+                               "connect once more",
+                               n_open));
+    return false;
+}
+
 /* P of no use yet: what it takes over is freed with it. */
 static struct parked *parked_alloc(struct client *c, json_t *id, const struct parked_params *params)
 {
@@ -344,7 +360,7 @@ struct parked *parked_new(struct client *c, json_t *id, const struct select *sel
         client_send(c, proto_error(id, PROTO_INTERNAL, NULL, "out of memory; nothing was done"));
         return NULL;
     }
-    if (!p->params.no_wait && !parked_has_room(c, id)) {
+    if (!p->params.no_wait && !(parked_has_room(c, id) && parked_has_room_for(c, id, p->n_open))) {
         parked_free(p);
         return NULL;
     }

@@ -221,6 +221,33 @@ static void seventeen_are_too_many(void **state)
     json_decref(id);
 }
 
+/* Has a request with ID wait for N units; whether it may. */
+static bool may_wait_for(int id, size_t n)
+{
+    static unsigned units[2 * CLIENT_PARKED_UNITS_MAX]; /* all of them the first one */
+    struct select sel = {.units = units, .n = n};
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = -1};
+    json_t *number = json_integer(id);
+    bool may = parked_new(&desk.client, number, &sel, &params) != NULL;
+    json_decref(number);
+    return may;
+}
+
+static void several_requests_wait_for_so_many_units(void **state)
+{
+    (void)state;
+    assert_true(may_wait_for(1, 2 * CLIENT_PARKED_UNITS_MAX));
+    assert_false(may_wait_for(2, 1));
+    check_said("error 2: not");
+    parked_free_all(&desk.client);
+    assert_true(may_wait_for(3, CLIENT_PARKED_UNITS_MAX - 2));
+    assert_true(may_wait_for(4, 1));
+    assert_false(may_wait_for(5, 2));
+    check_said("error 5: not");
+    assert_true(may_wait_for(6, 1));
+    assert_int_equal(desk.client.n_parked, 3);
+}
+
 static void who_is_gone_or_doomed_hears_nothing(void **state)
 {
     (void)state;
@@ -374,6 +401,7 @@ int main(void)
         PARKED(no_wait_is_answered_with_what_is_known),
         PARKED(when_the_time_is_over_the_rest_is_open),
         PARKED(seventeen_are_too_many),
+        PARKED(several_requests_wait_for_so_many_units),
         PARKED(who_is_gone_or_doomed_hears_nothing),
         PARKED(progress_is_left_out_for_who_reads_slowly),
         PARKED(a_unit_whose_number_is_used_again_is_another),
