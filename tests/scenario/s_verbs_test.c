@@ -343,8 +343,9 @@ static void s13_scale(void **state)
     struct scenario *s = start_shop();
     pid_t first = wait_started(s, "web.1"), second = wait_started(s, "web.2");
     fosterctl_says(s, "web.1: ready\nweb.2: ready\nweb.3: ready in *s\n", "scale", "web=3");
+    (void)scenario_wait_text(s, "config", NULL, "in force");
     fosterctl_says(s, "~ web (scale)\n", "scale", "web=1", "--no-wait");
-    fosterctl_says(s, "web: *\n", "wait", "--for=ready", "web");
+    (void)scenario_wait_text(s, "config", NULL, "in force");
     procs_wait_end(s, second);
     scenario_check(s, procs_is_alive(first) && scenario_count(s, "started", "web.1") == 1);
     fosterctl_check(s, fosterctl_run(s, "scale", "web=2", "db=2"), 0,
