@@ -230,6 +230,7 @@ static bool log_tell_dropped(struct log_line *line)
     return true;
 }
 
+PRINTF_LIKE(3, 0)
 static void log_tell_tap(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
 {
     char text[LOG_LINE_TEXT_MAX];
