@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * Writes a set as YAML and reads that. One file would soon be larger than a file may be, since all defaults are written
- * out, so the services are in parts that a main file includes.
+ * Writes a set as YAML and reads that. One file would be larger than a file may be where there are many services, so
+ * these are in parts that a main file includes.
  */
 #include "daemon/reread.h"
 
 #include "base/buf.h"
 #include "core/config.h"
 #include "core/print.h"
+#include "core/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@ enum {
     REREAD_PART_SERVICES = 128,
     REREAD_PART_BYTES = 128 << 10,
     REREAD_MEMORY_MAX = 64 << 20,
-    REREAD_PATH_MAX = 16,
 };
 
 /* No slash in it, so that relative paths, which have been made relative to us, stay as they are. */
@@ -38,27 +38,35 @@ static void reread_begin_part(struct reread *r)
     buf_puts(&r->parts, "services:\n");
 }
 
-static void reread_service(struct reread *r, const struct spec *spec)
+/* Writes what SPEC has other than PLAIN: reading all defaults again would take most of the time. */
+static void reread_service(struct reread *r, const struct spec *spec, const struct spec *plain)
 {
     struct printer p = {.out = &r->parts, .indent = 4};
+    const struct schema_row *row = NULL;
     buf_puts(&r->parts, "  ");
     print_text(&r->parts, spec->name);
     buf_puts(&r->parts, ":\n");
-    print_rows(&p, SCHEMA_SERVICE, spec);
+    while ((row = schema_next(SCHEMA_SERVICE, row)) != NULL)
+        if (!schema_kind(row->kind)->equal(row, spec, plain))
+            schema_kind(row->kind)->print(&p, row, spec);
 }
 
 /* Writes the files. False when they would be too many or too large. */
 static bool reread_write(struct reread *r, const struct spec_set *set)
 {
     struct printer p = {.out = &r->main};
+    struct spec plain;
     size_t begin = 0;
     size_t n = 0;
+    spec_defaults(&plain);
+    /* Its default hangs on the type. */
+    plain.start_timeout_ms = -1;
     print_rows(&p, SCHEMA_TOP, set);
     buf_puts(&r->main, "include: [");
     for (size_t i = 0; i < set->n_services; i++) {
         if (n == 0)
             reread_begin_part(r);
-        reread_service(r, &set->services[i]);
+        reread_service(r, &set->services[i], &plain);
         bool full = ++n == REREAD_PART_SERVICES || r->parts.len - begin >= REREAD_PART_BYTES;
         if (!full && i + 1 < set->n_services)
             continue;
