@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char parked_no_result[] = "it was carried out, but there is no memory to say what came of it";
+
 enum {
     PARKED_LINES = 10,
     /* Beyond so much unread, or without memory, progress is left out: the reply has it too. */
@@ -137,7 +139,8 @@ static void parked_take_unit(struct parked *p, const struct parked_unit *pu, con
                              bool done, const char *text)
 {
     const struct engine_unit *eu = parked_engine_unit(p, pu);
-    json_t *lines = ok || eu == NULL ? json_array() : tail_json(&eu->tail, PARKED_LINES);
+    bool unsaid = ok || eu == NULL || (p->params.no_wait && !done);
+    json_t *lines = unsaid ? json_array() : tail_json(&eu->tail, PARKED_LINES);
     int64_t ms = done ? parked_took(p, u) : sys_now_ms() - p->asked_ms;
     parked_take(p, snapshot_outcome(pu->name, u, ok, done, text, ms, lines), ok, done);
 }
@@ -224,8 +227,7 @@ static void parked_answer(struct parked *p)
     if (failed == 0 && !p->incomplete)
         reply = proto_result(p->id, json_incref(result));
     else
-        reply = proto_error(p->id, PROTO_INTERNAL, NULL,
-                            "it was carried out, but there is no memory to say what came of it");
+        reply = proto_error(p->id, PROTO_INTERNAL, NULL, "%s", parked_no_result);
     json_decref(result);
     parked_free(p);
     client_send(c, reply);
@@ -353,11 +355,13 @@ static struct parked *parked_alloc(struct client *c, json_t *id, const struct pa
 
 struct parked *parked_new(struct client *c, json_t *id, const struct select *sel, const struct parked_params *params)
 {
+    /* A configuration has been accepted before anybody waits for it. */
+    const char *no_memory = params->names_after != NULL ? parked_no_result : "out of memory; nothing was done";
     struct parked *p = parked_alloc(c, id, params);
     if (p == NULL || p->outcomes == NULL || !parked_add_units(p, sel, false)) {
         if (p != NULL)
             parked_free(p);
-        client_send(c, proto_error(id, PROTO_INTERNAL, NULL, "out of memory; nothing was done"));
+        client_send(c, proto_error(id, PROTO_INTERNAL, NULL, "%s", no_memory));
         return NULL;
     }
     if (!p->params.no_wait && !(parked_has_room(c, id) && parked_has_room_for(c, id, p->n_open))) {

@@ -389,6 +389,21 @@ static void without_memory_nobody_is_left_waiting(void **state)
     json_set_alloc_funcs(earlier_alloc, earlier_free);
 }
 
+static void without_memory_a_reload_is_not_denied(void **state)
+{
+    struct parked_params params = {.wish.goal = OUTCOME_UP, .timeout_ms = -1, .names_after = json_pack("[s]", "db")};
+    json_malloc_t earlier_alloc;
+    json_free_t earlier_free;
+    (void)state;
+    json_get_alloc_funcs(&earlier_alloc, &earlier_free);
+    json_set_alloc_funcs(desk_alloc, free);
+    desk.refuse = 2; /* the first one is for the id */
+    assert_null(park_with(1, NULL, &params));
+    json_set_alloc_funcs(earlier_alloc, earlier_free);
+    const json_t *error = json_object_get(json_array_get(desk.sent, 0), "error");
+    assert_non_null(strstr(json_string_value(json_object_get(error, "message")), "it was carried out"));
+}
+
 #define PARKED(test) cmocka_unit_test_setup_teardown(test, desk_begin, desk_end)
 
 int main(void)
@@ -410,6 +425,7 @@ int main(void)
         PARKED(a_shutdown_ends_a_reload),
         PARKED(a_shutdown_ends_a_start),
         PARKED(without_memory_nobody_is_left_waiting),
+        PARKED(without_memory_a_reload_is_not_denied),
     };
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
 }
