@@ -34,6 +34,7 @@ struct ctl {
     bool is_terminal; /**< standard output is one */
     struct buf out;   /**< what waits to be printed */
     bool deaf;        /**< nobody reads standard output any more: the end is near, and quiet */
+    bool lost;        /**< output could not be written, which was told: the run has failed, whatever its verb says */
     int code;         /**< of what has failed last */
 };
 

@@ -70,18 +70,18 @@ static void ctl_put_error(const struct ctl *c, const char *text)
 bool ctl_flush(struct ctl *c)
 {
     int errnum = c->out.failed ? ENOMEM : 0;
-    if (errnum == 0 && !c->deaf && c->out.len > 0)
+    if (errnum == 0 && !c->deaf && !c->lost && c->out.len > 0)
         errnum = screen_write(c->out.data, c->out.len);
     buf_reset(&c->out);
     if (errnum == EPIPE)
         c->deaf = true;
-    else if (errnum != 0) {
+    else if (errnum != 0 && !c->lost) {
         char text[128];
         snprintf(text, sizeof text, "standard output: %s", err_errno_text(errnum));
         ctl_put_error(c, text);
-        c->code = CTL_FAILED;
+        c->lost = true;
     }
-    return errnum == 0 && !c->deaf;
+    return !c->deaf && !c->lost;
 }
 
 static int ctl_append(const char *data, size_t len, void *out)
@@ -285,7 +285,8 @@ int ctl_main(int argc, char **argv)
     buf_init(&c.out, CTL_OUT_MAX);
     signal(SIGPIPE, SIG_IGN); /* whoever has seen enough may go: that is no error */
     int code = ctl_run(&c, argc, argv);
-    if (!ctl_flush(&c) && !c.deaf)
+    ctl_flush(&c);
+    if (c.lost)
         code = CTL_FAILED;
     foster_free(c.foster);
     buf_done(&c.out);

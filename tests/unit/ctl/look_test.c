@@ -207,26 +207,42 @@ static void a_reader_that_leaves_ends_it(void **state)
     kit_end(&k);
 }
 
-/* Output that does not arrive is a failure, unless it is that nobody wants it. */
+/* Output that does not arrive is a failure, also where everything else has been done, and is told once. */
 static void output_that_is_lost(void **state)
 {
-    static const struct kit_step steps[] = {{LOOK("list"), RESULT("{\"names\":[\"web\"]}")}, {NULL, NULL}};
+    static const struct {
+        const char *words[KIT_WORDS_MAX];
+        struct kit_step steps[KIT_STEPS_MAX];
+    } runs[] = {
+        {{"list"}, {{LOOK("list"), RESULT("{\"names\":[\"web\"]}")}}},
+        {{"start", "web", "db"},
+         {{"\"method\":\"start\",\"params\":{\"services\":[\"web\",\"db\"],\"no_deps\":false,\"no_wait\":false}",
+           PROGRESS(OUTCOME("web", "true", "true", "ready"))
+               RESULT("{\"ok\":true,\"services\":[" OUTCOME("db", "true", "true", "ready") "]}")}}},
+        {{"events", "-f"}, {{SUBSCRIBE("10", "true"), RESULT("{\"events\":[" EVENT("1", "a") "]}")}}},
+    };
     static const struct {
         const char *path; /* NULL: closed */
-        int status;
-    } cases[] = {{"/dev/full", 1}, {NULL, 1}, {"/dev/null", 0}};
-    const char *const words[] = {"list", NULL};
+        const char *err;
+    } outs[] = {{"/dev/full", "fosterctl: standard output: No space left on device\n"},
+                {NULL, "fosterctl: standard output: Bad file descriptor\n"}};
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(runs) * ARRAY_LEN(outs); i++) {
+        size_t r = i / ARRAY_LEN(outs), o = i % ARRAY_LEN(outs), len = 0;
+        static char err[KIT_OUT_MAX];
         struct kit k;
-        int status, out = cases[i].path != NULL ? open(cases[i].path, O_WRONLY | O_CLOEXEC) : -1;
-        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        kit_begin(&k, steps);
-        pid_t pid = kit_fork(&k, words, (const int[]){-1, out, null_fd});
+        int status, said[2], out = outs[o].path != NULL ? open(outs[o].path, O_WRONLY | O_CLOEXEC) : -1;
+        kit_begin(&k, runs[r].steps);
+        assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+        pid_t pid = kit_fork(&k, runs[r].words, (const int[]){-1, out, said[1]});
+        close(said[1]);
+        while (kit_read(said[0], err, &len))
+            ;
         assert_int_equal(waitpid(pid, &status, 0), pid);
+        kit_assert_text(i, "standard error", err, outs[o].err);
         assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), cases[i].status);
-        close(null_fd);
+        assert_int_equal(WEXITSTATUS(status), 1);
+        close(said[0]);
         if (out >= 0)
             close(out);
         kit_end(&k);
