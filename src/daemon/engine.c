@@ -526,6 +526,8 @@ int engine_run(const struct engine_params *params, struct err *e)
         if (!g->alone)
             engine_say_up(g);
         super_start(g->super, sys_now_ms());
+        /* With nothing to start there is no change that would tell that all is up. */
+        g->state_changed = true;
         engine_go_on(g);
         /* With nothing to start, everything was over before the loop could be told to end. */
         if (!g->over || g->clearing)

@@ -337,6 +337,19 @@ static void l10_a_reload_is_told(void **state)
     scenario_check(s, manager_count("RELOADING=1") == 2 && manager_count("READY=1") == 3);
 }
 
+static void l11_ready_without_anything_to_start(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_new();
+    manager_listen(scenario_path(s, "notify"));
+    scenario_spawn(s, &notified,
+                   "services: { later: { autostart: false, command: '@ACTOR@ wait' } }\n"
+                   "supervisor: { exit_when: never }\n");
+    (void)manager_wait(s, "READY=1");
+    (void)scenario_wait(s, "settled", NULL);
+    scenario_stop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +363,7 @@ int main(void)
         NOTIFIED(l08_a_manager_that_is_gone_holds_up_nothing),
         NOTIFIED(l09_an_address_that_is_none_is_told),
         NOTIFIED(l10_a_reload_is_told),
+        NOTIFIED(l11_ready_without_anything_to_start),
     };
     return SCENARIO_RUN("l_notify", tests);
 }

@@ -86,11 +86,26 @@ static void note_state(struct scenario_event *e)
     }
 }
 
+/** Whether E is the first start of its service that was told. */
+static bool is_first_start(const struct scenario *s, const struct scenario_event *e)
+{
+    for (size_t i = 0; i < s->n_events && s->events[i] != e; i++) {
+        if (!strcmp(s->events[i]->event, "started") && !strcmp(s->events[i]->service, e->service)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /** What the harness itself learns from an event. */
 static void note_event(struct scenario *s, const struct scenario_event *e)
 {
     if (!strcmp(e->event, "started")) {
         s->n_live++;
+        /* The pipe of its output stays, for its next runs. */
+        if (s->fds_settled >= 0 && is_first_start(s, e)) {
+            s->fds_settled += 2;
+        }
     } else if (!strcmp(e->event, "exited")) {
         s->n_live--;
     } else if (!strcmp(e->event, "settled")) {
