@@ -86,7 +86,11 @@ static bool feed_wants(const struct feed_subscriber *s, const struct feed_event 
 {
     if (ev->to != NULL && !s->states)
         return false;
-    return s->names == NULL || (ev->service[0] != '\0' && feed_has_meant(s, ev->service));
+    /* The end of everything is the end of those who were named, too: whoever listens can tell it from a broken
+     * connection. */
+    if (ev->service[0] == '\0')
+        return s->names == NULL || strcmp(ev->event, "shutdown") == 0;
+    return s->names == NULL || feed_has_meant(s, ev->service);
 }
 
 static json_t *feed_json(const struct feed_event *ev)
@@ -195,6 +199,22 @@ static void feed_forget_names(struct feed_subscriber *s)
     s->n_names = 0;
 }
 
+/* Puts the names of S in order, each once: what S keeps is to hang on how many services there are, not on how often
+ * they were named. */
+static void feed_sort_names(struct feed_subscriber *s)
+{
+    size_t n = 0;
+    qsort(s->names, s->n_names, sizeof *s->names, feed_compare_names);
+    for (size_t i = 0; i < s->n_names; i++)
+        if (n > 0 && strcmp(s->names[n - 1], s->names[i]) == 0)
+            mem_free(s->names[i]);
+        else
+            s->names[n++] = s->names[i];
+    s->n_names = n;
+    char **fewer = mem_resize(s->names, n, sizeof *fewer);
+    s->names = fewer != NULL ? fewer : s->names;
+}
+
 static bool feed_copy_names(struct feed_subscriber *s, const json_t *names)
 {
     size_t n = json_array_size(names);
@@ -209,7 +229,7 @@ static bool feed_copy_names(struct feed_subscriber *s, const json_t *names)
     }
     if (s->names == NULL)
         return false;
-    qsort(s->names, s->n_names, sizeof *s->names, feed_compare_names);
+    feed_sort_names(s);
     return true;
 }
 

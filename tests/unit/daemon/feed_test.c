@@ -176,6 +176,20 @@ static void names_and_patterns_choose(void **state)
         if (n_heard(0) - before != cases[i].told)
             fail_msg("case %zu: %s and %s", i, cases[i].names, cases[i].service);
     }
+    listen_to(0, "[\"web\"]");
+    size_t before = n_heard(0);
+    happens(NULL, "shutdown", "");
+    assert_int_equal(n_heard(0), before + 1);
+}
+
+static void what_is_named_twice_is_kept_once(void **state)
+{
+    (void)state;
+    listen_to(0, "[\"web\", \"db*\", \"web\", \"app\", \"db*\", \"web\"]");
+    assert_int_equal(ears[0].s.n_names, 3);
+    assert_string_equal(ears[0].s.names[0], "db*");
+    assert_string_equal(ears[0].s.names[1], "app");
+    assert_string_equal(ears[0].s.names[2], "web");
 }
 
 static void states_are_told_to_those_who_ask(void **state)
@@ -307,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_no_event_is_not_told, begin, end),
         cmocka_unit_test_setup_teardown(who_has_not_subscribed_is_not_told, begin, end),
         cmocka_unit_test_setup_teardown(names_and_patterns_choose, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_named_twice_is_kept_once, begin, end),
         cmocka_unit_test_setup_teardown(states_are_told_to_those_who_ask, begin, end),
         cmocka_unit_test_setup_teardown(the_last_events_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(only_so_many_are_kept, begin, end),
