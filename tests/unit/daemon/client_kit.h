@@ -27,7 +27,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { KIT_CLIENTS = 4, KIT_ORDER_MAX = 4096, KIT_TEXT_MAX = 8 << 20 };
+enum { KIT_CLIENTS = 4, KIT_ORDER_MAX = 4096, KIT_TEXT_MAX = 8 << 20, KIT_FDS = 250 };
 
 static struct {
     struct engine engine;
@@ -165,6 +165,19 @@ static inline size_t kit_write(size_t i, const char *data, size_t len)
 static inline void kit_say(size_t i, const char *text)
 {
     assert_int_equal(kit_write(i, text, strlen(text)), strlen(text));
+}
+
+/** The same, as many descriptors as may come along. */
+static inline void kit_say_with_fds(size_t i, char *text)
+{
+    union {
+        char bytes[CMSG_SPACE(KIT_FDS * sizeof(int))];
+        struct cmsghdr header;
+    } control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct iovec line = {.iov_base = text, .iov_len = strlen(text)};
+    struct msghdr m = {.msg_iov = &line, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    control.header.cmsg_len = CMSG_LEN(KIT_FDS * sizeof(int)); /* the descriptors are all 0 */
+    assert_int_equal(sendmsg(kit.fds[i], &m, MSG_NOSIGNAL), line.iov_len);
 }
 
 /** The peer of connection I asks N times, in one piece. PARAMS is an object. */

@@ -141,6 +141,17 @@ static void who_is_put_off_may_go(void **state)
     assert_true(list_is_empty(&kit.control.due));
 }
 
+static void descriptors_that_come_along_are_not_taken(void **state)
+{
+    (void)state;
+    size_t i = kit_connect();
+    int before = rig_fds();
+    kit_say_with_fds(i, (char[]){HELLO});
+    assert_true(kit_rest((int)i));
+    assert_int_equal(kit_lines(), 1);
+    assert_int_equal(rig_fds(), before);
+}
+
 static void who_does_not_read_is_not_read(void **state)
 {
     (void)state;
@@ -556,6 +567,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_is_carried_out_in_turns, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(dear_requests_of_many_take_turns_of_the_loop, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(who_is_put_off_may_go, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(descriptors_that_come_along_are_not_taken, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_not_read, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(one_large_answer_is_whole, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_subscriber_who_does_not_read_is_cut_off, kit_begin, kit_end),
