@@ -84,11 +84,12 @@ void methods_no_service(struct client *c, const struct proto_request *req, const
     if (similar != NULL)
         methods_error(c, req, PROTO_NO_SERVICE, data, "no such service: %s; is it %s?", name, similar);
     else if (select_is_pattern(name))
-        methods_error(c, req, PROTO_NO_SERVICE, data, "no service fits %s", name);
+        methods_error(c, req, PROTO_NO_SERVICE, data, "no service fits %s; fosterctl list names those there are", name);
     else if (spec_find(methods_engine(c)->set, name) != NULL)
         methods_error(c, req, PROTO_NO_SERVICE, data, "%s has no instance; scale it to have one", name);
     else
-        methods_error(c, req, PROTO_NO_SERVICE, data, "no such service: %s", name);
+        methods_error(c, req, PROTO_NO_SERVICE, data, "no such service: %s; fosterctl list names those there are",
+                      name);
 }
 
 /* Resolves the N names in LIST. */

@@ -211,7 +211,8 @@ static void an_error_names_what_was_asked_for(void **state)
     error = refused("status", "{'services':['wbe']}", PROTO_NO_SERVICE);
     assert_string_equal(json_string_value(json_object_get(error, "message")), "no such service: wbe; is it web?");
     error = refused("status", "{'services':['q*']}", PROTO_NO_SERVICE);
-    assert_string_equal(json_string_value(json_object_get(error, "message")), "no service fits q*");
+    assert_string_equal(json_string_value(json_object_get(error, "message")),
+                        "no service fits q*; fosterctl list names those there are");
 }
 
 static void without_an_id_nothing_is_answered(void **state)
