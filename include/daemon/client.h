@@ -18,6 +18,8 @@
 #include <sys/types.h>
 
 enum {
+    CLIENT_UNREAD_ALL_MAX =
+        32 << 20, /**< no answer above CLIENT_UNREAD_MAX is added when all clients have so much unread */
     CLIENT_UNREAD_MAX = 256 << 10,  /**< nothing more is added for one who has so much unread */
     CLIENT_STALL_S = 10,            /**< for so long a line may stay unfinished, or everything unread */
     CLIENT_PARKED_MAX = 16,         /**< requests that wait for an outcome */

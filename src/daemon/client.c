@@ -166,9 +166,26 @@ static void client_push(struct client *c, bool waited)
     client_rearm(c);
 }
 
+/* MESSAGE, or an error in place of a large one while very much waits for all clients together. Takes MESSAGE over. */
+static json_t *client_afford(const struct client *c, json_t *message)
+{
+    size_t unread = 0;
+    LIST_EACH (it, &c->control->clients)
+        unread += client_unread(CONTAINER_OF(it, struct client, link));
+    if (message == NULL || unread < CLIENT_UNREAD_ALL_MAX ||
+        json_dumpb(message, NULL, 0, JSON_COMPACT) <= CLIENT_UNREAD_MAX)
+        return message;
+    json_t *reply = proto_error(json_object_get(message, "id"), PROTO_TOO_MANY, NULL,
+                                "other clients do not read their answers, and there is no room for one more so large; "
+                                "try again, or ask for fewer services");
+    json_decref(message);
+    return reply;
+}
+
 void client_send(struct client *c, json_t *message)
 {
     bool waited = client_unread(c) > 0;
+    message = client_afford(c, message);
     if (client_has_room(c) && (message == NULL || !proto_write(message, &c->out)))
         client_doom(c, client_no_memory);
     json_decref(message);
