@@ -38,6 +38,11 @@ struct reload {
  * the service manager too (RELOADING=1, and READY=1 once it is in force, sd_notify(3)). */
 enum reload_result reload_file(struct engine *g, bool dry_run, struct reload *r) MUST_CHECK NONNULL();
 
+/** The same again, asked for while G carries it out, which reload_file() calls RELOAD_BUSY: reads the file, which has
+ * to say what is being put in force just now. RELOAD_OK: it does, and the plan is the one that is carried out; nothing
+ * is told and nothing more is done. Else R is as it was, or has the problems of the file. */
+enum reload_result reload_join(struct engine *g, struct reload *r) MUST_CHECK NONNULL();
+
 /** The present configuration with N instances of SERVICE, which there is; as reload_file(), but problems (N is out of
  * range, the service has a pid_file) have no place and are not logged. Lasts until the next reload. */
 enum reload_result reload_scale(struct engine *g, const char *service, int64_t n, struct reload *r) MUST_CHECK

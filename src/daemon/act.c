@@ -262,6 +262,8 @@ void act_reload(struct client *c, const struct proto_request *req)
     if (req->id != NULL && !proto_bool(req, "no_wait") && !parked_has_room(c, req->id))
         return;
     enum reload_result result = reload_file(methods_engine(c), dry_run, &r);
+    if (result == RELOAD_BUSY)
+        result = reload_join(methods_engine(c), &r);
     if (result != RELOAD_OK) {
         act_refuse_reload(c, req, result, &r);
     } else if (dry_run) {

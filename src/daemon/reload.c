@@ -127,6 +127,19 @@ enum reload_result reload_file(struct engine *g, bool dry_run, struct reload *r)
     return result;
 }
 
+enum reload_result reload_join(struct engine *g, struct reload *r)
+{
+    if (g->next_set == NULL || reload_may(g) != RELOAD_BUSY)
+        return RELOAD_BUSY;
+    r->set = openfile_again(g->cli, &r->problems);
+    if (r->set == NULL || !spec_set_equal(g->next_set, r->set))
+        return RELOAD_BUSY;
+    if (!plan_make(&r->plan, g->set, r->set))
+        return RELOAD_NOMEM;
+    r->has_plan = true;
+    return RELOAD_OK;
+}
+
 enum reload_result reload_scale(struct engine *g, const char *service, int64_t n, struct reload *r)
 {
     char override[RELOAD_LINE_MAX];

@@ -101,13 +101,30 @@ static void s74_who_asks_goes_and_it_goes_on(void **state)
     end(s);
 }
 
+static void s75_the_same_reload_again_joins_the_first(void **state)
+{
+    (void)state;
+    struct scenario *s =
+        start(FOR_EVER "services: { web: { command: '@ACTOR@ ignore TERM print up wait', stop_grace_period: 1h } }\n");
+    (void)scenario_wait_line(s, "web", "up");
+    (void)scenario_write(s, "foster.yaml", 0600,
+                         FOR_EVER "services: { web: { command: '@ACTOR@ wait', stop_grace_period: 1h } }\n");
+    struct fosterctl *first = fosterctl_start(s, "reload");
+    (void)scenario_wait_state(s, "web", "stopping");
+    fosterctl_says(s, "~ web (command)\n", "reload", "--dry-run");
+    fosterctl_says(s, "~ web (command)\n", "reload", "--no-wait");
+    fosterctl_check(s, fosterctl_run(s, "scale", "web=2"), 1, "", "fosterctl: another configuration *\n");
+    fosterctl_says(s, "web: SIGKILL sent to 1 process\n", "signal", "KILL", "web");
+    fosterctl_check(s, fosterctl_end(first), 0, "~ web (command)\nweb: ready in *s\n", "");
+    end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENARIO(s71_a_restart_of_who_waits_for_another),
-        SCENARIO(s72_a_reload_takes_away_what_is_waited_for),
-        SCENARIO(s73_many_restart_the_same_service),
-        SCENARIO(s74_who_asks_goes_and_it_goes_on),
+        SCENARIO(s71_a_restart_of_who_waits_for_another),    SCENARIO(s72_a_reload_takes_away_what_is_waited_for),
+        SCENARIO(s73_many_restart_the_same_service),         SCENARIO(s74_who_asks_goes_and_it_goes_on),
+        SCENARIO(s75_the_same_reload_again_joins_the_first),
     };
     return SCENARIO_RUN("s_race", tests);
 }

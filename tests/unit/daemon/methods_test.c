@@ -47,6 +47,13 @@ enum reload_result reload_file(struct engine *g, bool dry_run, struct reload *r)
     return result_of_reload;
 }
 
+enum reload_result reload_join(struct engine *g, struct reload *r)
+{
+    (void)g;
+    (void)r;
+    return RELOAD_BUSY;
+}
+
 enum reload_result reload_scale(struct engine *g, const char *service, int64_t n, struct reload *r)
 {
     (void)service;

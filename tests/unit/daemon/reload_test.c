@@ -284,7 +284,13 @@ static void one_at_a_time(void **state)
     assert_true(super_is_replacing(engine.super));
     assert_non_null(engine.next_set);
     assert_string_equal(unit_names(), "web ");
+    reload_done(&reload);
+    assert_int_equal(reload_join(&engine, &reload), RELOAD_OK);
+    assert_true(reload.has_plan);
+    assert_int_equal(reload.plan.n_changes, 2);
     assert_int_equal(load("services: { third: { command: t } }\n", false), RELOAD_BUSY);
+    assert_int_equal(reload_join(&engine, &reload), RELOAD_BUSY);
+    reload_done(&reload);
     assert_int_equal(reload_file(&engine, true, &reload), RELOAD_BUSY);
     assert_int_equal(scale("web", 2), RELOAD_BUSY);
     /* A signal cannot be answered; it is remembered. */
