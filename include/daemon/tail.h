@@ -18,11 +18,15 @@ enum { TAIL_BYTES_MAX = 8 << 10, TAIL_LINE_MAX = 1024 };
 
 /** The last lines. Zero-initialised is valid and empty. */
 struct tail {
-    char *bytes; /**< owned; a ring: each line is followed by a newline */
-    size_t cap;  /**< of bytes; 0 before the first line */
-    size_t head; /**< where the oldest line begins */
-    size_t len;  /**< bytes in use */
+    char *bytes;     /**< owned; a ring: each line is followed by a newline */
+    size_t cap;      /**< of bytes; 0 before the first line */
+    size_t head;     /**< where the oldest line begins */
+    size_t len;      /**< bytes in use */
+    size_t n_of_run; /**< lines since tail_begin_run(), those forgotten included */
 };
+
+/** A new run of the service begins. */
+void tail_begin_run(struct tail *t) NONNULL();
 
 /** Appends the line TEXT of LEN bytes (without its newline); beyond TAIL_LINE_MAX it is cut. Without memory it is not
  * kept. */

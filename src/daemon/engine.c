@@ -94,6 +94,12 @@ static bool engine_is_one_of(const char *event, const char *const *list)
     return false;
 }
 
+static void engine_forget_reason(struct engine_unit *u)
+{
+    mem_free(u->reason);
+    u->reason = NULL;
+}
+
 /* Keeps what says why U is as it is, until it is as it should be. */
 static void engine_note_reason(struct engine_unit *u, const struct effect *f)
 {
@@ -103,8 +109,9 @@ static void engine_note_reason(struct engine_unit *u, const struct effect *f)
     bool is_reason = engine_is_one_of(f->event, reasons);
     if (!is_reason && !engine_is_one_of(f->event, ends))
         return;
-    mem_free(u->reason);
-    u->reason = is_reason ? mem_strdup(f->text) : NULL;
+    engine_forget_reason(u);
+    if (is_reason)
+        u->reason = mem_strdup(f->text);
 }
 
 static void engine_report(struct engine *g, const struct effect *f)
@@ -199,6 +206,9 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
         ev_timer_stop(g->loop, &u->timer);
         break;
     case EFFECT_STATE:
+        /* Why its last run has ended is not why it is starting. */
+        if (f->to == UNIT_STARTING)
+            engine_forget_reason(u);
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
         if (g->control != NULL)

@@ -178,6 +178,7 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
             return false;
         u->out.tail = &u->tail;
     }
+    tail_begin_run(&u->tail);
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {
         err_set_errno(e, ENOMEM, "table of runs");

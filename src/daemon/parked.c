@@ -135,12 +135,18 @@ static int64_t parked_took(const struct parked *p, const struct unit_view *u)
     return at > p->asked_ms ? at - p->asked_ms : 0;
 }
 
+/* The last lines of the present run: those of an earlier one would be taken for its reasons. */
+static json_t *parked_lines(const struct tail *t)
+{
+    return tail_json(t, t->n_of_run < PARKED_LINES ? t->n_of_run : PARKED_LINES);
+}
+
 static void parked_take_unit(struct parked *p, const struct parked_unit *pu, const struct unit_view *u, bool ok,
                              bool done, const char *text)
 {
     const struct engine_unit *eu = parked_engine_unit(p, pu);
     bool unsaid = ok || eu == NULL || (p->params.no_wait && !done);
-    json_t *lines = unsaid ? json_array() : tail_json(&eu->tail, PARKED_LINES);
+    json_t *lines = unsaid ? json_array() : parked_lines(&eu->tail);
     int64_t ms = done ? parked_took(p, u) : sys_now_ms() - p->asked_ms;
     parked_take(p, snapshot_outcome(pu->name, u, ok, done, text, ms, lines), ok, done);
 }

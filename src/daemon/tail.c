@@ -61,6 +61,11 @@ static bool tail_grow(struct tail *t, size_t need)
     return true;
 }
 
+void tail_begin_run(struct tail *t)
+{
+    t->n_of_run = 0;
+}
+
 void tail_add(struct tail *t, const char *text, size_t len)
 {
     size_t room = len < TAIL_LINE_MAX ? len : TAIL_LINE_MAX;
@@ -77,6 +82,7 @@ void tail_add(struct tail *t, const char *text, size_t len)
     }
     tail_put(t, text, room);
     tail_put(t, "\n", 1);
+    t->n_of_run++;
 }
 
 void tail_each(const struct tail *t, size_t n, bool (*fn)(const char *text, size_t len, void *data), void *data)

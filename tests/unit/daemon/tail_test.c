@@ -136,6 +136,21 @@ static void test_random_lines_against_a_model(void **state)
     tail_done(&t);
 }
 
+static void test_lines_of_a_run(void **state)
+{
+    struct tail t = {0};
+    (void)state;
+    add(&t, "before");
+    tail_begin_run(&t);
+    assert_int_equal(t.n_of_run, 0);
+    add(&t, "one");
+    add(&t, "two");
+    assert_int_equal(t.n_of_run, 2);
+    assert_string_equal(last(&t, t.n_of_run), "one|two|");
+    assert_string_equal(last(&t, SIZE_MAX), "before|one|two|");
+    tail_done(&t);
+}
+
 static void test_as_json(void **state)
 {
     struct tail t = {0};
@@ -161,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_it_stops_when_told),
         cmocka_unit_test(test_random_lines_against_a_model),
         cmocka_unit_test(test_as_json),
+        cmocka_unit_test(test_lines_of_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
