@@ -52,7 +52,7 @@ static bool tail_grow(struct tail *t, size_t need)
     char *bytes = mem_alloc(cap);
     if (bytes == NULL)
         return t->cap > 0;
-    if (t->len > 0)
+    if (t->cap > 0)
         tail_copy(t, 0, t->len, bytes);
     mem_free(t->bytes);
     t->bytes = bytes;
