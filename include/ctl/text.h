@@ -33,9 +33,9 @@ bool text_is_true(const json_t *object, const char *name) NONNULL(2);
 
 /** The count, the milliseconds or the bytes NAME of OBJECT as "12", "3m05s" or "31.0M"; "-" when it is no number or
  * below zero. In BUF of TEXT_CELL_MAX bytes, which is returned. */
-char *text_count(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
-char *text_age(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
-char *text_size(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+const char *text_count(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+const char *text_age(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
+const char *text_size(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
 
 /** Takes one character from *TEXT, which has one, and moves it on. Returns the bytes to show, *RET_LEN of them, and in
  * *RET_COLUMNS how many columns they take (0 to 2). A tab becomes a blank; what could command the terminal or turn the

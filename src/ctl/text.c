@@ -61,7 +61,7 @@ bool text_is_true(const json_t *object, const char *name)
     return json_is_true(json_object_get(object, name));
 }
 
-char *text_count(const json_t *object, const char *name, char *buf)
+const char *text_count(const json_t *object, const char *name, char *buf)
 {
     long long n = text_number(object, name, -1);
     if (n < 0)
@@ -71,12 +71,12 @@ char *text_count(const json_t *object, const char *name, char *buf)
     return buf;
 }
 
-char *text_age(const json_t *object, const char *name, char *buf)
+const char *text_age(const json_t *object, const char *name, char *buf)
 {
     return view_age(text_number(object, name, -1), buf, TEXT_CELL_MAX);
 }
 
-char *text_size(const json_t *object, const char *name, char *buf)
+const char *text_size(const json_t *object, const char *name, char *buf)
 {
     static const char units[] = "KMGT";
     long long bytes = text_number(object, name, -1);

@@ -17,48 +17,29 @@ struct ps_column {
     const char *title;
     bool wide;  /* with --wide only */
     bool right; /* numbers stand on the right */
-    /* The text of the cell: a member of SERVICE, or in BUF of PS_CELL_MAX bytes. */
-    const char *(*cell)(const json_t *service, char *buf);
+    const char *member;
+    /* The text of MEMBER of SERVICE: borrowed from there, or in BUF of PS_CELL_MAX bytes. */
+    const char *(*cell)(const json_t *service, const char *member, char *buf);
 };
 
-static const char *ps_name(const json_t *service, char *buf UNUSED)
+static const char *ps_text(const json_t *service, const char *member, char *buf UNUSED)
 {
-    return text_member(service, "name", "-");
+    return text_member(service, member, "-");
 }
 
-static const char *ps_state(const json_t *service, char *buf)
+static const char *ps_state(const json_t *service, const char *member, char *buf)
 {
     char age[TEXT_CELL_MAX];
-    const char *state = text_member(service, "state", "-");
+    const char *state = text_member(service, member, "-");
     if (text_number(service, "next_start_ms", -1) < 0)
         return state;
     snprintf(buf, PS_CELL_MAX, "%s %s", state, text_age(service, "next_start_ms", age));
     return buf;
 }
 
-static const char *ps_health(const json_t *service, char *buf UNUSED)
+static const char *ps_exit(const json_t *service, const char *member, char *buf)
 {
-    return text_member(service, "health", "-");
-}
-
-static const char *ps_pid(const json_t *service, char *buf)
-{
-    return text_count(service, "pid", buf);
-}
-
-static const char *ps_uptime(const json_t *service, char *buf)
-{
-    return text_age(service, "uptime_ms", buf);
-}
-
-static const char *ps_restarts(const json_t *service, char *buf)
-{
-    return text_count(service, "restarts", buf);
-}
-
-static const char *ps_last_exit(const json_t *service, char *buf)
-{
-    const json_t *last = json_object_get(service, "last_exit");
+    const json_t *last = json_object_get(service, member);
     const char *signal = text_member(last, "signal", "");
     if (*signal == '\0')
         return text_count(last, "code", buf);
@@ -68,50 +49,14 @@ static const char *ps_last_exit(const json_t *service, char *buf)
     return buf;
 }
 
-static const char *ps_processes(const json_t *service, char *buf)
-{
-    return text_count(service, "processes", buf);
-}
-
-static const char *ps_adopted(const json_t *service, char *buf)
-{
-    return text_count(service, "adopted", buf);
-}
-
-static const char *ps_zombies(const json_t *service, char *buf)
-{
-    return text_count(service, "zombies", buf);
-}
-
-static const char *ps_rss(const json_t *service, char *buf)
-{
-    return text_size(service, "rss_bytes", buf);
-}
-
-static const char *ps_cpu(const json_t *service, char *buf)
-{
-    return text_age(service, "cpu_ms", buf);
-}
-
-static const char *ps_command(const json_t *service, char *buf UNUSED)
-{
-    return text_member(service, "command", "-");
-}
-
 static const struct ps_column ps_columns[] = {
-    {"NAME", false, false, ps_name},
-    {"STATE", false, false, ps_state},
-    {"HEALTH", false, false, ps_health},
-    {"PID", false, true, ps_pid},
-    {"UPTIME", false, true, ps_uptime},
-    {"RESTARTS", false, true, ps_restarts},
-    {"LAST-EXIT", false, false, ps_last_exit},
-    {"PROCS", true, true, ps_processes},
-    {"ADOPTED", true, true, ps_adopted},
-    {"ZOMBIES", true, true, ps_zombies},
-    {"RSS", true, true, ps_rss},
-    {"CPU", true, true, ps_cpu},
-    {"COMMAND", false, false, ps_command},
+    {"NAME", false, false, "name", ps_text},           {"STATE", false, false, "state", ps_state},
+    {"HEALTH", false, false, "health", ps_text},       {"PID", false, true, "pid", text_count},
+    {"UPTIME", false, true, "uptime_ms", text_age},    {"RESTARTS", false, true, "restarts", text_count},
+    {"LAST-EXIT", false, false, "last_exit", ps_exit}, {"PROCS", true, true, "processes", text_count},
+    {"ADOPTED", true, true, "adopted", text_count},    {"ZOMBIES", true, true, "zombies", text_count},
+    {"RSS", true, true, "rss_bytes", text_size},       {"CPU", true, true, "cpu_ms", text_age},
+    {"COMMAND", false, false, "command", ps_text},
 };
 
 enum { PS_NAME = 0, PS_STATE = 1, PS_N = ARRAY_LEN(ps_columns), PS_LAST = PS_N - 1 };
@@ -138,7 +83,7 @@ static void ps_measure(struct ps_table *t, const json_t *services)
     {
         for (size_t c = 0; c < PS_N; c++) {
             char buf[PS_CELL_MAX];
-            size_t n = text_columns(ps_columns[c].cell(service, buf));
+            size_t n = text_columns(ps_columns[c].cell(service, ps_columns[c].member, buf));
             t->widths[c] = n > t->widths[c] ? n : t->widths[c];
         }
     }
@@ -170,7 +115,7 @@ static void ps_line(struct buf *out, const struct ps_table *t, const json_t *ser
         enum text_color color = service == NULL ? TEXT_STRONG : TEXT_PLAIN;
         if (!ps_is_shown(t, c))
             continue;
-        const char *cell = service == NULL ? column->title : column->cell(service, buf);
+        const char *cell = service == NULL ? column->title : column->cell(service, column->member, buf);
         if (service != NULL && c == PS_STATE)
             color = text_state_color(text_member(service, "state", ""));
         size_t width = t->widths[c], n = text_columns(cell);
