@@ -29,7 +29,7 @@ enum ctl_exit {
 struct ctl {
     struct args args;
     struct foster *foster; /**< owned; NULL: not connected yet */
-    int64_t deadline;      /**< CLOCK_MONOTONIC, ms; -1: none */
+    int64_t deadline;      /**< of call_now_ms(); -1: none */
     struct view view;
     bool is_terminal; /**< standard output is one */
     struct buf out;   /**< what waits to be printed */
@@ -40,9 +40,6 @@ struct ctl {
 
 /** The whole program: what main() returns. ARGV may be reordered. */
 int ctl_main(int argc, char **argv) NONNULL();
-
-/** Milliseconds of CLOCK_MONOTONIC. */
-int64_t ctl_now(void);
 
 /** Milliseconds until C's deadline, not below 0; -1: there is none. As poll(2) takes it. */
 int ctl_left(const struct ctl *c) MUST_CHECK NONNULL();

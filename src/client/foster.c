@@ -251,11 +251,19 @@ int64_t foster_send(struct foster *f, const char *method, const char *params, st
     return f->last_even += 2;
 }
 
-static int64_t foster_now_ms(void)
+int64_t call_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int call_left_ms(int64_t deadline)
+{
+    int64_t left = deadline - call_now_ms();
+    if (deadline < 0)
+        return -1;
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* Waits until something can be read or written. False when DEADLINE (-1: none) has passed, whatever there is to read: a
@@ -263,10 +271,9 @@ static int64_t foster_now_ms(void)
 static bool foster_await(struct foster *f, int64_t deadline, struct foster_error *e)
 {
     struct pollfd p = {.fd = f->wire.fd, .events = foster_events(f)};
-    int64_t left = deadline < 0 ? -1 : deadline - foster_now_ms();
-    int n = 0;
-    if (deadline < 0 || left > 0)
-        n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+    int left = call_left_ms(deadline), n = 0;
+    if (left != 0)
+        n = poll(&p, 1, left);
     if (n > 0 || (n < 0 && errno == EINTR))
         return true;
     if (n < 0)
@@ -277,10 +284,9 @@ static bool foster_await(struct foster *f, int64_t deadline, struct foster_error
     return false;
 }
 
-json_t *call_value(struct foster *f, const char *method, const char *params, int timeout_ms, json_t **ret_data,
+json_t *call_value(struct foster *f, const char *method, const char *params, int64_t deadline, json_t **ret_data,
                    struct foster_error *e)
 {
-    int64_t deadline = timeout_ms < 0 ? -1 : foster_now_ms() + timeout_ms;
     struct foster_wait w = {.id = f->last_odd + 2};
     if (ret_data != NULL)
         *ret_data = NULL;
@@ -320,8 +326,9 @@ static char *foster_hand_over(struct foster *f, json_t *value, struct foster_err
 char *foster_call(struct foster *f, const char *method, const char *params, int timeout_ms, char **ret_data,
                   struct foster_error *e)
 {
+    int64_t deadline = timeout_ms < 0 ? -1 : call_now_ms() + timeout_ms;
     json_t *data = NULL;
-    json_t *result = call_value(f, method, params, timeout_ms, &data, e);
+    json_t *result = call_value(f, method, params, deadline, &data, e);
     if (ret_data != NULL)
         *ret_data = foster_hand_over(f, data, e);
     else

@@ -16,35 +16,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CTL_OUT_MAX = 512 << 20, CTL_ERROR_MAX = 4096, CTL_INDENT = 2, CTL_SLACK_MS = 5000 };
 
-int64_t ctl_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* From here until DEADLINE, as poll(2) and foster_call() take it. */
-static int ctl_until(int64_t deadline)
-{
-    int64_t left = deadline - ctl_now();
-    if (deadline < 0)
-        return -1;
-    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-}
-
 int ctl_left(const struct ctl *c)
 {
-    return ctl_until(c->deadline);
+    return call_left_ms(c->deadline);
 }
 
 /* Completion must not disturb the line that somebody is typing. */
@@ -199,14 +181,14 @@ json_t *ctl_call(struct ctl *c, const char *method, json_t *params)
 {
     struct foster_error e;
     json_t *data = NULL;
-    int timeout_ms = c->deadline < 0 ? -1 : ctl_until(c->deadline + (ctl_waits(c) ? CTL_SLACK_MS : 0));
+    int64_t deadline = c->deadline >= 0 && ctl_waits(c) ? c->deadline + CTL_SLACK_MS : c->deadline;
     char *request = params != NULL ? json_dumps(params, JSON_COMPACT) : NULL;
     json_decref(params);
     if (request == NULL) {
         ctl_fail(c, CTL_FAILED, 0, NULL, "no memory for a request");
         return NULL;
     }
-    json_t *result = call_value(c->foster, method, request, timeout_ms, &data, &e);
+    json_t *result = call_value(c->foster, method, request, deadline, &data, &e);
     free(request);
     if (result == NULL)
         ctl_fail_foster(c, &e, data);
@@ -234,7 +216,7 @@ bool ctl_open(struct ctl *c)
 {
     struct foster_error e;
     if (c->args.timeout_ms >= 0)
-        c->deadline = ctl_now() + c->args.timeout_ms;
+        c->deadline = call_now_ms() + c->args.timeout_ms;
     c->foster = foster_connect(c->args.socket, &e);
     if (c->foster == NULL) {
         ctl_fail_foster(c, &e, NULL);

@@ -6,6 +6,7 @@
  * once a second, because ages grow without an event; elsewhere a table is appended for each change.
  */
 #include "base/err.h"
+#include "client/call.h"
 #include "ctl/run.h"
 #include "ctl/screen.h"
 #include "ctl/text.h"
@@ -145,13 +146,13 @@ static void watch_on_reply(struct foster *f UNUSED, int64_t id, const char *resu
 static int watch_ask(struct watch *w)
 {
     struct foster_error e;
-    int64_t left = w->asked_at + (w->dirty ? WATCH_PAUSE_MS : WATCH_TICK_MS) - ctl_now();
+    int64_t left = w->asked_at + (w->dirty ? WATCH_PAUSE_MS : WATCH_TICK_MS) - call_now_ms();
     if (w->id != 0 || (!w->dirty && !w->c->is_terminal))
         return -1;
     if (left > 0)
         return (int)left;
     w->dirty = false;
-    w->asked_at = ctl_now();
+    w->asked_at = call_now_ms();
     w->id = foster_send(w->c->foster, "status", w->request, &e);
     if (w->id < 0)
         watch_fail(w, &e);
