@@ -13,6 +13,10 @@
 /** Says in D what does not go together in S, which was made from the mapping NODE (for the places). */
 void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node) NONNULL();
 
+/** Says in D what does not go together in SET now that the scale of its service S is another one: SET was right before.
+ */
+void check_rescaled(struct diag_list *d, const struct spec_set *set, const struct spec *s) NONNULL();
+
 /** Says in D, at POS, when `exit_when: essential` of SET could never come true. */
 void check_exit_when(struct diag_list *d, const struct spec_set *set, struct diag_pos pos) NONNULL();
 

@@ -155,8 +155,11 @@ struct spec_supervisor {
 
 /** A whole configuration: one generation. */
 struct spec_set {
-    struct arena arena;    /**< owns everything below */
-    const char *name;      /**< project name; never NULL ("foster" when the file names none) */
+    struct arena arena; /**< owns everything below, but for what is shared */
+    struct spec_set
+        *base;          /**< the set to whose arena the rest belongs, kept alive by this one; NULL: there is no rest */
+    unsigned n_sharers; /**< so many sets have this one as base */
+    const char *name;   /**< project name; never NULL ("foster" when the file names none) */
     struct spec *services; /**< in the order of the file */
     size_t n_services;
     struct spec_supervisor supervisor;
@@ -196,7 +199,12 @@ bool spec_equal(const struct spec *a, const struct spec *b) NONNULL();
 /** As spec_equal(), for a whole configuration. */
 bool spec_set_equal(const struct spec_set *a, const struct spec_set *b) NONNULL();
 
-/** Frees SET and all of its arena; NULL is fine. */
+/** SET with SCALE instances (0 to SPEC_SCALE_MAX) of the service called NAME, which there is; see check_rescaled(). It
+ * shares all else with SET, whose memory lives on until the last of them is freed, in whatever order. NULL with ENOMEM.
+ */
+struct spec_set *spec_set_rescaled(struct spec_set *set, const char *name, int64_t scale) MUST_CHECK NONNULL();
+
+/** Frees SET and all of its arena, as soon as no other set shares that; NULL is fine. */
 void spec_set_free(struct spec_set *set);
 
 #endif

@@ -213,3 +213,16 @@ void check_set(struct diag_list *d, const struct spec_set *set)
     if (!graph_cycles(set, check_cycle, d))
         diag_error(d, (struct diag_pos){0}, "no memory for the dependencies; make the configuration smaller");
 }
+
+void check_rescaled(struct diag_list *d, const struct spec_set *set, const struct spec *s)
+{
+    static const struct tree_node unwritten = {.kind = TREE_MAPPING};
+
+    if (s->scale < 0 || s->scale > SPEC_SCALE_MAX) {
+        diag_error(d, s->pos, "`%s` cannot have %lld instances; choose a number from 0 to %d", s->name,
+                   (long long)s->scale, SPEC_SCALE_MAX);
+        return;
+    }
+    check_service(d, s, &unwritten);
+    check_set(d, set);
+}

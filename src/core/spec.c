@@ -121,10 +121,39 @@ bool spec_set_equal(const struct spec_set *a, const struct spec_set *b)
     return true;
 }
 
+struct spec_set *spec_set_rescaled(struct spec_set *set, const char *name, int64_t scale)
+{
+    struct spec_set *base = set->base ? set->base : set, *ret = mem_alloc(sizeof *ret);
+    struct arena arena = {0};
+    struct spec *services = arena_array(&arena, set->n_services, sizeof *services);
+
+    if (!ret || !services) {
+        arena_done(&arena);
+        mem_free(ret);
+        return NULL;
+    }
+    memcpy(services, set->services, set->n_services * sizeof *services);
+    *ret = *set;
+    ret->arena = arena;
+    ret->base = base;
+    ret->n_sharers = 0;
+    ret->services = services;
+    base->n_sharers++;
+    for (size_t i = 0; i < ret->n_services; i++)
+        if (strcmp(services[i].name, name) == 0)
+            services[i].scale = scale;
+    return ret;
+}
+
 void spec_set_free(struct spec_set *set)
 {
     if (!set)
         return;
+    if (set->n_sharers > 0) {
+        set->n_sharers--;
+        return;
+    }
+    spec_set_free(set->base);
     arena_done(&set->arena);
     mem_free(set);
 }

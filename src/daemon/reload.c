@@ -7,17 +7,16 @@
 #include "daemon/reload.h"
 
 #include "base/log.h"
+#include "core/check.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "daemon/openfile.h"
 #include "daemon/ownlog.h"
-#include "daemon/reread.h"
 #include "daemon/slots.h"
 #include "daemon/status.h"
 #include "sys/sys.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 enum { RELOAD_LINE_MAX = 512 };
@@ -142,16 +141,19 @@ enum reload_result reload_join(struct engine *g, struct reload *r)
 
 enum reload_result reload_scale(struct engine *g, const char *service, int64_t n, struct reload *r)
 {
-    char override[RELOAD_LINE_MAX];
     enum reload_result result = reload_may(g);
     if (result != RELOAD_OK)
         return result;
-    snprintf(override, sizeof override, "services.%s.scale=%" PRId64, service, n);
-    r->set = reread_with(g->set, g->cli, override, &r->problems);
-    /* Whatever else there is to say of the configuration has been said when its file was read. */
-    if (r->set != NULL)
-        diag_done(&r->problems);
-    return reload_apply(g, false, r);
+    r->set = spec_set_rescaled(g->set, service, n);
+    if (r->set == NULL)
+        return RELOAD_NOMEM;
+    check_rescaled(&r->problems, r->set, spec_find(r->set, service));
+    if (r->problems.n_errors == 0)
+        return reload_apply(g, false, r);
+    /* Nothing is wrong with the file. */
+    for (size_t i = 0; i < r->problems.n; i++)
+        r->problems.items[i].pos = (struct diag_pos){0};
+    return RELOAD_REJECTED;
 }
 
 void reload_on_hup(struct engine *g)

@@ -143,6 +143,50 @@ static void names_every_value(void **state)
     NAMES(spec_exit_when_name, SPEC_EXIT_N, "idle", "essential", "never");
 }
 
+static void rescales_and_keeps_all_else(void **state)
+{
+    static struct config_bench b;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(config_samples); i++) {
+        config_bench_service(&b, config_samples[i].text);
+        int64_t scale = spec_find(b.set, "web")->scale;
+        struct spec_set *same = spec_set_rescaled(b.set, "web", scale);
+        struct spec_set *more = spec_set_rescaled(b.set, "web", scale + 1);
+        assert_true(spec_set_equal(b.set, same));
+        assert_false(spec_set_equal(b.set, more));
+        assert_int_equal(spec_find(more, "web")->scale, scale + 1);
+        assert_int_equal(spec_find(b.set, "web")->scale, scale);
+        spec_set_free(more);
+        spec_set_free(same);
+    }
+    config_bench_done(&b);
+}
+
+/* Whichever goes first, what the others share stays (the sanitizers tell), and the last takes it along. */
+static void what_is_shared_lives_as_long_as_anybody_shares_it(void **state)
+{
+    static const unsigned char orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static struct config_bench b;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct spec_set *sets[3] = {
+            config_bench_load(&b, "services: { web: { command: serve }, db: { command: keep } }\n")};
+        assert_non_null(sets[0]);
+        b.set = NULL;
+        sets[1] = spec_set_rescaled(sets[0], "web", 2);
+        sets[2] = spec_set_rescaled(sets[1], "db", 3);
+        assert_int_equal(spec_find(sets[2], "web")->scale, 2);
+        for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
+            for (size_t left = k; left < ARRAY_LEN(sets); left++)
+                assert_string_equal(spec_find(sets[orders[i][left]], "db")->command[0], "keep");
+            spec_set_free(sets[orders[i][k]]);
+        }
+    }
+    config_bench_done(&b);
+}
+
 static void frees_nothing(void **state)
 {
     (void)state;
@@ -152,10 +196,16 @@ static void frees_nothing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_has_a_sample), cmocka_unit_test(compares_every_key),
-        cmocka_unit_test(places_do_not_count),    cmocka_unit_test(equal_looks_at_names_and_profiles),
-        cmocka_unit_test(finds_by_name),          cmocka_unit_test(keeps_exit_statuses),
-        cmocka_unit_test(names_every_value),      cmocka_unit_test(frees_nothing),
+        cmocka_unit_test(every_key_has_a_sample),
+        cmocka_unit_test(compares_every_key),
+        cmocka_unit_test(places_do_not_count),
+        cmocka_unit_test(equal_looks_at_names_and_profiles),
+        cmocka_unit_test(finds_by_name),
+        cmocka_unit_test(keeps_exit_statuses),
+        cmocka_unit_test(names_every_value),
+        cmocka_unit_test(frees_nothing),
+        cmocka_unit_test(rescales_and_keeps_all_else),
+        cmocka_unit_test(what_is_shared_lives_as_long_as_anybody_shares_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

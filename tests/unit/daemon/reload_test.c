@@ -16,12 +16,9 @@
 #include "daemon/engine.h"
 #include "daemon/openfile.h"
 #include "daemon/reload.h"
-#include "daemon/reread.h"
 #include "daemon/slots.h"
 #include "sys/sys.h"
 
-#include "unit/core/config_bench.h"
-#include "unit/core/config_samples.h"
 #include "unit/daemon/rig.h"
 
 enum { PID = 4321, MANY = 1500 };
@@ -385,7 +382,6 @@ static void a_number_that_cannot_be_is_refused(void **state)
     }
 }
 
-/* So many services are read back in several parts. */
 static void large_configurations_scale_too(void **state)
 {
     struct buf yaml;
@@ -401,28 +397,6 @@ static void large_configurations_scale_too(void **state)
     assert_int_equal(reload.plan.n_changes, 1);
     assert_string_equal(reload.plan.changes[0].service, "s700");
     assert_int_equal(super_count(engine.super), MANY + 2);
-}
-
-static void whatever_a_file_can_say_is_read_back(void **state)
-{
-    /* Other services have this by default, not one of this type. */
-    static const char by_chance[] = "services: { web: { command: w, type: oneshot, start_timeout: 60s } }\n";
-    static struct config_bench b;
-    struct diag_list problems = {0};
-    (void)state;
-    for (size_t i = 0; i <= ARRAY_LEN(config_samples); i++) {
-        char same[64];
-        config_bench_service(&b, i < ARRAY_LEN(config_samples) ? config_samples[i].text : by_chance);
-        const struct spec *web = spec_find(b.set, "web");
-        assert_non_null(web);
-        snprintf(same, sizeof same, "services.web.scale=%d", (int)web->scale);
-        struct spec_set *again = reread_with(b.set, &cli, same, &problems);
-        if (again == NULL || !spec_set_equal(again, b.set))
-            fail_msg("case %zu: %s", i, problems.n > 0 ? problems.items[0].text : "not equal");
-        spec_set_free(again);
-        diag_done(&problems);
-    }
-    config_bench_done(&b);
 }
 
 #define RELOAD_TEST(t) cmocka_unit_test_setup_teardown(t, begin, end)
@@ -442,7 +416,6 @@ int main(void)
         RELOAD_TEST(scaling_changes_one_number),
         RELOAD_TEST(a_number_that_cannot_be_is_refused),
         RELOAD_TEST(large_configurations_scale_too),
-        RELOAD_TEST(whatever_a_file_can_say_is_read_back),
     };
     return cmocka_run_group_tests_name("reload", tests, rig_open_loop, rig_close_loop);
 }
