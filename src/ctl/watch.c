@@ -38,7 +38,6 @@ struct watch {
     int signal;                /* is to end us when the terminal is as it was; 0: none */
     int keys_fd;               /* where keys come from; -1: nowhere. Borrowed */
     struct termios before;     /* its settings */
-    sigset_t mask;             /* the signals that were blocked before */
     int signal_fd;             /* owned; -1: not on a terminal */
     json_t *shown;             /* owned; the result on the screen, or NULL */
 };
@@ -222,11 +221,11 @@ static void watch_loop(struct watch *w)
 /* On a terminal signals are taken one by one: none of them may leave it as it is now. */
 static void watch_on_terminal(struct watch *w)
 {
-    sigset_t taken;
+    sigset_t taken, before;
     sigemptyset(&taken);
     for (size_t i = 0; i < ARRAY_LEN(watch_signals); i++)
         sigaddset(&taken, watch_signals[i]);
-    sigprocmask(SIG_BLOCK, &taken, &w->mask);
+    sigprocmask(SIG_BLOCK, &taken, &before);
     w->signal_fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (w->signal_fd >= 0) {
         watch_enter(w);
@@ -237,7 +236,7 @@ static void watch_on_terminal(struct watch *w)
         watch_fail_system(w, errno, "taking signals");
     if (w->signal != 0)
         raise(w->signal);
-    sigprocmask(SIG_SETMASK, &w->mask, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool watch_subscribe(struct ctl *c)
