@@ -193,8 +193,7 @@ void view_tree(struct buf *out, const struct view *v, const json_t *result)
     if (strangers)
         tree_group(&t, "(unclaimed)", NULL, unclaimed, false);
     if (text_is_true(result, "cut")) {
-        text_put(out, "and more: there are too many processes to show all of them",
-                 v->width > 0 ? (size_t)v->width : 0);
+        text_put(out, "and more: there are too many processes to show all of them", text_room(v));
         buf_putc(out, '\n');
     }
 }
