@@ -58,9 +58,6 @@ int ctl_fail(struct ctl *c, int status, int error_code, const json_t *data, cons
 /** The same for an error of libfoster. */
 int ctl_fail_foster(struct ctl *c, const struct foster_error *e, const json_t *data) NONNULL(1, 2);
 
-/** Connects and says hello. False when that failed: C->code. */
-bool ctl_open(struct ctl *c) MUST_CHECK NONNULL();
-
 /** Calls METHOD with PARAMS (taken over; NULL: memory was short) and waits for its result until C's deadline; a verb
  * that waits for an outcome a little longer, since it is fosterd that counts its time. NULL when that failed: C->code.
  * The caller owns the result. */

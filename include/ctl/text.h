@@ -31,8 +31,8 @@ long long text_number(const json_t *object, const char *name, long long otherwis
 /** Whether the member NAME of OBJECT is true. */
 bool text_is_true(const json_t *object, const char *name) NONNULL(2);
 
-/** The count, the milliseconds or the bytes NAME of OBJECT as "12", "3m05s" or "31.0M"; "-" when it is no number or
- * below zero. In BUF of TEXT_CELL_MAX bytes, which is returned. */
+/** The count, the milliseconds ("0.4s", "12s", "3m05s", "2h10m", "3d4h") or the bytes ("31.0M") NAME of OBJECT; "-"
+ * when it is no number or below zero. In BUF of TEXT_CELL_MAX bytes, which is returned. */
 const char *text_count(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
 const char *text_age(const json_t *object, const char *name, char *buf) NONNULL(2, 3);
 const char *text_size(const json_t *object, const char *name, char *buf) NONNULL(2, 3);

@@ -48,8 +48,4 @@ void view_plan(struct buf *out, const struct view *v, const json_t *result) NONN
 /** One line for EVENT: local time, service, event, text. */
 void view_event(struct buf *out, const struct view *v, const json_t *event) NONNULL();
 
-/** MS milliseconds for a column: "0.4s", "12s", "3m05s", "2h10m", "3d4h"; "-" below zero. Returns BUF of SIZE (at
- * least 16). */
-char *view_age(long long ms, char *buf, size_t size) NONNULL();
-
 #endif

@@ -212,7 +212,8 @@ json_t *ctl_number(int64_t n)
     return n < 0 ? NULL : json_integer(n);
 }
 
-bool ctl_open(struct ctl *c)
+/* Connects and says hello. False when that failed: C->code. */
+static bool ctl_open(struct ctl *c)
 {
     struct foster_error e;
     if (c->args.timeout_ms >= 0)

@@ -73,7 +73,20 @@ const char *text_count(const json_t *object, const char *name, char *buf)
 
 const char *text_age(const json_t *object, const char *name, char *buf)
 {
-    return view_age(text_number(object, name, -1), buf, TEXT_CELL_MAX);
+    long long ms = text_number(object, name, -1), s = ms / 1000;
+    if (ms < 0)
+        snprintf(buf, TEXT_CELL_MAX, "-");
+    else if (ms < 10000)
+        snprintf(buf, TEXT_CELL_MAX, "%lld.%llds", s, ms % 1000 / 100);
+    else if (s < 60)
+        snprintf(buf, TEXT_CELL_MAX, "%llds", s);
+    else if (s < 3600)
+        snprintf(buf, TEXT_CELL_MAX, "%lldm%02llds", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(buf, TEXT_CELL_MAX, "%lldh%02lldm", s / 3600, s / 60 % 60);
+    else
+        snprintf(buf, TEXT_CELL_MAX, "%lldd%lldh", s / 86400, s / 3600 % 24);
+    return buf;
 }
 
 const char *text_size(const json_t *object, const char *name, char *buf)
@@ -203,22 +216,4 @@ enum text_color text_state_color(const char *state)
         if (strcmp(rows[i].state, state) == 0)
             return rows[i].color;
     return TEXT_PLAIN;
-}
-
-char *view_age(long long ms, char *buf, size_t size)
-{
-    long long s = ms / 1000;
-    if (ms < 0)
-        snprintf(buf, size, "-");
-    else if (ms < 10000)
-        snprintf(buf, size, "%lld.%llds", s, ms % 1000 / 100);
-    else if (s < 60)
-        snprintf(buf, size, "%llds", s);
-    else if (s < 3600)
-        snprintf(buf, size, "%lldm%02llds", s / 60, s % 60);
-    else if (s < 86400)
-        snprintf(buf, size, "%lldh%02lldm", s / 3600, s / 60 % 60);
-    else
-        snprintf(buf, size, "%lldd%lldh", s / 86400, s / 3600 % 24);
-    return buf;
 }
