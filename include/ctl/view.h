@@ -33,8 +33,8 @@ void view_tree(struct buf *out, const struct view *v, const json_t *result) NONN
 
 /** `graph`: RESULT of `graph`, as text, as input for dot(1), or as a self-contained SVG. */
 void view_graph(struct buf *out, const struct view *v, const json_t *result) NONNULL();
-void view_dot(struct buf *out, const json_t *result) NONNULL();
-void view_svg(struct buf *out, const json_t *result) NONNULL();
+void view_dot(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+void view_svg(struct buf *out, const struct view *v, const json_t *result) NONNULL();
 
 /** `doctor`: RESULT of `doctor`. */
 void view_doctor(struct buf *out, const struct view *v, const json_t *result) NONNULL();

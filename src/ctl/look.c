@@ -78,19 +78,9 @@ int run_tree(struct ctl *c)
     return look(c, "tree", json_pack("{s:o*}", "services", ctl_services(c)), view_tree);
 }
 
-static void look_dot(struct buf *out, const struct view *v UNUSED, const json_t *result)
-{
-    view_dot(out, result);
-}
-
-static void look_svg(struct buf *out, const struct view *v UNUSED, const json_t *result)
-{
-    view_svg(out, result);
-}
-
 int run_graph(struct ctl *c)
 {
-    return look(c, "graph", json_object(), c->args.dot ? look_dot : c->args.svg ? look_svg : view_graph);
+    return look(c, "graph", json_object(), c->args.dot ? view_dot : c->args.svg ? view_svg : view_graph);
 }
 
 int run_doctor(struct ctl *c)

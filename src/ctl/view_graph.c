@@ -93,7 +93,7 @@ static void graph_xml_text(struct buf *out, const char *text)
     graph_quote(out, text, "&<>\"", escapes);
 }
 
-void view_dot(struct buf *out, const json_t *result)
+void view_dot(struct buf *out, const struct view *v UNUSED, const json_t *result)
 {
     const json_t *services = json_object_get(result, "services"), *s, *dep;
     size_t i, k;
@@ -228,7 +228,7 @@ static void graph_svg_edge(struct buf *out, const struct graph_place *from, cons
     buf_puts(out, "</title></path>\n");
 }
 
-void view_svg(struct buf *out, const json_t *result)
+void view_svg(struct buf *out, const struct view *v UNUSED, const json_t *result)
 {
     struct graph_layout g;
     if (!graph_lay_out(&g, json_object_get(result, "services"))) {

@@ -125,12 +125,13 @@ static bool dot_valid(const char *text)
 
 static void check(const json_t *result)
 {
+    const struct view v = {.width = 80};
     struct buf dot, svg;
 
     buf_init(&dot, VIEW_OUT_MAX);
     buf_init(&svg, VIEW_OUT_MAX);
-    view_dot(&dot, result);
-    view_svg(&svg, result);
+    view_dot(&dot, &v, result);
+    view_svg(&svg, &v, result);
     if (!dot_valid(buf_str(&dot)))
         fail_msg("not for dot:\n%s", buf_str(&dot));
     if (!xml_valid(buf_str(&svg)))
@@ -254,7 +255,7 @@ static void a_service_stands_to_the_right_of_what_it_needs(void **state)
 
     (void)state;
     buf_init(&svg, VIEW_OUT_MAX);
-    view_svg(&svg, result);
+    view_svg(&svg, &(struct view){.width = 80}, result);
     json_array_foreach(json_object_get(result, "services"), i, service)
     {
         json_array_foreach(json_object_get(service, "depends_on"), k, dep)

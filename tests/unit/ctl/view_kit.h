@@ -27,18 +27,6 @@ static inline void view_kit_ps_wide(struct buf *out, const struct view *v, const
     view_ps(out, v, result, true);
 }
 
-static inline void view_kit_dot(struct buf *out, const struct view *v, const json_t *result)
-{
-    (void)v;
-    view_dot(out, result);
-}
-
-static inline void view_kit_svg(struct buf *out, const struct view *v, const json_t *result)
-{
-    (void)v;
-    view_svg(out, result);
-}
-
 static inline void view_kit_outcomes(struct buf *out, const struct view *v, const json_t *result)
 {
     const json_t *outcomes = json_object_get(result, "services"), *outcome;
@@ -63,8 +51,8 @@ static inline void view_kit_events(struct buf *out, const struct view *v, const 
 
 /** All of them. */
 static view_render *const view_kit_all[] = {
-    view_kit_ps,  view_kit_ps_wide, view_service, view_tree,         view_graph,      view_kit_dot,
-    view_kit_svg, view_doctor,      view_plan,    view_kit_outcomes, view_kit_events,
+    view_kit_ps, view_kit_ps_wide, view_service, view_tree,         view_graph,      view_dot,
+    view_svg,    view_doctor,      view_plan,    view_kit_outcomes, view_kit_events,
 };
 
 /** The file NAME of tests/golden/ctl as JSON; the caller gives it back. */
