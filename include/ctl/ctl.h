@@ -63,6 +63,10 @@ int ctl_fail_foster(struct ctl *c, const struct foster_error *e, const json_t *d
  * The caller owns the result. */
 json_t *ctl_call(struct ctl *c, const char *method, json_t *params) MUST_CHECK NONNULL(1, 2);
 
+/** As ctl_call(), and appends the result to C->out: as JSON with --json, else by SHOW. Returns the exit status. */
+int ctl_show(struct ctl *c, const char *method, json_t *params,
+             void (*show)(struct buf *out, const struct view *v, const json_t *result)) MUST_CHECK NONNULL(1, 2, 4);
+
 /** C's operands as the parameter `services`; NULL when there are none. Without memory it is null,
  * which fosterd refuses, rather than no parameter, which would mean all. */
 json_t *ctl_services(const struct ctl *c) MUST_CHECK NONNULL();

@@ -240,26 +240,23 @@ int run_signal(struct ctl *c)
     return ok ? CTL_OK : CTL_NOT_UP;
 }
 
-int run_reset(struct ctl *c)
+static void act_show_states(struct buf *out, const struct view *v, const json_t *result)
 {
-    json_t *result = ctl_call(c, "reset", json_pack("{s:o*}", "services", ctl_services(c)));
-    if (result == NULL)
-        return c->code;
     const json_t *service;
     size_t i;
-    if (c->args.json)
-        ctl_put_json(c, result, false);
-    else
-        json_array_foreach(json_object_get(result, "services"), i, service)
-        {
-            const char *state = text_member(service, "state", "-");
-            text_paint(&c->out, &c->view, TEXT_STRONG, text_member(service, "name", "-"), 0);
-            buf_puts(&c->out, ": ");
-            text_paint(&c->out, &c->view, text_state_color(state), state, 0);
-            buf_putc(&c->out, '\n');
-        }
-    json_decref(result);
-    return CTL_OK;
+    json_array_foreach(json_object_get(result, "services"), i, service)
+    {
+        const char *state = text_member(service, "state", "-");
+        text_paint(out, v, TEXT_STRONG, text_member(service, "name", "-"), 0);
+        buf_puts(out, ": ");
+        text_paint(out, v, text_state_color(state), state, 0);
+        buf_putc(out, '\n');
+    }
+}
+
+int run_reset(struct ctl *c)
+{
+    return ctl_show(c, "reset", json_pack("{s:o*}", "services", ctl_services(c)), act_show_states);
 }
 
 /* Waits for the end of the connection, which is that of fosterd. */

@@ -196,6 +196,20 @@ json_t *ctl_call(struct ctl *c, const char *method, json_t *params)
     return result;
 }
 
+int ctl_show(struct ctl *c, const char *method, json_t *params,
+             void (*show)(struct buf *out, const struct view *v, const json_t *result))
+{
+    json_t *result = ctl_call(c, method, params);
+    if (result == NULL)
+        return c->code;
+    if (c->args.json)
+        ctl_put_json(c, result, false);
+    else
+        show(&c->out, &c->view, result);
+    json_decref(result);
+    return CTL_OK;
+}
+
 json_t *ctl_services(const struct ctl *c)
 {
     json_t *names = c->args.n_operands > 0 ? json_array() : NULL;

@@ -58,34 +58,19 @@ int run_ps(struct ctl *c)
     return status;
 }
 
-/* Calls METHOD and shows its result by SHOW. */
-static int look(struct ctl *c, const char *method, json_t *params,
-                void (*show)(struct buf *out, const struct view *v, const json_t *result))
-{
-    json_t *result = ctl_call(c, method, params);
-    if (result == NULL)
-        return c->code;
-    if (c->args.json)
-        ctl_put_json(c, result, false);
-    else
-        show(&c->out, &c->view, result);
-    json_decref(result);
-    return CTL_OK;
-}
-
 int run_tree(struct ctl *c)
 {
-    return look(c, "tree", json_pack("{s:o*}", "services", ctl_services(c)), view_tree);
+    return ctl_show(c, "tree", json_pack("{s:o*}", "services", ctl_services(c)), view_tree);
 }
 
 int run_graph(struct ctl *c)
 {
-    return look(c, "graph", json_object(), c->args.dot ? view_dot : c->args.svg ? view_svg : view_graph);
+    return ctl_show(c, "graph", json_object(), c->args.dot ? view_dot : c->args.svg ? view_svg : view_graph);
 }
 
 int run_doctor(struct ctl *c)
 {
-    return look(c, "doctor", json_object(), view_doctor);
+    return ctl_show(c, "doctor", json_object(), view_doctor);
 }
 
 static void look_yaml(struct buf *out, const struct view *v UNUSED, const json_t *result)
@@ -95,7 +80,7 @@ static void look_yaml(struct buf *out, const struct view *v UNUSED, const json_t
 
 int run_config(struct ctl *c)
 {
-    return look(c, "config", json_object(), look_yaml);
+    return ctl_show(c, "config", json_object(), look_yaml);
 }
 
 static void look_names(struct buf *out, const struct view *v UNUSED, const json_t *result)
@@ -111,7 +96,7 @@ static void look_names(struct buf *out, const struct view *v UNUSED, const json_
 
 int run_list(struct ctl *c)
 {
-    return look(c, "list", json_object(), look_names);
+    return ctl_show(c, "list", json_object(), look_names);
 }
 
 /* Well is what has come up, or has done its work, and has no health check that says otherwise. */
