@@ -16,6 +16,9 @@
  * NULL with *E. Called while descriptors are plentiful, since libev needs some of its own. */
 struct ev_loop *loop_new(struct err *e) MUST_CHECK NONNULL();
 
+/** Starts the timer W, anew if it runs: it passes once, AFTER seconds from now on. */
+void loop_arm(struct ev_loop *loop, struct ev_timer *w, double after) NONNULL();
+
 /** Destroys LOOP and frees the reserve. */
 void loop_free(struct ev_loop *loop);
 

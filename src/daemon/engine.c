@@ -46,10 +46,7 @@ static void engine_arm(struct engine *g, struct ev_timer *timer, int64_t *at_ms,
 {
     int64_t now = sys_now_ms();
     *at_ms = when_ms;
-    ev_timer_stop(g->loop, timer);
-    ev_now_update(g->loop);
-    ev_timer_set(timer, when_ms > now ? (double)(when_ms - now) / 1000. : 0., 0.);
-    ev_timer_start(g->loop, timer);
+    loop_arm(g->loop, timer, when_ms > now ? (double)(when_ms - now) / 1000. : 0.);
 }
 
 static void engine_timer_passed(struct engine *g, struct ev_timer *w, int64_t *at_ms, unsigned unit)

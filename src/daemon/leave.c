@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/census.h"
+#include "daemon/loop.h"
 #include "sys/procfs.h"
 #include "sys/sys.h"
 
@@ -37,18 +38,10 @@ static void leave_loop(struct engine *g)
     ev_break(g->loop, EVBREAK_ALL);
 }
 
-static void leave_arm(struct engine *g, double after)
-{
-    ev_timer_stop(g->loop, &g->clear_timer);
-    ev_now_update(g->loop);
-    ev_timer_set(&g->clear_timer, after, 0.);
-    ev_timer_start(g->loop, &g->clear_timer);
-}
-
 static void leave_kill(struct engine *g)
 {
     if (!g->killing_strangers)
-        leave_arm(g, LEAVE_LAST_S);
+        loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);
     g->killing_strangers = true;
     (void)census_signal_everything(g, SIGKILL);
 }
@@ -82,7 +75,7 @@ static void leave_end(struct engine *g)
     g->ending_strangers = true;
     log_info("ending what no service owns");
     (void)census_signal_everything(g, SIGTERM);
-    leave_arm(g, leave_grace(g));
+    loop_arm(g->loop, &g->clear_timer, leave_grace(g));
 }
 
 void leave_check(struct engine *g)

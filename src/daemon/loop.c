@@ -98,6 +98,15 @@ struct ev_loop *loop_new(struct err *e)
     return loop;
 }
 
+void loop_arm(struct ev_loop *loop, struct ev_timer *w, double after)
+{
+    ev_timer_stop(loop, w);
+    /* The loop's own clock stands still while it works: a timer would pass too early by that. */
+    ev_now_update(loop);
+    ev_timer_set(w, after, 0.);
+    ev_timer_start(loop, w);
+}
+
 void loop_free(struct ev_loop *loop)
 {
     if (loop != NULL)

@@ -12,6 +12,7 @@
 #include "core/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
+#include "daemon/loop.h"
 #include "sys/sys.h"
 
 #include <stdio.h>
@@ -239,21 +240,13 @@ static void parked_answer(struct parked *p)
     client_send(c, reply);
 }
 
-static void parked_arm(struct ev_loop *loop, struct ev_timer *timer, int64_t ms)
-{
-    ev_now_update(loop);
-    ev_timer_stop(loop, timer);
-    ev_timer_set(timer, (double)ms / 1000., 0.);
-    ev_timer_start(loop, timer);
-}
-
 static void parked_look_again(struct parked *p)
 {
     int64_t now = sys_now_ms();
     if (p->doubt_ms == 0)
         ev_timer_stop(parked_engine(p)->loop, &p->doubt);
     else
-        parked_arm(parked_engine(p)->loop, &p->doubt, p->doubt_ms > now ? p->doubt_ms - now : 0);
+        loop_arm(parked_engine(p)->loop, &p->doubt, p->doubt_ms > now ? (double)(p->doubt_ms - now) / 1000. : 0.);
 }
 
 /* Looks at the units that are open. True: all is known, and P has been answered and is gone. */
@@ -385,11 +378,10 @@ void parked_begin(struct parked *p)
     p->begun = true;
     if (parked_settle(p))
         return;
-    if (p->params.no_wait) {
+    if (p->params.no_wait)
         parked_give_up(p);
-    } else if (p->params.timeout_ms >= 0) {
-        parked_arm(parked_engine(p)->loop, &p->deadline, p->params.timeout_ms);
-    }
+    else if (p->params.timeout_ms >= 0)
+        loop_arm(parked_engine(p)->loop, &p->deadline, (double)p->params.timeout_ms / 1000.);
 }
 
 void parked_settle_all(struct control *c)

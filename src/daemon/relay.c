@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "daemon/census.h"
+#include "daemon/loop.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -99,10 +100,9 @@ static bool relay_holds(struct relay *r)
         return false;
     r->held = true;
     log_info("received SIGTERM, passing it on in %.3f s", (double)r->args->pre_stop_delay_ms / 1000.);
-    ev_now_update(loop);
-    ev_timer_init(&r->delay, relay_on_delay, (double)r->args->pre_stop_delay_ms / 1000., 0.);
+    ev_timer_init(&r->delay, relay_on_delay, 0., 0.);
     r->delay.data = r;
-    ev_timer_start(loop, &r->delay);
+    loop_arm(loop, &r->delay, (double)r->args->pre_stop_delay_ms / 1000.);
     return true;
 }
 
