@@ -143,9 +143,16 @@ static void feed_tell(struct feed *f, const struct feed_event *ev)
     buf_done(&line);
 }
 
+/* Gives the next event, of LEVEL, its number. False when nobody is to have more of it. */
+static bool feed_number(struct feed *f, enum log_level level)
+{
+    f->seq++;
+    return level < LOG_LEVEL_DEBUG || !list_is_empty(&f->subscribers);
+}
+
 static void feed_take(struct feed *f, struct feed_event *ev)
 {
-    ev->seq = ++f->seq;
+    ev->seq = f->seq;
     ev->real_us = (int64_t)(ev_time() * 1e6);
     if (ev->level < LOG_LEVEL_DEBUG)
         feed_keep(f, ev);
@@ -154,6 +161,9 @@ static void feed_take(struct feed *f, struct feed_event *ev)
 
 static void feed_on_log(enum log_level level, const struct log_about *about, const char *text, void *data)
 {
+    struct feed *f = data;
+    if (!feed_number(f, level))
+        return;
     struct feed_event ev = {
         .run = about->run,
         .level = level,
@@ -165,7 +175,7 @@ static void feed_on_log(enum log_level level, const struct log_about *about, con
         feed_copy(ev.service, sizeof ev.service, about->service);
     feed_copy(ev.event, sizeof ev.event, about->event);
     feed_copy(ev.text, sizeof ev.text, text);
-    feed_take(data, &ev);
+    feed_take(f, &ev);
 }
 
 void feed_init(struct feed *f)
@@ -177,6 +187,8 @@ void feed_init(struct feed *f)
 
 void feed_state(struct feed *f, const struct unit_view *u, enum unit_state from, enum unit_state to)
 {
+    if (!feed_number(f, LOG_LEVEL_DEBUG))
+        return;
     struct feed_event ev = {
         .run = u->run,
         .level = LOG_LEVEL_DEBUG,
