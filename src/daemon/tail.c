@@ -20,9 +20,12 @@ static char tail_at(const struct tail *t, size_t i)
 /* Where the line that begins at I ends: its newline. */
 static size_t tail_line_end(const struct tail *t, size_t i)
 {
-    while (tail_at(t, i) != '\n')
-        i++;
-    return i;
+    size_t begin = (t->head + i) % t->cap;
+    const char *end = memchr(t->bytes + begin, '\n', t->cap - begin);
+    if (end != NULL)
+        return i + (size_t)(end - t->bytes) - begin;
+    end = memchr(t->bytes, '\n', begin);
+    return i + t->cap - begin + (size_t)(end - t->bytes);
 }
 
 static void tail_copy(const struct tail *t, size_t from, size_t len, char *out)
