@@ -15,6 +15,9 @@
  * with *E: ERR_BUSY when somebody else has it; its text does not name PATH. */
 bool lockfile_take(const char *path, int *ret_fd, struct err *e) MUST_CHECK NONNULL();
 
+/** Whether FD holds what keeps others out: it is the file that is at PATH now. False with -1. */
+bool lockfile_is_at(const char *path, int fd) MUST_CHECK NONNULL();
+
 /** Removes the file PATH and gives its lock *FD up; *FD is -1 then. Harmless with -1. */
 void lockfile_drop(const char *path, int *fd) NONNULL();
 

@@ -69,10 +69,15 @@ bool lockfile_take(const char *path, int *ret_fd, struct err *e)
     return false;
 }
 
+bool lockfile_is_at(const char *path, int fd)
+{
+    return fd != -1 && is_at(fd, path) == 1;
+}
+
 void lockfile_drop(const char *path, int *fd)
 {
     /* Where somebody has removed the file under us, the one there now may be the lock of another. */
-    if (*fd != -1 && is_at(*fd, path) == 1) {
+    if (lockfile_is_at(path, *fd)) {
         /* A file that stays is in nobody's way. */
         int removed = sys_unlink(path);
         (void)removed;

@@ -116,9 +116,14 @@ static void leaves_the_file_of_another(void **state)
     int first, second;
 
     assert_taken(b->path, &first);
+    assert_true(lockfile_is_at(b->path, first));
     assert_int_equal(unlink(b->path), 0);
+    assert_false(lockfile_is_at(b->path, first));
     assert_taken(b->path, &second);
+    assert_false(lockfile_is_at(b->path, first));
+    assert_true(lockfile_is_at(b->path, second));
     lockfile_drop(b->path, &first);
+    assert_false(lockfile_is_at(b->path, first));
     assert_int_equal(access(b->path, F_OK), 0);
     assert_busy(b->path);
     lockfile_drop(b->path, &second);
