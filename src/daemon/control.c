@@ -128,18 +128,10 @@ static bool control_make_dir(const struct control *c, struct err *e)
     return true;
 }
 
-/* Whether the file that lock_fd has locked is the one at lock_path, which keeps others out. */
-static bool control_is_locked(const struct control *c)
-{
-    struct stat own, there;
-    return c->lock_fd >= 0 && sys_fstat(c->lock_fd, &own) == 0 && sys_lstat(c->lock_path, &there) == 0 &&
-           own.st_dev == there.st_dev && own.st_ino == there.st_ino;
-}
-
 static bool control_lock(struct control *c, struct err *e)
 {
     int fd;
-    if (control_is_locked(c))
+    if (lockfile_is_at(c->lock_path, c->lock_fd))
         return true;
     if (!lockfile_take(c->lock_path, &fd, e)) {
         struct err cause = *e;
