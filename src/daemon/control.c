@@ -43,8 +43,7 @@ static bool control_has_group(const struct control *c)
     return c->group != (gid_t)-1;
 }
 
-/* The directory of the socket into BUF, as large as struct control.path. */
-static void control_dir(const struct control *c, char *buf)
+void control_dir(const struct control *c, char *buf)
 {
     size_t len = (size_t)(strrchr(c->path, '/') - c->path);
     snprintf(buf, sizeof c->path, "%.*s", len == 0 ? 1 : (int)len, c->path);

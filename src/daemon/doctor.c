@@ -323,27 +323,26 @@ static void doctor_cgroup(struct doctor *d)
 
 static void doctor_socket(struct doctor *d)
 {
-    char dir[RUNTIME_PATH_MAX + 1];
-    const char *path = d->g->control != NULL ? d->g->control->path : "";
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
+    const struct control *c = d->g->control;
+    char dir[sizeof c->path];
+    if (c == NULL) {
         doctor_note(d, "control-socket", "fosterctl cannot reach this fosterd. Its log says why there is no socket.",
                     "there is none");
         return;
     }
-    snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + (slash == path), path);
-    if (sys_access(path, F_OK) < 0)
+    control_dir(c, dir);
+    if (sys_access(c->path, F_OK) < 0)
         doctor_warn(d, "control-socket",
                     "No further client can connect. Send SIGHUP to fosterd, which makes the socket anew where it can.",
-                    "%s: %s", path, err_errno_text(errno));
+                    "%s: %s", c->path, err_errno_text(errno));
     else if (sys_access(dir, W_OK) < 0)
         doctor_note(
             d, "control-socket",
             "If somebody removes the socket it cannot be made anew, and when fosterd ends it stays behind. Give "
             "fosterd's user the right to write there.",
-            "%s; the directory is not writable", path);
+            "%s; the directory is not writable", c->path);
     else
-        doctor_ok(d, "control-socket", "%s", path);
+        doctor_ok(d, "control-socket", "%s", c->path);
 }
 
 static void doctor_state_dir(struct doctor *d)
@@ -372,30 +371,18 @@ static void doctor_output(struct doctor *d)
     static const char grows[] = "The file grows without end: fosterd does not rotate it. Use logrotate with "
                                 "copytruncate, or a pipe to a program "
                                 "that keeps logs.";
-    switch (probe_stream(STDOUT_FILENO)) {
-    case PROBE_STREAM_TERMINAL:
-        doctor_ok(d, "standard-output", "a terminal");
-        return;
-    case PROBE_STREAM_PIPE:
-        doctor_ok(d, "standard-output", "a pipe");
-        return;
-    case PROBE_STREAM_SOCKET:
-        doctor_ok(d, "standard-output", "a socket");
-        return;
-    case PROBE_STREAM_FILE:
-        doctor_note(d, "standard-output", grows, "a file");
-        return;
-    case PROBE_STREAM_NULL:
-        doctor_note(d, "standard-output", nowhere, "/dev/null");
-        return;
-    case PROBE_STREAM_CLOSED:
-        doctor_note(d, "standard-output", nowhere, "closed");
-        return;
-    case PROBE_STREAM_OTHER:
-    case PROBE_STREAM_N:
-        break;
-    }
-    doctor_ok(d, "standard-output", "a device");
+    static const struct {
+        const char *found;
+        const char *consequence; /* NULL: it is as it should be */
+    } streams[PROBE_STREAM_N] = {
+        [PROBE_STREAM_CLOSED] = {"closed", nowhere}, [PROBE_STREAM_TERMINAL] = {"a terminal", NULL},
+        [PROBE_STREAM_PIPE] = {"a pipe", NULL},      [PROBE_STREAM_SOCKET] = {"a socket", NULL},
+        [PROBE_STREAM_FILE] = {"a file", grows},     [PROBE_STREAM_NULL] = {"/dev/null", nowhere},
+        [PROBE_STREAM_OTHER] = {"a device", NULL},
+    };
+    enum probe_stream stream = probe_stream(STDOUT_FILENO);
+    const char *consequence = streams[stream].consequence;
+    doctor_add(d, "standard-output", consequence != NULL ? "note" : "ok", consequence, "%s", streams[stream].found);
 }
 
 /* How many processes process 1 has not taken note of that they have ended. */
