@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { VIEW_OUT_MAX = 1 << 20 };
 
@@ -54,6 +55,16 @@ static view_render *const view_kit_all[] = {
     view_kit_ps, view_kit_ps_wide, view_service, view_tree,         view_graph,      view_dot,
     view_svg,    view_doctor,      view_plan,    view_kit_outcomes, view_kit_events,
 };
+
+/** For a group of tests: times are those of UTC. */
+static inline int view_kit_set_zone(void **state)
+{
+    (void)state;
+    if (setenv("TZ", "UTC", 1) != 0)
+        return -1;
+    tzset();
+    return 0;
+}
 
 /** The file NAME of tests/golden/ctl as JSON; the caller gives it back. */
 static inline json_t *view_kit_load(const char *name)

@@ -12,8 +12,6 @@
 
 #include "view_kit.h"
 
-#include <time.h>
-
 static const char *const results[] = {
     "ps.json",      "hostile.json", "service.json", "tree.json",   "graph.json",
     "restart.json", "reload.json",  "events.json",  "doctor.json",
@@ -200,15 +198,6 @@ static void a_full_buffer_says_so(void **state)
     }
 }
 
-static int set_zone(void **state)
-{
-    (void)state;
-    if (setenv("TZ", "UTC", 1) != 0)
-        return -1;
-    tzset();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,5 +205,5 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_a_dash),
         cmocka_unit_test(a_full_buffer_says_so),
     };
-    return cmocka_run_group_tests_name("view_robust", tests, set_zone, NULL);
+    return cmocka_run_group_tests_name("view_robust", tests, view_kit_set_zone, NULL);
 }

@@ -208,15 +208,6 @@ static void times_of_events_are_those_of_the_place(void **state)
     tzset();
 }
 
-static int set_zone(void **state)
-{
-    (void)state;
-    if (setenv("TZ", "UTC", 1) != 0)
-        return -1;
-    tzset();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,5 +217,5 @@ int main(void)
         cmocka_unit_test(a_tree_is_drawn_as_deep_as_there_is_room),
         cmocka_unit_test(times_of_events_are_those_of_the_place),
     };
-    return cmocka_run_group_tests_name("view", tests, set_zone, NULL);
+    return cmocka_run_group_tests_name("view", tests, view_kit_set_zone, NULL);
 }
