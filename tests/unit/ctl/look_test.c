@@ -198,7 +198,7 @@ static void a_reader_that_leaves_ends_it(void **state)
     (void)state;
     kit_begin(&k, steps);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    pid_t pid = kit_fork(&k, words, (const int[]){STDIN_FILENO, out[1], STDERR_FILENO});
+    pid_t pid = kit_fork(&k, words, (const int[]){STDIN_FILENO, out[1], STDERR_FILENO}, false);
     close(out[1]);
     assert_int_equal(read(out[0], &c, 1), 1);
     close(out[0]);
@@ -234,7 +234,7 @@ static void output_that_is_lost(void **state)
         int status, said[2], out = outs[o].path != NULL ? open(outs[o].path, O_WRONLY | O_CLOEXEC) : -1;
         kit_begin(&k, runs[r].steps);
         assert_int_equal(pipe2(said, O_CLOEXEC), 0);
-        pid_t pid = kit_fork(&k, runs[r].words, (const int[]){-1, out, said[1]});
+        pid_t pid = kit_fork(&k, runs[r].words, (const int[]){-1, out, said[1]}, false);
         close(said[1]);
         while (kit_read(said[0], err, &len))
             ;

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -154,8 +155,9 @@ static inline void kit_end(struct kit *k)
         fail_msg("the daemon ended with %#x", (unsigned)status);
 }
 
-/** Starts fosterctl with WORDS; its descriptors 0, 1 and 2 become FDS (-1: closed). */
-static inline pid_t kit_fork(const struct kit *k, const char *const *words, const int fds[3])
+/** Starts fosterctl with WORDS; its descriptors 0, 1 and 2 become FDS (-1: closed). LEADS: the session of the terminal
+ * that it is on, as a shell would have made it. */
+static inline pid_t kit_fork(const struct kit *k, const char *const *words, const int fds[3], bool leads)
 {
     char *argv[KIT_WORDS_MAX + 2] = {(char *)(uintptr_t) "fosterctl"};
     int argc = 1;
@@ -171,6 +173,8 @@ static inline pid_t kit_fork(const struct kit *k, const char *const *words, cons
             dup2(fds[fd], fd);
         else
             close(fd);
+    if (leads && (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0))
+        _exit(9);
     for (int fd = 3; fd < 64; fd++) /* there is no exec that would close the other ends of pipes */
         close(fd);
     for (; *words != NULL; words++)
@@ -196,7 +200,7 @@ static inline void kit_run(const struct kit *k, const char *const *words, struct
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(err, O_CLOEXEC), 0);
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    pid_t pid = kit_fork(k, words, (const int[]){null_fd, out[1], err[1]});
+    pid_t pid = kit_fork(k, words, (const int[]){null_fd, out[1], err[1]}, false);
     close(null_fd);
     close(out[1]);
     close(err[1]);

@@ -5,7 +5,6 @@
  */
 #include "unit/ctl/run_kit.h"
 
-#include <sys/ioctl.h>
 #include <termios.h>
 
 #define SUBSCRIBE    "\"method\":\"subscribe\",\"params\":{\"follow\":true,\"states\":true}"
@@ -69,10 +68,13 @@ struct terminal {
     size_t n;
 };
 
-/* A session of its own with the terminal, as a shell would have made it. */
+/* Nothing but the terminal says how large it is. */
 static void sit_down(struct terminal *t, const struct kit_step *steps)
 {
+    static const char *const words[] = {"ps", "--watch", NULL};
     const struct winsize size = {.ws_row = 20, .ws_col = 70};
+    unsetenv("COLUMNS");
+    unsetenv("LINES");
     *t = (struct terminal){.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
     assert_true(t->master >= 0);
     assert_int_equal(grantpt(t->master), 0);
@@ -82,24 +84,7 @@ static void sit_down(struct terminal *t, const struct kit_step *steps)
     assert_int_equal(ioctl(t->slave, TIOCSWINSZ, &size), 0);
     assert_int_equal(tcgetattr(t->slave, &t->before), 0);
     kit_begin(&t->k, steps);
-    fflush(NULL);
-    t->pid = fork();
-    assert_true(t->pid >= 0);
-    if (t->pid > 0)
-        return;
-    char *argv[] = {(char *)(uintptr_t) "fosterctl", (char *)(uintptr_t) "ps", (char *)(uintptr_t) "--watch", NULL};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(KIT_GUARD_S);
-    if (setsid() < 0 || ioctl(t->slave, TIOCSCTTY, 0) != 0)
-        _exit(9);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(t->slave, fd);
-    for (int fd = 3; fd < 64; fd++)
-        close(fd);
-    setenv("FOSTER_SOCKET", t->k.path, 1);
-    unsetenv("COLUMNS");
-    unsetenv("LINES");
-    exit(ctl_main(3, argv));
+    t->pid = kit_fork(&t->k, words, (const int[]){t->slave, t->slave, t->slave}, true);
 }
 
 /* Waits until TEXT is on the screen, and forgets what is before its end. */
