@@ -16,27 +16,6 @@
 
 #include <errno.h>
 
-static void begin_pair_up(void)
-{
-    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
-    bring_up();
-}
-
-static void begin_alone(void)
-{
-    kit_init(&k);
-    kit_service(&k, "web", SPEC_TYPE_SIMPLE);
-    kit_begin(&k);
-}
-
-static void begin_alone_up(void)
-{
-    begin_alone();
-    kit_up(&k, "web");
-    kit_effects(&k);
-    kit_reports(&k);
-}
-
 static void test_stop_alone_leaves_dependents(void **state)
 {
     (void)state;
@@ -220,7 +199,8 @@ static void test_grace_under_way_keeps_steps(void **state)
 static void test_grace_before_birth(void **state)
 {
     (void)state;
-    begin_alone();
+    begin_alone(SPEC_TYPE_SIMPLE);
+    kit_begin(&k);
     kit_tell(&k, EVENT_STOP, "web");
     kit_tell_grace(&k, EVENT_STOP, "web", 250);
     kit_effects(&k);
@@ -404,7 +384,8 @@ static void test_stop_in_backoff_cancels_the_timer(void **state)
 static void test_stop_during_the_start(void **state)
 {
     (void)state;
-    begin_alone();
+    begin_alone(SPEC_TYPE_SIMPLE);
+    kit_begin(&k);
     kit_effects(&k);
     kit_tell(&k, EVENT_STOP, "web");
     assert_string_equal(kit_effects(&k), "web>stopping");

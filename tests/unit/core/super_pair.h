@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The configuration that most tests of super across units begin with: "web", which depends on "db".
+ * The configurations that most tests of super begin with: "web", which depends on "db", or "web" alone.
  */
 #ifndef FOSTER_TESTS_SUPER_PAIR_H
 #define FOSTER_TESTS_SUPER_PAIR_H
@@ -35,6 +35,30 @@ static inline void bring_up(void)
 {
     kit_begin(&k);
     kit_up(&k, "db");
+    kit_up(&k, "web");
+    kit_effects(&k);
+    kit_reports(&k);
+}
+
+/* A pair of type simple, both of them up. */
+static inline void begin_pair_up(void)
+{
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    bring_up();
+}
+
+/* A service "web" of type TYPE, and no other. */
+static inline struct spec *begin_alone(enum spec_type type)
+{
+    kit_init(&k);
+    return kit_service(&k, "web", type);
+}
+
+/* One of type simple, up. */
+static inline void begin_alone_up(void)
+{
+    begin_alone(SPEC_TYPE_SIMPLE);
+    kit_begin(&k);
     kit_up(&k, "web");
     kit_effects(&k);
     kit_reports(&k);

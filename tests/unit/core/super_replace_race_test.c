@@ -15,27 +15,6 @@
 
 #include <errno.h>
 
-static void begin_pair_up(void)
-{
-    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
-    bring_up();
-}
-
-static struct spec *begin_alone(enum spec_type type)
-{
-    kit_init(&k);
-    return kit_service(&k, "web", type);
-}
-
-static void begin_alone_up(void)
-{
-    begin_alone(SPEC_TYPE_SIMPLE);
-    kit_begin(&k);
-    kit_up(&k, "web");
-    kit_effects(&k);
-    kit_reports(&k);
-}
-
 /* The service NAME is to run something else. */
 static void replace_changed(const char *name)
 {

@@ -16,12 +16,6 @@
 
 #include <errno.h>
 
-static void begin_pair_up(void)
-{
-    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
-    bring_up();
-}
-
 /* A single service "web" with SCALE instances, all of them up. */
 static void begin_scaled(int64_t scale)
 {

@@ -15,27 +15,6 @@
 
 #include <errno.h>
 
-static void begin_pair_up(void)
-{
-    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
-    bring_up();
-}
-
-static void begin_alone(void)
-{
-    kit_init(&k);
-    kit_service(&k, "web", SPEC_TYPE_SIMPLE);
-    kit_begin(&k);
-}
-
-static void begin_alone_up(void)
-{
-    begin_alone();
-    kit_up(&k, "web");
-    kit_effects(&k);
-    kit_reports(&k);
-}
-
 /* In whatever order several restarts are asked for, dependents stop first and dependencies start first. */
 static void test_restart_of_several(void **state)
 {
