@@ -230,51 +230,43 @@ static bool log_tell_dropped(struct log_line *line)
     return true;
 }
 
-PRINTF_LIKE(3, 0)
-static void log_tell_tap(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
-{
-    char text[LOG_LINE_TEXT_MAX];
-    va_list again;
-
-    va_copy(again, ap);
-    if (vsnprintf(text, sizeof(text), fmt, again) >= 0)
-        tap.fn(level, about, text, tap.data);
-    va_end(again);
-}
-
 void log_set_tap(log_tap_fn *fn, void *data)
 {
     tap.fn = fn;
     tap.data = data;
 }
 
+/* Writes one message, or counts it as dropped. */
+static void log_put(enum log_level level, const struct log_about *about, const char *text)
+{
+    struct log_line line;
+
+    if (sink.kind == SINK_UNKNOWN)
+        log_look_at_sink();
+    if (log_tell_dropped(&line)) {
+        log_compose(&line, level, about, text);
+        if (log_emit(&line))
+            return;
+    }
+    sink.n_dropped++;
+    sink.n_untold++;
+}
+
 void log_vwrite(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
 {
     int saved = errno;
+    bool is_tapped = tap.fn && about && about->event, is_good;
     char text[LOG_LINE_TEXT_MAX];
-    struct log_line line;
 
-    if (tap.fn && about && about->event)
-        log_tell_tap(level, about, fmt, ap);
-    errno = saved;
-    if (level > sink.level)
+    if (!is_tapped && level > sink.level)
         return;
-    if (sink.kind == SINK_UNKNOWN)
-        log_look_at_sink();
-    if (!log_tell_dropped(&line)) {
-        sink.n_dropped++;
-        sink.n_untold++;
-        errno = saved;
-        return;
-    }
-    errno = saved;
-    if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+    is_good = vsnprintf(text, sizeof(text), fmt, ap) >= 0;
+    if (!is_good)
         snprintf(text, sizeof(text), "(a message that cannot be formatted)");
-    log_compose(&line, level, about, text);
-    if (!log_emit(&line)) {
-        sink.n_dropped++;
-        sink.n_untold++;
-    }
+    if (is_tapped && is_good)
+        tap.fn(level, about, text, tap.data);
+    if (level <= sink.level)
+        log_put(level, about, text);
     errno = saved;
 }
 
