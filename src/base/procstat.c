@@ -40,21 +40,39 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-static bool procstat_number(struct cursor *c, uint64_t max, uint64_t *ret)
+static void procstat_skip_blanks(struct cursor *c)
+{
+    while (c->p < c->end && is_blank(*c->p))
+        c->p++;
+}
+
+static unsigned procstat_digit(char c)
+{
+    if (is_digit(c))
+        return (unsigned)(c - '0');
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
+}
+
+static bool procstat_based(struct cursor *c, unsigned base, uint64_t max, uint64_t *ret)
 {
     uint64_t n = 0;
     const char *start = c->p;
 
-    for (; c->p < c->end && is_digit(*c->p); c->p++) {
-        uint64_t digit = (uint64_t)(*c->p - '0');
-        if (digit > max || n > (max - digit) / 10)
+    for (; c->p < c->end && procstat_digit(*c->p) < base; c->p++) {
+        unsigned digit = procstat_digit(*c->p);
+        if (digit > max || n > (max - digit) / base)
             return false;
-        n = n * 10 + digit;
+        n = n * base + digit;
     }
     if (c->p == start)
         return false;
     *ret = n;
     return true;
+}
+
+static bool procstat_number(struct cursor *c, uint64_t max, uint64_t *ret)
+{
+    return procstat_based(c, 10, max, ret);
 }
 
 static bool procstat_char(struct cursor *c, char want)
@@ -198,33 +216,6 @@ bool procstat_parse_locks(const char *text, size_t len, uint64_t *ret)
     return false;
 }
 
-static unsigned procstat_digit(char c)
-{
-    if (is_digit(c))
-        return (unsigned)(c - '0');
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
-}
-
-/* The number of BASE with which the rest of a line begins, behind blanks. */
-static bool procstat_based(struct cursor c, unsigned base, uint64_t *ret)
-{
-    uint64_t n = 0;
-    const char *start;
-
-    while (c.p < c.end && is_blank(*c.p))
-        c.p++;
-    for (start = c.p; c.p < c.end && procstat_digit(*c.p) < base; c.p++) {
-        unsigned digit = procstat_digit(*c.p);
-        if (n > (UINT64_MAX - digit) / base)
-            return false;
-        n = n * base + digit;
-    }
-    if (c.p == start)
-        return false;
-    *ret = n;
-    return true;
-}
-
 bool procstat_parse_status(const char *text, size_t len, const char *name, unsigned base, uint64_t *ret)
 {
     const char *end = text + len;
@@ -235,8 +226,11 @@ bool procstat_parse_status(const char *text, size_t len, const char *name, unsig
         newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
             return false;
-        if ((size_t)(newline - line) >= name_len && memcmp(line, name, name_len) == 0)
-            return procstat_based((struct cursor){line + name_len, newline}, base, ret);
+        if ((size_t)(newline - line) >= name_len && memcmp(line, name, name_len) == 0) {
+            struct cursor c = {line + name_len, newline};
+            procstat_skip_blanks(&c);
+            return procstat_based(&c, base, UINT64_MAX, ret);
+        }
     }
     return false;
 }
@@ -309,8 +303,7 @@ ptrdiff_t procstat_parse_pids(const char *text, size_t len, pid_t *pids, size_t 
 
     for (;;) {
         uint64_t pid;
-        while (c.p < c.end && is_blank(*c.p))
-            c.p++;
+        procstat_skip_blanks(&c);
         if (c.p == c.end)
             return (ptrdiff_t)n;
         if (!procstat_number(&c, INT_MAX, &pid) || pid == 0 || (c.p < c.end && !is_blank(*c.p)))
