@@ -136,32 +136,33 @@ static void raise_unit(struct super *s, struct unit *u, const struct event *e)
     order_note(s, u);
 }
 
-typedef void order_visit(struct super *s, const struct super_service *v);
+/* Whether a walk raises U. It is never true of units that are not idle. */
+typedef bool order_test(const struct unit *u);
 
-static void raise_idle(struct super *s, const struct super_service *v)
+static bool is_idle(const struct unit *u)
+{
+    return (u->facts >> UNIT_IDLE & 1) && !u->goes;
+}
+
+static bool is_missing(const struct unit *u)
+{
+    return (u->state == UNIT_STOPPED || u->state == UNIT_SKIPPED) && !u->asked_down;
+}
+
+/* Raises the units of V that TEST is true of. */
+static void raise_these(struct super *s, const struct super_service *v, order_test *test)
 {
     for (unsigned i = 0; v->count[UNIT_IDLE] > 0 && i < v->n; i++) {
         struct unit *u = layout_unit(s->now, v, i);
-        if (!(u->facts >> UNIT_IDLE & 1) || u->goes)
+        if (!test(u))
             continue;
         u->no_deps = false;
         raise_unit(s, u, NULL);
     }
 }
 
-static void raise_missing(struct super *s, const struct super_service *v)
-{
-    for (unsigned i = 0; v->count[UNIT_IDLE] > 0 && i < v->n; i++) {
-        struct unit *u = layout_unit(s->now, v, i);
-        if ((u->state != UNIT_STOPPED && u->state != UNIT_SKIPPED) || u->asked_down)
-            continue;
-        u->no_deps = false;
-        raise_unit(s, u, NULL);
-    }
-}
-
-/* Calls VISIT for all that service number I requires, directly or not, as far as this walk has not been there. */
-static void each_required(struct super *s, unsigned i, order_visit *visit)
+/* As raise_these(), for all that service number I requires, directly or not, as far as this walk has not been there. */
+static void raise_required(struct super *s, unsigned i, order_test *test)
 {
     struct super_layout *l = s->now;
     unsigned depth = 0;
@@ -178,7 +179,7 @@ static void each_required(struct super *s, unsigned i, order_visit *visit)
                 continue;
             l->services[d].visit = s->visit;
             l->stack[depth++] = d;
-            visit(s, &l->services[d]);
+            raise_these(s, &l->services[d], test);
         }
     }
 }
@@ -186,14 +187,14 @@ static void each_required(struct super *s, unsigned i, order_visit *visit)
 void order_raise(struct super *s, struct unit *u)
 {
     if (!u->no_deps)
-        each_required(s, u->service, raise_idle);
+        raise_required(s, u->service, is_idle);
     raise_unit(s, u, NULL);
 }
 
 void order_raise_missing(struct super *s, struct unit *u)
 {
     if (!u->no_deps)
-        each_required(s, u->service, raise_missing);
+        raise_required(s, u->service, is_missing);
 }
 
 void order_want_up(struct super *s, struct unit *u, const struct event *e)
@@ -211,7 +212,7 @@ void order_want_up(struct super *s, struct unit *u, const struct event *e)
     u->no_deps = e->no_deps;
     if (!u->no_deps && !u->held) {
         s->visit++;
-        each_required(s, u->service, raise_idle);
+        raise_required(s, u->service, is_idle);
     }
     raise_unit(s, u, e);
     if (!u->no_deps || u->held)
@@ -245,9 +246,8 @@ void order_lower(struct super *s, struct unit *u, const struct event *e)
 
 static void put_down(struct super *s, struct unit *u, const struct event *e)
 {
-    order_lower(s, u, e);
     u->asked_down = true;
-    order_note(s, u);
+    order_lower(s, u, e);
 }
 
 /* Lowers the units of V that are kept up. False when there is none. */
