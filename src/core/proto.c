@@ -171,7 +171,7 @@ static json_t *new_message(bool with_id, const json_t *id)
     return NULL;
 }
 
-/* M with VALUE (both taken over). NULL without memory. */
+/* M with VALUE (both taken over; NULL: there was no memory for it). NULL without memory. */
 static json_t *complete(json_t *m, const char *name, json_t *value)
 {
     if (put(m, name, value))
@@ -231,12 +231,8 @@ json_t *proto_error(const json_t *id, enum proto_code code, json_t *data, const 
 
 json_t *proto_notification(const char *method, json_t *params)
 {
-    json_t *m = new_message(false, NULL);
+    json_t *m = complete(new_message(false, NULL), "method", json_string(method));
 
-    if (m && !put(m, "method", json_string(method))) {
-        json_decref(m);
-        m = NULL;
-    }
     return complete(m, "params", params);
 }
 
