@@ -55,6 +55,9 @@ typedef void log_tap_fn(enum log_level level, const struct log_about *about, con
 /** Has FN called with DATA for each message that has an event, before it is written; NULL: nobody. */
 void log_set_tap(log_tap_fn *fn, void *data);
 
+/** "error", "warn", "info" or "debug", as in the log of LOG_FORMAT_JSON; static. */
+const char *log_level_name(enum log_level level);
+
 /** The present threshold. */
 enum log_level log_threshold(void);
 

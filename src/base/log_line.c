@@ -170,7 +170,7 @@ void log_line_prefixed(struct log_line *line, const char *prefix, const struct l
     line->data[line->len++] = '\n';
 }
 
-static const char *log_level_name(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
     switch (level) {
     case LOG_LEVEL_ERROR:

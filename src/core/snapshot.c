@@ -338,21 +338,6 @@ static void time_text(int64_t real_us, char *buf, size_t size)
              month, day, of_day / 3600, of_day / 60 % 60, of_day % 60, us);
 }
 
-static const char *level_name(enum log_level level)
-{
-    switch (level) {
-    case LOG_LEVEL_ERROR:
-        return "error";
-    case LOG_LEVEL_WARN:
-        return "warn";
-    case LOG_LEVEL_INFO:
-        return "info";
-    case LOG_LEVEL_DEBUG:
-        break;
-    }
-    return "debug";
-}
-
 json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, const struct log_about *about,
                        const char *text, const char *from, const char *to)
 {
@@ -363,7 +348,7 @@ json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, cons
     put_number(&b, "seq", (int64_t)seq);
     put_text(&b, "time", time);
     put_text(&b, "event", about->event);
-    put_text(&b, "level", level_name(level));
+    put_text(&b, "level", log_level_name(level));
     put_text(&b, "service", about->service);
     put_number_or_null(&b, "pid", about->pid, about->pid > 0);
     put_number_or_null(&b, "run", (int64_t)about->run, about->run > 0);
