@@ -20,6 +20,10 @@
 /** The LEN bytes at S as JSON string; what is no UTF-8, and a NUL, becomes U+FFFD. NULL without memory. */
 json_t *snapshot_text(const char *s, size_t len) MUST_CHECK NONNULL();
 
+/** Appends VALUE to ARRAY, both taken over and NULL where they were refused. ARRAY, or NULL when that fails: then both
+ * are gone. */
+json_t *snapshot_append(json_t *array, json_t *value) MUST_CHECK;
+
 /** A unit as service; REASON (NULL: none) is why it is as it is. NULL without memory. */
 json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now_ms) MUST_CHECK NONNULL(1);
 

@@ -39,6 +39,9 @@ void methods_error(struct client *c, const struct proto_request *req, enum proto
 void methods_bad_param(struct client *c, const struct proto_request *req, const char *param, const char *fmt, ...)
     PRINTF_LIKE(4, 5) NONNULL();
 
+/** Answers REQ with the error that everything is being stopped. */
+void methods_stopping(struct client *c, const struct proto_request *req) NONNULL();
+
 /** Answers REQ with the error that there is no service NAME; SIMILAR may be NULL. */
 void methods_no_service(struct client *c, const struct proto_request *req, const char *name, const char *similar)
     NONNULL(1, 2, 3);
@@ -46,9 +49,5 @@ void methods_no_service(struct client *c, const struct proto_request *req, const
 /** Selects the units that the parameter `services` of REQ names into RET (to be freed with select_done()); none: all
  * that are not skipped. False when REQ has been answered with an error. */
 bool methods_select(struct client *c, const struct proto_request *req, struct select *ret) MUST_CHECK NONNULL();
-
-/** Appends VALUE to ARRAY, both taken over and NULL where they were refused. ARRAY, or NULL when that fails: then both
- * are gone. */
-json_t *methods_append(json_t *array, json_t *value) MUST_CHECK;
 
 #endif

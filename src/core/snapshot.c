@@ -33,13 +33,11 @@ static struct builder build(void)
     return (struct builder){.object = json_object()};
 }
 
-/* Adds VALUE (taken over). */
+/* Adds VALUE (taken over; NULL: it was refused). */
 static void put(struct builder *b, const char *key, json_t *value)
 {
-    if (b->object && json_object_set_new(b->object, key, value) == 0)
+    if (json_object_set_new(b->object, key, value) == 0)
         return;
-    if (!b->object)
-        json_decref(value);
     json_decref(b->object);
     b->object = NULL;
 }
@@ -65,13 +63,10 @@ static void put_text(struct builder *b, const char *key, const char *value)
     put(b, key, value ? snapshot_text(value, strlen(value)) : json_null());
 }
 
-/* Adds VALUE (taken over; NULL: it was refused) to ARRAY, which is freed when that fails. */
-static json_t *append(json_t *array, json_t *value)
+json_t *snapshot_append(json_t *array, json_t *value)
 {
-    if (array && json_array_append_new(array, value) == 0)
+    if (json_array_append_new(array, value) == 0)
         return array;
-    if (!array)
-        json_decref(value);
     json_decref(array);
     return NULL;
 }
@@ -222,7 +217,7 @@ json_t *snapshot_deps(const struct spec *spec)
         put_text(&b, "service", dep->service);
         put_text(&b, "condition", spec_condition_name(dep->condition));
         put_bool(&b, "required", dep->required);
-        deps = append(deps, b.object);
+        deps = snapshot_append(deps, b.object);
     }
     return deps;
 }
@@ -243,7 +238,7 @@ static json_t *dependents(const struct spec_set *set, const char *name)
     for (size_t i = 0; i < set->n_services; i++) {
         const struct spec *spec = &set->services[i];
         if (depends_on(spec, name))
-            names = append(names, snapshot_text(spec->name, strlen(spec->name)));
+            names = snapshot_append(names, snapshot_text(spec->name, strlen(spec->name)));
     }
     return names;
 }
@@ -314,7 +309,7 @@ json_t *snapshot_graph(const struct super *s)
              order < n && super_view(s, super_at(s, order), &u) && strcmp(u.spec->name, spec->name) == 0;
              order++, first = false)
             state = first ? u.state : more_urgent(state, u.state);
-        services = append(services, graph_service(spec, state));
+        services = snapshot_append(services, graph_service(spec, state));
     }
     return services;
 }
@@ -367,7 +362,7 @@ static json_t *change(const struct plan_change *c)
     char text[SNAPSHOT_CHANGE_MAX];
 
     for (size_t i = 0; i < c->n_keys; i++)
-        keys = append(keys, snapshot_text(c->keys[i], strlen(c->keys[i])));
+        keys = snapshot_append(keys, snapshot_text(c->keys[i], strlen(c->keys[i])));
     put_text(&b, "action", plan_action_name(c->action));
     put_text(&b, "service", c->service);
     put(&b, "keys", keys);
@@ -381,7 +376,7 @@ json_t *snapshot_plan(const struct plan *p)
     json_t *changes = json_array();
 
     for (size_t i = 0; i < p->n_changes; i++)
-        changes = append(changes, change(&p->changes[i]));
+        changes = snapshot_append(changes, change(&p->changes[i]));
     return changes;
 }
 
@@ -403,10 +398,10 @@ json_t *snapshot_problems(const struct diag_list *d)
     char text[64];
 
     for (size_t i = 0; i < d->n; i++)
-        problems = append(problems, problem(&d->items[i]));
+        problems = snapshot_append(problems, problem(&d->items[i]));
     if (d->n_lost > 0) {
         snprintf(text, sizeof text, "and %zu more", d->n_lost);
-        problems = append(problems, problem(&(struct diag){.severity = DIAG_ERROR, .text = text}));
+        problems = snapshot_append(problems, problem(&(struct diag){.severity = DIAG_ERROR, .text = text}));
     }
     return problems;
 }
@@ -424,7 +419,7 @@ json_t *snapshot_warnings(const struct diag_list *d)
         if (it->pos.file)
             buf_printf(&out, "%s:%u:%u: ", it->pos.file, it->pos.line, it->pos.column);
         buf_puts(&out, it->text);
-        warnings = append(warnings, out.failed ? NULL : snapshot_text(out.data, out.len));
+        warnings = snapshot_append(warnings, out.failed ? NULL : snapshot_text(out.data, out.len));
         buf_done(&out);
     }
     return warnings;

@@ -156,7 +156,7 @@ void act_signal(struct client *c, const struct proto_request *req)
         size_t sent = u != NULL ? census_signal_exactly(g, u, sig, scope) : 0;
         all_sent = all_sent && sent > 0;
         if (u != NULL)
-            services = methods_append(services, json_pack("{s:s, s:I}", "name", u->name, "sent", (json_int_t)sent));
+            services = snapshot_append(services, json_pack("{s:s, s:I}", "name", u->name, "sent", (json_int_t)sent));
     }
     select_done(&sel);
     methods_reply(c, req, json_pack("{s:b, s:o}", "ok", all_sent, "services", services));
@@ -169,7 +169,7 @@ static json_t *act_states(const struct super *s, const struct select *sel)
         struct unit_view u;
         if (super_view(s, sel->units[i], &u))
             services =
-                methods_append(services, json_pack("{s:s, s:s}", "name", u.name, "state", unit_state_name(u.state)));
+                snapshot_append(services, json_pack("{s:s, s:s}", "name", u.name, "state", unit_state_name(u.state)));
     }
     return services;
 }
@@ -191,7 +191,7 @@ static json_t *act_describe(const struct reload *r, bool dry_run)
 {
     json_t *later = json_array();
     for (size_t i = 0; i < r->plan.n_later; i++)
-        later = methods_append(later, json_string(r->plan.later[i]));
+        later = snapshot_append(later, json_string(r->plan.later[i]));
     return json_pack("{s:b, s:o, s:o, s:o}", "dry_run", dry_run, "changes", snapshot_plan(&r->plan), "later", later,
                      "warnings", snapshot_warnings(&r->problems));
 }
@@ -203,7 +203,7 @@ static json_t *act_names_to_follow(const struct plan *p)
     for (size_t i = 0; i < p->n_changes; i++) {
         enum plan_effect effect = p->changes[i].effect;
         if (effect == PLAN_START || effect == PLAN_RESTART || effect == PLAN_SCALE)
-            names = methods_append(names, json_string(p->changes[i].service));
+            names = snapshot_append(names, json_string(p->changes[i].service));
     }
     return names;
 }
@@ -245,8 +245,7 @@ static void act_refuse_reload(struct client *c, const struct proto_request *req,
                       "another configuration is being put in force; try again when that is done");
         break;
     case RELOAD_STOPPING:
-        methods_error(c, req, PROTO_STOPPING, NULL, "fosterd is stopping; %s is refused",
-                      proto_method_name(req->method));
+        methods_stopping(c, req);
         break;
     case RELOAD_NOMEM:
     case RELOAD_OK:

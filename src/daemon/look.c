@@ -49,8 +49,8 @@ void look_list(struct client *c, const struct proto_request *req)
         if (!super_view(s, super_at(s, i), &u))
             continue;
         if (u.instance == 1 && strcmp(u.name, u.spec->name) != 0)
-            names = methods_append(names, look_text(u.spec->name));
-        names = methods_append(names, look_text(u.name));
+            names = snapshot_append(names, look_text(u.spec->name));
+        names = snapshot_append(names, look_text(u.name));
     }
     methods_reply(c, req, json_pack("{s:o}", "names", names));
 }
@@ -126,7 +126,7 @@ static json_t *look_services(struct engine *g, const struct select *sel, const s
     json_t *services = json_array();
     int64_t now_ms = sys_now_ms();
     for (size_t i = 0; services != NULL && i < sel->n; i++)
-        services = methods_append(services, look_service(g, sel->units[i], wish, now_ms));
+        services = snapshot_append(services, look_service(g, sel->units[i], wish, now_ms));
     return services;
 }
 
@@ -173,7 +173,7 @@ void look_tree(struct client *c, const struct proto_request *req)
     census_refresh(g);
     json_t *services = json_array();
     for (size_t i = 0; services != NULL && i < sel.n; i++)
-        services = methods_append(services, look_tree_service(g, sel.units[i]));
+        services = snapshot_append(services, look_tree_service(g, sel.units[i]));
     select_done(&sel);
     methods_reply(c, req,
                   json_pack("{s:o, s:o, s:o, s:b}", "daemon", look_daemon(g), "services", services, "unclaimed",
@@ -206,8 +206,7 @@ void look_subscribe(struct client *c, const struct proto_request *req)
     json_t *events = look_recent(f, req, (size_t)n);
     if (events != NULL && proto_bool(req, "follow")) {
         c->subscriber.states = proto_bool(req, "states");
-        c->subscribed = feed_subscribe(f, &c->subscriber, proto_strings(req, "services"));
-        if (!c->subscribed) {
+        if (!feed_subscribe(f, &c->subscriber, proto_strings(req, "services"))) {
             json_decref(events);
             events = NULL;
         }

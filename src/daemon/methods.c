@@ -78,6 +78,11 @@ void methods_bad_param(struct client *c, const struct proto_request *req, const 
     methods_error(c, req, PROTO_BAD_PARAMS, json_pack("{s:s}", "param", param), "%s: %s", param, text);
 }
 
+void methods_stopping(struct client *c, const struct proto_request *req)
+{
+    methods_error(c, req, PROTO_STOPPING, NULL, "fosterd is stopping; %s is refused", proto_method_name(req->method));
+}
+
 void methods_no_service(struct client *c, const struct proto_request *req, const char *name, const char *similar)
 {
     json_t *data = json_pack("{s:s, s:s?}", "service", name, "similar", similar);
@@ -141,14 +146,6 @@ bool methods_select(struct client *c, const struct proto_request *req, struct se
     return ok;
 }
 
-json_t *methods_append(json_t *array, json_t *value)
-{
-    if (json_array_append_new(array, value) == 0)
-        return array;
-    json_decref(array);
-    return NULL;
-}
-
 static bool methods_is_allowed(struct client *c, const struct proto_request *req)
 {
     const char *name = proto_method_name(req->method);
@@ -172,8 +169,7 @@ void methods_carry_out(struct client *c, const struct proto_request *req)
         log_debug("%s, asked for by process %d of user %lu", proto_method_name(req->method), (int)c->pid,
                   (unsigned long)c->uid);
     if (acts && req->method != PROTO_SHUTDOWN && (g->over || super_is_shutting_down(g->super))) {
-        methods_error(c, req, PROTO_STOPPING, NULL, "fosterd is stopping; %s is refused",
-                      proto_method_name(req->method));
+        methods_stopping(c, req);
         return;
     }
     methods[req->method](c, req);
