@@ -213,6 +213,15 @@ unsigned super_count(const struct super *s) NONNULL();
 /** The number of the unit at place ORDER of the configuration, from 0 up to super_count(). */
 unsigned super_at(const struct super *s, unsigned order) NONNULL();
 
+/** Where the units of the service called NAME have their places: *RET_N of them (0, too) from *RET_ORDER on. False:
+ *  there is no such service. */
+bool super_instances(const struct super *s, const char *name, unsigned *ret_order, unsigned *ret_n) MUST_CHECK
+    NONNULL();
+
+/** The K-th service, from 0 on, that depends on the service called NAME, in the order of the configuration; NULL: there
+ *  is none. */
+const struct spec *super_dependent(const struct super *s, const char *name, unsigned k) NONNULL();
+
 /** Unit number I as it is now; false: there is none. */
 bool super_view(const struct super *s, unsigned i, struct unit_view *ret) NONNULL();
 

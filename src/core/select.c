@@ -10,7 +10,6 @@
 #include "core/schema.h"
 
 #include <fnmatch.h>
-#include <stdio.h>
 #include <string.h>
 
 /* What is known of the unit at a place of the configuration. */
@@ -27,35 +26,20 @@ bool select_is_pattern(const char *name)
     return strpbrk(name, "*?[\\") != NULL;
 }
 
-/* Takes all instances of the service whose first one is at place ORDER. */
-static void take_service(const struct super *s, unsigned order, unsigned char *marks)
-{
-    unsigned n = super_count(s);
-    struct unit_view first, u;
-
-    if (marks[order] & MARK_WHOLE || !super_view(s, super_at(s, order), &first))
-        return;
-    marks[order] |= MARK_WHOLE;
-    for (; order < n && super_view(s, super_at(s, order), &u) && strcmp(u.spec->name, first.spec->name) == 0; order++)
-        marks[order] |= MARK_TAKEN;
-}
-
 static bool take_name(const struct super *s, const char *name, unsigned char *marks)
 {
-    char first[SPEC_NAME_MAX + 8];
-    unsigned i = super_find(s, name);
+    unsigned i = super_find(s, name), order, n;
     struct unit_view u;
 
     if (i != SUPER_NO_UNIT && super_view(s, i, &u)) {
         marks[u.order] |= MARK_TAKEN;
         return true;
     }
-    if ((size_t)snprintf(first, sizeof first, "%s.1", name) >= sizeof first)
+    if (!super_instances(s, name, &order, &n) || n == 0)
         return false;
-    i = super_find(s, first);
-    if (i == SUPER_NO_UNIT || !super_view(s, i, &u))
-        return false;
-    take_service(s, u.order, marks);
+    for (unsigned k = 0; k < n && !(marks[order] & MARK_WHOLE); k++)
+        marks[order + k] |= MARK_TAKEN;
+    marks[order] |= MARK_WHOLE;
     return true;
 }
 

@@ -222,24 +222,14 @@ json_t *snapshot_deps(const struct spec *spec)
     return deps;
 }
 
-static bool depends_on(const struct spec *spec, const char *name)
-{
-    for (size_t i = 0; i < spec->n_depends_on; i++)
-        if (strcmp(spec->depends_on[i].service, name) == 0)
-            return true;
-    return false;
-}
-
 /* The names of the services that depend on the one called NAME. */
-static json_t *dependents(const struct spec_set *set, const char *name)
+static json_t *dependents(const struct super *s, const char *name)
 {
     json_t *names = json_array();
+    const struct spec *spec;
 
-    for (size_t i = 0; i < set->n_services; i++) {
-        const struct spec *spec = &set->services[i];
-        if (depends_on(spec, name))
-            names = snapshot_append(names, snapshot_text(spec->name, strlen(spec->name)));
-    }
+    for (unsigned k = 0; (spec = super_dependent(s, name, k)); k++)
+        names = snapshot_append(names, snapshot_text(spec->name, strlen(spec->name)));
     return names;
 }
 
@@ -262,7 +252,7 @@ bool snapshot_long(json_t *service, const struct super *s, const struct unit_vie
     put_text(&b, "type", spec_type_name(spec->type));
     put(&b, "restart", restart_policy(u));
     put(&b, "depends_on", snapshot_deps(spec));
-    put(&b, "dependents", dependents(super_set(s), spec->name));
+    put(&b, "dependents", dependents(s, spec->name));
     put_text(&b, "stop_signal", parse_signal_name(spec->stop_signal[0].signal));
     put_number(&b, "stop_grace_ms", spec->stop_grace_period_ms);
     ok = b.object && json_object_update(service, b.object) == 0;
@@ -297,18 +287,16 @@ static json_t *graph_service(const struct spec *spec, enum unit_state state)
 json_t *snapshot_graph(const struct super *s)
 {
     const struct spec_set *set = super_set(s);
-    unsigned n = super_count(s), order = 0;
     json_t *services = json_array();
 
     for (size_t i = 0; i < set->n_services; i++) {
         const struct spec *spec = &set->services[i];
         enum unit_state state = spec->enabled ? UNIT_STOPPED : UNIT_SKIPPED;
+        unsigned order = 0, n = 0;
         struct unit_view u;
-        /* Units and services have the same order; a service with scale 0 has no unit. */
-        for (bool first = true;
-             order < n && super_view(s, super_at(s, order), &u) && strcmp(u.spec->name, spec->name) == 0;
-             order++, first = false)
-            state = first ? u.state : more_urgent(state, u.state);
+        bool known = super_instances(s, spec->name, &order, &n);
+        for (unsigned k = 0; known && k < n && super_view(s, super_at(s, order + k), &u); k++)
+            state = k == 0 ? u.state : more_urgent(state, u.state);
         services = snapshot_append(services, graph_service(spec, state));
     }
     return services;

@@ -227,6 +227,32 @@ unsigned super_at(const struct super *s, unsigned order)
     return s->now->places[order].unit->index;
 }
 
+/* The service called NAME, or NULL. */
+static const struct super_service *find_service(const struct super *s, const char *name)
+{
+    unsigned i = layout_find(s->now, name, strlen(name));
+
+    return i == SUPER_NO_UNIT ? NULL : &s->now->services[i];
+}
+
+bool super_instances(const struct super *s, const char *name, unsigned *ret_order, unsigned *ret_n)
+{
+    const struct super_service *v = find_service(s, name);
+
+    if (!v)
+        return false;
+    *ret_order = v->first;
+    *ret_n = v->n;
+    return true;
+}
+
+const struct spec *super_dependent(const struct super *s, const char *name, unsigned k)
+{
+    const struct super_service *v = find_service(s, name);
+
+    return v && k < v->n_dependents ? s->now->services[v->dependents[k].service].spec : NULL;
+}
+
 const struct spec_set *super_set(const struct super *s)
 {
     return s->now->set;

@@ -159,6 +159,19 @@ static void test_units_that_a_reload_has_brought(void **state)
     assert_string_equal(selected("db"), "no db ()");
 }
 
+/* A service may be called as an instance of another would be. */
+static void test_a_service_with_a_number_in_its_name(void **state)
+{
+    struct kit_config *c;
+
+    (void)state;
+    c = kit_edit(&k);
+    kit_also(c, "solo.1");
+    kit_replace(&k, c);
+    assert_string_equal(selected("solo.1"), "solo.1");
+    assert_string_equal(selected("solo"), "no solo (solo.1)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_name_of_any_length, begin, end),
         cmocka_unit_test_setup_teardown(test_patterns_are_told_from_names, begin, end),
         cmocka_unit_test_setup_teardown(test_units_that_a_reload_has_brought, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_service_with_a_number_in_its_name, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
