@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "core/effects.h"
 #include "core/fsm.h"
+#include "core/report.h"
 #include "core/super.h"
 #include "core/unit.h"
 
@@ -223,13 +224,5 @@ void report(struct super *s, const struct unit *u, enum log_level level, const c
 
 /** Reports the end of U's main process as E has it; what follows from it is TAIL. */
 void report_exit(struct super *s, const struct unit *u, const struct event *e, const char *tail) NONNULL();
-
-enum { REPORT_STATUS_MAX = 64, REPORT_DURATION_MAX = 32 };
-
-/** "exited with code 3", "killed by SIGSEGV (core dumped)", into BUF of REPORT_STATUS_MAX bytes; returns it. */
-char *report_status(int wstatus, char *buf) NONNULL();
-
-/** A time span for people: "500 ms", "12.3 s", "2 min 3 s", into BUF of REPORT_DURATION_MAX; returns it. */
-char *report_duration(int64_t ms, char *buf) NONNULL();
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/parse.h"
 #include "base/utf8.h"
+#include "core/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -151,16 +152,13 @@ json_t *snapshot_exit(int wstatus)
     bool killed = WIFSIGNALED(wstatus);
     const char *name = killed ? parse_signal_name(WTERMSIG(wstatus)) : NULL;
     struct builder b = build();
-    char number[32], text[64];
+    char number[32], text[REPORT_STATUS_MAX];
 
-    if (killed) {
+    if (killed && !name) {
         snprintf(number, sizeof number, "signal %d", WTERMSIG(wstatus));
-        name = name ? name : number;
-        snprintf(text, sizeof text, "killed by %s%s", name, WCOREDUMP(wstatus) ? " (core dumped)" : "");
-    } else {
-        snprintf(text, sizeof text, "exited with code %d", WEXITSTATUS(wstatus));
+        name = number;
     }
-    put_text(&b, "text", text);
+    put_text(&b, "text", report_status(wstatus, text));
     put_number_or_null(&b, "code", WEXITSTATUS(wstatus), !killed);
     put_text(&b, "signal", name);
     put(&b, "core", killed ? json_boolean(WCOREDUMP(wstatus)) : json_null());
