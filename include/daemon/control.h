@@ -54,9 +54,6 @@ struct control {
  * else costs only the control plane. */
 struct control *control_open(struct engine *g, struct err *e) MUST_CHECK NONNULL();
 
-/** The directory of C's socket into BUF, as large as C->path. */
-void control_dir(const struct control *c, char *buf) NONNULL();
-
 /** Makes sure that the socket is where it belongs, and makes it anew where somebody has removed it. */
 void control_check(struct control *c) NONNULL();
 

@@ -25,6 +25,9 @@ struct usock_place {
     ino_t ino;
 };
 
+/** The directory that the absolute PATH of a socket is in, into BUF of SIZE bytes, cut where it does not fit. */
+void usock_dir(const char *path, char *buf, size_t size) NONNULL();
+
 /** Listens at PATH, non-blocking, with permissions MODE from the first moment on, owned by group GROUP ((gid_t)-1: as
  * it comes). A socket that is there already is replaced: the caller holds the lock that says that nobody listens.
  * Anything else than a socket is left alone (ERR_BUSY). *RET_FD is owned by the caller; *RET_PLACE is for

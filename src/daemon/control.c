@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 enum {
@@ -41,12 +40,6 @@ static const double control_retry_s = 1.;
 static bool control_has_group(const struct control *c)
 {
     return c->group != (gid_t)-1;
-}
-
-void control_dir(const struct control *c, char *buf)
-{
-    size_t len = (size_t)(strrchr(c->path, '/') - c->path);
-    snprintf(buf, sizeof c->path, "%.*s", len == 0 ? 1 : (int)len, c->path);
 }
 
 static bool control_too_long(const char *path, struct err *e)
@@ -107,7 +100,7 @@ static bool control_open_dir(const struct control *c, const char *dir)
 static bool control_make_dir(const struct control *c, struct err *e)
 {
     char dir[sizeof c->path];
-    control_dir(c, dir);
+    usock_dir(c->path, dir, sizeof dir);
     bool made = c->is_default || sys_mkdir(dir, CONTROL_DIR_MODE) == 0;
     if (!made && errno != EEXIST) {
         err_set_errno(e, errno, "directory %s of the control socket", dir);
@@ -256,7 +249,7 @@ static void control_watch(struct control *c)
     struct err e = {0};
     if (c->watch_fd >= 0)
         return;
-    control_dir(c, dir);
+    usock_dir(c->path, dir, sizeof dir);
     if (!watchdir_open(dir, &c->watch_fd, &e)) {
         log_debug("%s: %s; a socket that is removed from it is made anew at SIGHUP only", dir, e.text);
         return;

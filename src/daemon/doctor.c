@@ -11,6 +11,7 @@
 #include "daemon/engine.h"
 #include "sys/probe.h"
 #include "sys/sys.h"
+#include "sys/usock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -330,7 +331,7 @@ static void doctor_socket(struct doctor *d)
                     "there is none");
         return;
     }
-    control_dir(c, dir);
+    usock_dir(c->path, dir, sizeof dir);
     if (sys_access(c->path, F_OK) < 0)
         doctor_warn(d, "control-socket",
                     "No further client can connect. Send SIGHUP to fosterd, which makes the socket anew where it can.",

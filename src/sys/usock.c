@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,6 +27,12 @@ enum {
     PERMISSIONS = 0777,
     GROUPS_USUAL = 64, /* of a user; more need memory */
 };
+
+void usock_dir(const char *path, char *buf, size_t size)
+{
+    size_t len = (size_t)(strrchr(path, '/') - path);
+    snprintf(buf, size, "%.*s", len == 0 ? 1 : (int)len, path);
+}
 
 static bool set_address(struct sockaddr_un *to, const char *path, struct err *e)
 {

@@ -401,6 +401,18 @@ static void leaves_nothing_when_it_may_not_be_given_away(void **state)
     assert_true(kit_isolated(give_away_what_we_may_not, *state));
 }
 
+static void knows_the_directory_of_a_path(void **state)
+{
+    char dir[8];
+    (void)state;
+    usock_dir("/run/a/b", dir, sizeof dir);
+    assert_string_equal(dir, "/run/a");
+    usock_dir("/b", dir, sizeof dir);
+    assert_string_equal(dir, "/");
+    usock_dir("/run/long/b", dir, sizeof dir);
+    assert_string_equal(dir, "/run/lo");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_groups_however_many, setup, teardown),
         cmocka_unit_test_setup_teardown(belongs_to_its_group, setup, teardown),
         cmocka_unit_test_setup_teardown(leaves_nothing_when_it_may_not_be_given_away, setup, teardown),
+        cmocka_unit_test(knows_the_directory_of_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
