@@ -30,6 +30,12 @@ struct procstat {
     uint64_t rss_pages;   /**< pages of memory that it has; 0 where the text ends before that */
 };
 
+/** Whether the process of ST has ended: it is a zombie, and not only its first thread is. */
+static inline bool procstat_is_dead(const struct procstat *st)
+{
+    return (st->state == 'Z' || st->state == 'X') && st->n_threads <= 1;
+}
+
 /** Reads the LEN bytes of /proc/PID/stat at TEXT. The name may contain spaces and parentheses: it ends
  *  at the last ')'. False when the text is not of that form. */
 bool procstat_parse(const char *text, size_t len, struct procstat *ret) MUST_CHECK NONNULL();

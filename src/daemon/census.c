@@ -37,11 +37,6 @@ static struct attrib_run *census_claim(struct engine *g, pid_t pid, enum attrib_
     return run;
 }
 
-static bool census_is_dead(const struct procstat *st)
-{
-    return (st->state == 'Z' || st->state == 'X') && st->n_threads <= 1;
-}
-
 /* The process LEADER of a group or session that PID is in, when that is another one and has ended. While somebody is in
  * it, the number is not given out again. */
 static struct attrib_leaver census_ended_leader(pid_t pid, pid_t leader)
@@ -52,7 +47,7 @@ static struct attrib_leaver census_ended_leader(pid_t pid, pid_t leader)
         return l;
     if (sys_kill(leader, 0) < 0) {
         l.pid = errno == ESRCH ? leader : 0;
-    } else if (procfs_stat(leader, &st) && census_is_dead(&st)) {
+    } else if (procfs_stat(leader, &st) && procstat_is_dead(&st)) {
         l.pid = leader;
         snprintf(l.name, sizeof l.name, "%.*s", ATTRIB_NAME_MAX - 1, st.comm);
     }
@@ -100,7 +95,7 @@ static void census_add(struct engine *g, pid_t pid)
     struct attrib_leaver from = {0};
     struct procstat st;
     bool seen = procfs_stat(pid, &st);
-    bool dead = seen && census_is_dead(&st);
+    bool dead = seen && procstat_is_dead(&st);
     if (seen && !dead)
         from = census_leaver(g, run, &st);
     struct attrib_proc *p = attrib_add(&g->attrib, pid, run, ATTRIB_MEMBER, evidence, sys_now_ms());
@@ -122,7 +117,7 @@ void census_meet(struct engine *g, pid_t pid)
     struct procstat st;
     if (p == NULL)
         census_add(g, pid);
-    else if (!p->ended && procfs_stat(pid, &st) && census_is_dead(&st))
+    else if (!p->ended && procfs_stat(pid, &st) && procstat_is_dead(&st))
         attrib_end(p, st.comm, st.pgrp, st.session);
 }
 
@@ -222,7 +217,7 @@ static bool census_list_left(struct engine *g, const struct attrib_run *run, siz
         struct procstat st = {.pid = p->pid, .state = '?'};
         if (p->role == ATTRIB_MAIN)
             continue;
-        if (procfs_stat(p->pid, &st) && census_is_dead(&st)) {
+        if (procfs_stat(p->pid, &st) && procstat_is_dead(&st)) {
             attrib_end(p, st.comm, st.pgrp, st.session);
             has_dead = true;
             continue;

@@ -305,11 +305,6 @@ static void forest_next(struct forest_walk *w)
     w->at = node->next;
 }
 
-static bool forest_is_alive(const struct forest_node *node)
-{
-    return !node->seen || !(node->st.state == 'Z' || node->st.state == 'X') || node->st.n_threads > 1;
-}
-
 static int64_t forest_ms(uint64_t ticks)
 {
     long hz = sysconf(_SC_CLK_TCK);
@@ -324,7 +319,7 @@ void forest_sum(struct engine *g, unsigned unit, struct forest_sums *ret)
         return;
     for (struct forest_walk w = forest_begin(unit); w.at != FOREST_NONE; forest_next(&w)) {
         const struct forest_node *node = &look.nodes[w.at];
-        if (!forest_is_alive(node)) {
+        if (node->seen && procstat_is_dead(&node->st)) {
             ret->zombies += node->parent != FOREST_NONE;
             continue;
         }
