@@ -165,6 +165,13 @@ static inline struct engine_unit *engine_at(const struct engine *g, unsigned i)
     return i < g->n_units ? g->units[i] : NULL;
 }
 
+/** Unit number I, if that is still the one with ID; else NULL: numbers are used again. */
+static inline struct engine_unit *engine_at_id(const struct engine *g, unsigned i, uint64_t id)
+{
+    struct engine_unit *u = engine_at(g, i);
+    return u != NULL && u->id == id ? u : NULL;
+}
+
 /** The name of the unit that P's run belongs to; NULL: none, or one that is gone. */
 static inline const char *engine_name_of_proc(const struct engine *g, const struct attrib_proc *p)
 {

@@ -28,8 +28,7 @@ struct deaths_entry {
 
 static struct engine_unit *deaths_unit(const struct engine *g, const struct deaths_entry *d)
 {
-    struct engine_unit *u = engine_at(g, d->unit);
-    return u != NULL && u->id == d->id ? u : NULL;
+    return engine_at_id(g, d->unit, d->id);
 }
 
 static bool deaths_has_ended(const struct reaper_note *note)

@@ -87,8 +87,7 @@ static bool parked_view(const struct parked *p, const struct parked_unit *pu, st
 
 static const struct engine_unit *parked_engine_unit(const struct parked *p, const struct parked_unit *pu)
 {
-    const struct engine_unit *u = engine_at(parked_engine(p), pu->unit);
-    return u != NULL && u->id == pu->before.id ? u : NULL;
+    return engine_at_id(parked_engine(p), pu->unit, pu->before.id);
 }
 
 /* Waits for the units of SEL, too; with ONLY_WANTED for those of them that are to be up. */
