@@ -60,8 +60,13 @@ struct client {
     struct list parked;      /**< of struct parked.in_client */
     unsigned n_parked;
     struct feed_subscriber subscriber;
-    bool subscribed;
 };
+
+/** How many bytes wait for C to read them. */
+static inline size_t client_unread(const struct client *c)
+{
+    return c->out.len - c->sent;
+}
 
 /** Makes a connection of FD (taken over in every case). NULL without memory. */
 struct client *client_new(struct control *control, int fd, uid_t uid, pid_t pid, bool may_look, bool may_act) MUST_CHECK

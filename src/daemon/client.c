@@ -36,11 +36,6 @@ enum {
 
 static const char client_no_memory[] = "no memory for a message";
 
-static size_t client_unread(const struct client *c)
-{
-    return c->out.len - c->sent;
-}
-
 static struct ev_loop *client_loop(const struct client *c)
 {
     return c->control->engine->loop;
@@ -212,7 +207,8 @@ static void client_on_event(struct feed_subscriber *s, const char *line, size_t 
 /* Nothing more can come in, and nothing is owed. */
 static bool client_is_over(const struct client *c)
 {
-    return c->no_more_input && client_unread(c) == 0 && (c->is_refused || (c->n_parked == 0 && !c->subscribed));
+    bool is_owed = c->n_parked > 0 || !list_is_empty(&c->subscriber.link);
+    return c->no_more_input && client_unread(c) == 0 && (c->is_refused || !is_owed);
 }
 
 /* Its side is shut down, or all of it: a socket that is at its end stays readable, so only a hang-up is waited for. */

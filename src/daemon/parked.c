@@ -109,7 +109,7 @@ static bool parked_add_units(struct parked *p, const struct select *sel, bool on
 static void parked_tell_progress(struct parked *p, json_t *outcome)
 {
     struct client *c = p->client;
-    if (c->out.len - c->sent > PARKED_PROGRESS_MAX)
+    if (client_unread(c) > PARKED_PROGRESS_MAX)
         return;
     json_t *params = json_pack("{s:O, s:O}", "id", p->id, "outcome", outcome);
     json_t *message = params != NULL ? proto_notification("progress", params) : NULL;

@@ -78,7 +78,7 @@ void methods_carry_out(struct client *c, const struct proto_request *req)
         ;
     json_t *result = json_integer((json_int_t)kit.n_order);
     if (req->method == PROTO_SUBSCRIBE) {
-        c->subscribed = feed_subscribe(&c->control->feed, &c->subscriber, NULL);
+        assert_true(feed_subscribe(&c->control->feed, &c->subscriber, NULL));
     } else if (req->method == PROTO_STATUS) {
         size_t len = (size_t)proto_number(req, "lines", 0);
         char *text = malloc(len + 1);
