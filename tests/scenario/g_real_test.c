@@ -6,6 +6,7 @@
  */
 #include "scenario/support/scenario.h"
 
+#include "scenario/support/daemons.h"
 #include "scenario/support/procs.h"
 #include "scenario/support/worlds.h"
 
@@ -21,36 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/** The first of the usual places that has NAME; skips the test when there is none. */
-static const char *need_program(const char *name)
-{
-    static const char *const dirs[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"};
-    static char path[64];
-    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
-        if (!access(path, X_OK)) {
-            return path;
-        }
-    }
-    scenario_skip("%s is not installed", name);
-    return NULL;
-}
-
-/** A TCP port of the loopback that nobody uses now. */
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
 
 /** Sends REQUEST (NULL: nothing) to an open socket and returns the beginning of the answer. Closes FD. */
 static const char *ask(struct scenario *s, int fd, const char *request)
@@ -90,12 +62,12 @@ static const char *ask_socket(struct scenario *s, const char *path, const char *
 static void g01_nginx_in_its_default_mode(void **state)
 {
     (void)state;
-    const char *nginx = need_program("nginx");
     static struct procs workers;
     char conf[1024];
     char yaml[512];
     struct scenario *s = scenario_new();
-    int port = free_port();
+    const char *nginx = daemons_program(s, "nginx");
+    int port = daemons_port();
     (void)snprintf(conf, sizeof(conf),
                    "pid @DIR@/nginx.pid;\nerror_log @DIR@/error.log;\nworker_processes 2;\nevents {}\n"
                    "http {\n  access_log off;\n  client_body_temp_path @DIR@/t1;\n  proxy_temp_path @DIR@/t2;\n"
@@ -142,9 +114,9 @@ static void g01_nginx_in_its_default_mode(void **state)
 static void g02_redis_as_a_daemon(void **state)
 {
     (void)state;
-    const char *redis = need_program("redis-server");
     char yaml[640];
     struct scenario *s = scenario_new();
+    const char *redis = daemons_program(s, "redis-server");
     (void)snprintf(yaml, sizeof(yaml),
                    "services:\n"
                    "  redis:\n"
@@ -171,36 +143,22 @@ static void g02_redis_as_a_daemon(void **state)
     scenario_stop(s);
 }
 
-static void make_host_key(struct scenario *s, const char *keygen)
-{
-    const char *path = scenario_path(s, "host_key");
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)execl(keygen, keygen, "-q", "-t", "ed25519", "-N", "", "-f", path, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-}
-
 static void g03_sshd_without_d(void **state)
 {
     (void)state;
-    char keygen[64];
     char text[512];
-    (void)snprintf(keygen, sizeof(keygen), "%s", need_program("ssh-keygen"));
-    const char *sshd = need_program("sshd");
+    struct scenario *s = scenario_new();
+    const char *keygen = daemons_program(s, "ssh-keygen");
+    const char *sshd = daemons_program(s, "sshd");
     if (!getpwuid(getuid())) {
         scenario_skip("ssh wants a user that has a name");
     }
     struct scenario_options o = {0};
-    struct scenario *s = scenario_new();
-    int port = free_port();
+    int port = daemons_port();
     if (!getuid()) {
         o = (struct scenario_options){.prepare = world_own_run, .clone_flags = CLONE_NEWNS};
     }
-    make_host_key(s, keygen);
+    daemons_host_key(s, keygen);
     (void)snprintf(text, sizeof(text),
                    "Port %d\nListenAddress 127.0.0.1\nHostKey @DIR@/host_key\nPidFile @DIR@/sshd.pid\nUsePAM no\n",
                    port);
@@ -233,12 +191,12 @@ static void g04_cron(void **state)
     if (getuid()) {
         scenario_skip("cron runs as root only");
     }
-    const char *cron = need_program("cron");
     char yaml[256];
     struct scenario_options o = {.prepare = world_own_run, .clone_flags = CLONE_NEWNS};
+    struct scenario *s = scenario_new();
+    const char *cron = daemons_program(s, "cron");
     (void)snprintf(yaml, sizeof(yaml),
                    "services: { cron: { command: %s, restart: { policy: on-failure, delay: 10ms } } }\n", cron);
-    struct scenario *s = scenario_new();
     scenario_spawn(s, &o, yaml);
     pid_t first = scenario_wait(s, "followed", "cron")->pid;
     while (procs_session(first) != first) {

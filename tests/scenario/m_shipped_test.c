@@ -6,6 +6,7 @@
  */
 #include "scenario/support/scenario.h"
 
+#include "scenario/support/daemons.h"
 #include "scenario/support/procs.h"
 #include "scenario/support/worlds.h"
 
@@ -184,18 +185,6 @@ static void m03_container(void **state)
     scenario_check(s, scenario_count(s, "killed", NULL) == 0);
 }
 
-/** A TCP port of the loopback that nobody uses now. */
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket_at(0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
 /** What the file of Redis takes from the environment. */
 struct redis_place {
     char port[8];
@@ -217,7 +206,7 @@ static void m04_redis(void **state)
     struct scenario_options o = {.no_config = true, .args = args, .prepare = place_redis, .data = &place};
     need_file("/usr/bin/redis-server");
     struct scenario *s = scenario_new();
-    int port = free_port();
+    int port = daemons_port();
     (void)snprintf(place.port, sizeof(place.port), "%d", port);
     place.dir = scenario_dir(s);
     scenario_spawn(s, &o, "");

@@ -4,51 +4,25 @@
  * S: an operator with daemons as the distribution ships them: looks, restarts, breaks one, changes one key and reloads.
  * Skipped aloud where a program is missing.
  */
+#include "scenario/support/daemons.h"
 #include "scenario/support/fosterctl.h"
 #include "scenario/support/procs.h"
 #include "scenario/support/schema.h"
 #include "scenario/support/worlds.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-/** Where NAME is, valid until the scenario ends; skips the test when it is nowhere. */
-static const char *need_program(struct scenario *s, const char *name)
+/** Gives the program NAME a name in the test's directory, bin-NAME; skips the test when it is nowhere. */
+static void link_program(struct scenario *s, const char *name)
 {
-    static const char *const dirs[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"};
-    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
-        if (!access(path, X_OK)) {
-            char link[64];
-            (void)snprintf(link, sizeof(link), "bin-%s", name);
-            assert_int_equal(symlink(path, scenario_path(s, link)), 0);
-            return scenario_path(s, link);
-        }
-    }
-    scenario_skip("%s is not installed", name);
-    return NULL;
-}
-
-/** A TCP port of the loopback that nobody uses now. */
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
+    char link[64];
+    (void)snprintf(link, sizeof(link), "bin-%s", name);
+    assert_int_equal(symlink(daemons_program(s, name), scenario_path(s, link)), 0);
 }
 
 static void write_nginx(struct scenario *s)
@@ -59,7 +33,7 @@ static void write_nginx(struct scenario *s)
                    "http {\n  access_log off;\n  client_body_temp_path @DIR@/t1;\n  proxy_temp_path @DIR@/t2;\n"
                    "  fastcgi_temp_path @DIR@/t3;\n  uwsgi_temp_path @DIR@/t4;\n  scgi_temp_path @DIR@/t5;\n"
                    "  server { listen 127.0.0.1:%d; return 200 fostered; }\n}\n",
-                   free_port());
+                   daemons_port());
     (void)scenario_write(s, "nginx.conf", 0644, conf);
 }
 
@@ -81,8 +55,8 @@ static void write_nginx(struct scenario *s)
 static struct scenario *start_both(void)
 {
     struct scenario *s = scenario_new();
-    (void)need_program(s, "nginx");
-    (void)need_program(s, "redis-server");
+    link_program(s, "nginx");
+    link_program(s, "redis-server");
     write_nginx(s);
     scenario_spawn(s, NULL, BOTH("notice"));
     (void)scenario_wait(s, "settled", NULL);
@@ -184,19 +158,6 @@ static void s63_one_key_one_restart(void **state)
     end(s);
 }
 
-static void make_host_key(struct scenario *s, const char *keygen)
-{
-    const char *path = scenario_path(s, "host_key");
-    int status = -1;
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)execl(keygen, keygen, "-q", "-t", "ed25519", "-N", "", "-f", path, (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-}
-
 /** Looks at the daemon SERVICE, restarts it, stops it. */
 static void operate_daemon(struct scenario *s, const char *service)
 {
@@ -221,16 +182,16 @@ static void s64_sshd(void **state)
     struct scenario_options o = {.prepare = world_own_run, .clone_flags = CLONE_NEWNS};
     struct scenario *s = scenario_new();
     char conf[256];
-    const char *keygen = need_program(s, "ssh-keygen");
+    const char *keygen = daemons_program(s, "ssh-keygen");
     /* It starts itself anew for each connection and has to know its own name for that. */
-    (void)need_program(s, "sshd");
+    link_program(s, "sshd");
     if (!getpwuid(getuid())) {
         scenario_skip("ssh wants a user that has a name");
     }
-    make_host_key(s, keygen);
+    daemons_host_key(s, keygen);
     (void)snprintf(conf, sizeof(conf),
                    "Port %d\nListenAddress 127.0.0.1\nHostKey @DIR@/host_key\nPidFile @DIR@/sshd.pid\nUsePAM no\n",
-                   free_port());
+                   daemons_port());
     (void)scenario_write(s, "sshd_config", 0600, conf);
     scenario_spawn(s, getuid() ? NULL : &o,
                    "name: shop\n"
@@ -249,7 +210,7 @@ static void s65_cron(void **state)
         scenario_skip("cron runs as root only");
     }
     struct scenario *s = scenario_new();
-    (void)need_program(s, "cron");
+    link_program(s, "cron");
     scenario_spawn(s, &o,
                    "name: shop\n"
                    "supervisor: { exit_when: never }\n"
