@@ -11,14 +11,12 @@
 #include "scenario/support/idle.h"
 #include "scenario/support/procs.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -67,10 +65,8 @@ static const char services[] = "services:\n"
 
 static int connect_to(struct scenario *s)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%.*s/run/control.sock", 80, scenario_dir(s));
-    scenario_check(s, fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    int fd = ctl_connect(scenario_path(s, "run/control.sock"));
+    scenario_check(s, fd >= 0);
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }

@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,20 +31,6 @@ enum { STRANGER = 12345, GROUP = 12346, OTHER_GROUP = 12347, TEXT_MAX = 4096, EX
 
 static const char one_service[] = "services: { a: { command: '@ACTOR@ wait' } }\n";
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%.100s", path);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
-        int errnum = errno;
-        (void)close(fd);
-        errno = errnum;
-        return -1;
-    }
-    return fd;
-}
-
 /* Another user, in a process of its own: connects, says TEXT and its last word, and copies what it is told to OUT. */
 static _Noreturn void be_somebody(uid_t uid, gid_t gid, gid_t supplementary, const char *path, const char *text,
                                   int out)
@@ -56,7 +41,7 @@ static _Noreturn void be_somebody(uid_t uid, gid_t gid, gid_t supplementary, con
         (void)dprintf(out, "cannot become uid %u\n", (unsigned)uid);
         _exit(1);
     }
-    int fd = connect_to(path);
+    int fd = ctl_connect(path);
     if (fd < 0) {
         (void)dprintf(out, "connect: %s\n", strerror(errno));
         _exit(1);

@@ -26,18 +26,34 @@ struct ctl {
     bool ended;
 };
 
-struct ctl *ctl_open(struct scenario *s)
+int ctl_connect(const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(to.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    (void)strcpy(to.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        int errnum = errno;
+        (void)close(fd);
+        errno = errnum;
+        return -1;
+    }
+    return fd;
+}
+
+struct ctl *ctl_open(struct scenario *s)
+{
     struct ctl *c = calloc(1, sizeof(*c));
     const char *path = scenario_path(s, "run/control.sock");
-    scenario_check(s, c && strlen(path) < sizeof(to.sun_path));
-    (void)strcpy(to.sun_path, path);
+    scenario_check(s, c);
     c->s = s;
     c->came = json_array();
     c->used = json_array();
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+    c->fd = ctl_connect(path);
+    if (c->fd < 0) {
         scenario_fail(s, "connecting to %s: %s", path, strerror(errno));
     }
     return c;

@@ -13,6 +13,9 @@
 /** One connection. */
 struct ctl;
 
+/** A descriptor that is connected to the socket PATH, close-on-exec; -1 with errno. */
+int ctl_connect(const char *path);
+
 /** Connects to the control socket of S. */
 struct ctl *ctl_open(struct scenario *s);
 
