@@ -181,7 +181,6 @@ static _Noreturn void become_fosterd(struct scenario *s, const char *const *argv
         _exit(111);
     }
     (void)close(null);
-    (void)setenv("FOSTER_RUNTIME_DIR", scenario_path(s, "run"), 1);
     if (s->options.prepare) {
         s->options.prepare(s->options.data);
     }
