@@ -17,6 +17,16 @@
 /* A service that does not end before the gate `g` is let go. */
 #define STICKY "  sticky: { command: '@ACTOR@ on TERM [ await @DIR@/g exit 0 ] print up wait' }\n"
 
+/* fosterd on YAML, with the gate closed. */
+static struct scenario *start_gated(const char *yaml)
+{
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "g");
+    scenario_spawn(s, NULL, yaml);
+    (void)scenario_wait(s, "up", NULL);
+    return s;
+}
+
 static const char *outcome_text(struct ctl *c, const json_t *result, const char *name)
 {
     return ctl_text(c, ctl_service(c, result, name), "text");
@@ -34,10 +44,7 @@ static void check_outcome(struct ctl *c, struct scenario *s, const json_t *resul
 static void q01_a_stop_ends_a_start(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" SLOW);
-    (void)scenario_wait(s, "up", NULL);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" SLOW);
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     int start = ctl_ask(a, "start", "{'services':['slow']}");
     (void)scenario_wait(s, "started", "slow");
@@ -52,9 +59,7 @@ static void q01_a_stop_ends_a_start(void **state)
 static void q02_a_start_during_a_stop_comes_behind_it(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" STICKY);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" STICKY);
     (void)scenario_wait_line(s, "sticky", "up");
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     int stop = ctl_ask(a, "stop", "{'services':['sticky']}");
@@ -121,10 +126,7 @@ static void q04_a_reload_in_backoff_leaves_that_alone(void **state)
 static void q05_a_second_start_joins_the_first(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" SLOW);
-    (void)scenario_wait(s, "up", NULL);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" SLOW);
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     int first = ctl_ask(a, "start", "{'services':['slow']}");
     (void)scenario_wait(s, "started", "slow");
@@ -162,10 +164,7 @@ static void q06_events_come_before_the_reply_that_they_lead_to(void **state)
 static void q07_who_goes_away_takes_its_requests_along(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" SLOW);
-    (void)scenario_wait(s, "up", NULL);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" SLOW);
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     (void)ctl_ask(a, "start", "{'services':['slow'],'timeout_ms':3600000}");
     (void)ctl_ask(a, "wait", "{'services':['slow'],'for':'failed'}");
@@ -182,10 +181,7 @@ static void q07_who_goes_away_takes_its_requests_along(void **state)
 static void q08_a_start_whose_time_is_over_goes_on(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" SLOW);
-    (void)scenario_wait(s, "up", NULL);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" SLOW);
     struct ctl *c = ctl_open(s);
     json_t *late = ctl_call(c, "start", "{'services':['slow'],'timeout_ms':20}");
     json_t *outcome = ctl_service(c, late, "slow");
@@ -229,9 +225,7 @@ static void q09_a_start_clears_the_counters_of_a_failed_service(void **state)
 static void q10_two_restarts_of_the_same_service(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" STICKY);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" STICKY);
     (void)scenario_wait_line(s, "sticky", "up");
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     json_int_t before = ctl_number(a, ctl_service(a, ctl_call(a, "status", NULL), "sticky"), "pid");
@@ -255,9 +249,7 @@ static void q10_two_restarts_of_the_same_service(void **state)
 static void q11_a_shutdown_answers_who_waits(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL, FOR_EVER "services:\n" SLOW STICKY);
+    struct scenario *s = start_gated(FOR_EVER "services:\n" SLOW STICKY);
     (void)scenario_wait_line(s, "sticky", "up");
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
     int start = ctl_ask(a, "start", "{'services':['slow']}");
@@ -322,14 +314,11 @@ static void q13_a_dependency_that_fails_is_named(void **state)
 static void q14_a_restart_that_is_called_off_says_so(void **state)
 {
     (void)state;
-    struct scenario *s = scenario_new();
-    scenario_gate(s, "g");
-    scenario_spawn(s, NULL,
-                   FOR_EVER "services:\n"
-                            "  db: { command: '@ACTOR@ print up wait' }\n"
-                            "  sticky:\n"
-                            "    command: '@ACTOR@ on TERM [ await @DIR@/g exit 0 ] print up wait'\n"
-                            "    depends_on: [db]\n");
+    struct scenario *s = start_gated(FOR_EVER "services:\n"
+                                              "  db: { command: '@ACTOR@ print up wait' }\n"
+                                              "  sticky:\n"
+                                              "    command: '@ACTOR@ on TERM [ await @DIR@/g exit 0 ] print up wait'\n"
+                                              "    depends_on: [db]\n");
     (void)scenario_wait_line(s, "db", "up");
     (void)scenario_wait_line(s, "sticky", "up");
     struct ctl *a = ctl_open(s), *b = ctl_open(s);
