@@ -101,8 +101,8 @@ static bool control_make_dir(const struct control *c, struct err *e)
 {
     char dir[sizeof c->path];
     usock_dir(c->path, dir, sizeof dir);
-    bool made = c->is_default || sys_mkdir(dir, CONTROL_DIR_MODE) == 0;
-    if (!made && errno != EEXIST) {
+    bool is_ours = c->is_default || sys_mkdir(dir, CONTROL_DIR_MODE) == 0;
+    if (!is_ours && errno != EEXIST) {
         err_set_errno(e, errno, "directory %s of the control socket", dir);
         return false;
     }
@@ -113,7 +113,7 @@ static bool control_make_dir(const struct control *c, struct err *e)
                 cause.text);
         return false;
     }
-    if (made && control_has_group(c) && !control_open_dir(c, dir)) {
+    if (is_ours && control_has_group(c) && !control_open_dir(c, dir)) {
         err_set_errno(e, errno, "giving the directory %s to control_group", dir);
         return false;
     }

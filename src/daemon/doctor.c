@@ -7,6 +7,7 @@
 #include "daemon/doctor.h"
 
 #include "base/err.h"
+#include "core/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "sys/probe.h"
@@ -32,8 +33,7 @@ enum {
 /* A look under way. */
 struct doctor {
     struct engine *g;
-    json_t *list;
-    bool failed; /* no memory */
+    json_t *list; /* NULL: there was no memory for it */
 };
 
 /* Adds a check. CONSEQUENCE is a sentence that says what follows, and one that says what helps. */
@@ -50,8 +50,7 @@ static void doctor_add(struct doctor *d, const char *name, const char *level, co
     procstat_line(raw, strlen(raw), found, sizeof found);
     json_t *check =
         json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "level", level, "found", found, "consequence", consequence);
-    if (json_array_append_new(d->list, check) != 0)
-        d->failed = true;
+    d->list = snapshot_append(d->list, check);
 }
 
 #define doctor_ok(d, name, ...)                doctor_add(d, name, "ok", NULL, __VA_ARGS__)
@@ -348,7 +347,7 @@ static void doctor_socket(struct doctor *d)
 
 static void doctor_state_dir(struct doctor *d)
 {
-    const char *dir = d->g->set != NULL ? d->g->set->supervisor.state_dir : NULL;
+    const char *dir = d->g->set->supervisor.state_dir;
     if (dir == NULL)
         doctor_note(
             d, "state-dir",
@@ -429,12 +428,7 @@ json_t *doctor_look(struct engine *g)
         doctor_cgroup, doctor_socket,       doctor_state_dir,   doctor_output,   doctor_init,
     };
     struct doctor d = {.g = g, .list = json_array()};
-    if (d.list == NULL)
-        return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+    for (size_t i = 0; d.list != NULL && i < ARRAY_LEN(checks); i++)
         checks[i](&d);
-    if (!d.failed)
-        return d.list;
-    json_decref(d.list);
-    return NULL;
+    return d.list;
 }

@@ -265,10 +265,7 @@ json_t *feed_recent(const struct feed *f, const struct feed_subscriber *s, size_
     }
     json_t *array = json_array();
     for (size_t i = n_wanted > n ? n_wanted - n : 0; array != NULL && i < n_wanted; i++)
-        if (json_array_append_new(array, feed_json(wanted[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
+        array = snapshot_append(array, feed_json(wanted[i]));
     return array;
 }
 

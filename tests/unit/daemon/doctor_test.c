@@ -20,6 +20,16 @@
 
 enum { NOT_ROOT = 65534, TEXT_MAX = 512 };
 
+static struct spec_set set;
+
+static int begin(void **state)
+{
+    set = (struct spec_set){0};
+    int ret = bench_begin(state);
+    bench.set = &set;
+    return ret;
+}
+
 static json_t *look(void)
 {
     json_t *checks = doctor_look(&bench);
@@ -266,17 +276,14 @@ static void the_socket_and_its_directory(void **state)
 
 static void the_state_directory(void **state)
 {
-    static struct spec_set set;
     char path[RIG_PATH_MAX];
     (void)state;
-    bench.set = &set;
     assert_check("state-dir", "note", "none");
     rig_dir();
     set.supervisor.state_dir = rig_path("missing", path);
     assert_check("state-dir", "warn", path);
     set.supervisor.state_dir = "/tmp";
     assert_check("state-dir", "ok", "/tmp");
-    bench.set = NULL;
 }
 
 /* What does not depend on us: the machine's own shortage. */
@@ -329,7 +336,7 @@ static void without_privileges_there_are_notes_and_no_warnings(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_begin, bench_end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bench_end)
     const struct CMUnitTest tests[] = {
         TEST(every_check_says_what_it_must),
         TEST(looking_changes_nothing),
