@@ -50,11 +50,11 @@ end
 
 function __fosterctl_services
     set -l line (__fosterctl_line)
+    set -l place
     if test -n "$line[2]"
-        fosterctl -s $line[2] --timeout 2s list --names 2>/dev/null
-    else
-        fosterctl --timeout 2s list --names 2>/dev/null
+        set place -s $line[2]
     end
+    fosterctl $place --timeout 2s list --names 2>/dev/null
 end
 
 complete -c fosterctl -f
