@@ -13,7 +13,8 @@
 
 #include "sys/probe.h"
 
-#include <dirent.h>
+#include "unit/sys/kit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,20 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int count_descriptors(void)
-{
-    int n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
-
 static void calls_are_tried_without_effect(void **state)
 {
-    int n_fds = count_descriptors();
+    size_t n_fds = kit_count_fds();
     (void)state;
     for (enum probe_call call = 0; call < PROBE_CALL_N; call++) {
         int errnum = probe_call(call);
@@ -46,7 +36,7 @@ static void calls_are_tried_without_effect(void **state)
         if (errnum != 0 && errnum != ENOSYS && errnum != EPERM && errnum != EINVAL)
             fail_msg("call %d: %s", (int)call, strerror(errnum));
     }
-    assert_int_equal(count_descriptors(), n_fds);
+    assert_int_equal(kit_count_fds(), n_fds);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
     assert_int_equal(probe_call(PROBE_CALL_N), EINVAL);
