@@ -29,7 +29,15 @@ struct config_source {
     bool (*glob)(struct arena *a, const char *pattern, char ***ret, size_t *ret_n, void *data);
     /** The daemon's environment variable NAME, or NULL. */
     tree_getenv_fn *getenv;
-    void *data; /**< handed to all three */
+    /** Looks up TEXT, the value of `user` ("name", "name:group", "uid", "uid:gid"), and fills RET apart from text, with
+     *  memory from A. On failure puts a reason into WHY of WHY_SIZE bytes, with "; " and what would be right, and
+     *  returns false. A number is never taken for a name, nor a name for a number; "1000:1000" needs no look-up. */
+    bool (*user)(struct arena *a, const char *text, struct spec_user *ret, char *why, size_t why_size, void *data);
+    /** Looks up the group TEXT, a name or a number. As user() otherwise. */
+    bool (*group)(const char *text, gid_t *ret, char *why, size_t why_size, void *data);
+    /** The number of the capability TEXT ("NET_ADMIN", any case, with or without "CAP_"); false: there is none. */
+    bool (*capability)(const char *text, unsigned *ret, void *data);
+    void *data; /**< handed to all of them */
 };
 
 /** What the command line adds. */

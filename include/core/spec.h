@@ -15,8 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { SPEC_NAME_MAX = 64, SPEC_SERVICES_MAX = 4096, SPEC_UNITS_MAX = 16384, SPEC_SCALE_MAX = 10000 };
+
+/** Of numbers that may be negative: as fosterd has it. */
+#define SPEC_INHERIT INT64_MIN
 
 /** How a service runs and how its end of start-up is known; see foster.yaml(5). */
 enum spec_type { SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT, SPEC_TYPE_N };
@@ -84,6 +88,55 @@ struct spec_exits {
     uint64_t signals[2]; /**< bit s: killed by signal s */
 };
 
+/** Who a service runs as, looked up when the file was read. */
+struct spec_user {
+    const char *text;  /**< as the file has it; NULL: as whoever fosterd runs as */
+    uid_t uid;         /**< never (uid_t)-1 */
+    gid_t gid;         /**< the primary group, never (gid_t)-1 */
+    gid_t *groups;     /**< the supplementary groups of the user, gid included; without `group_add` */
+    size_t n_groups;   /**< at least 1 when text is set */
+    const char *name;  /**< of its entry in /etc/passwd; the number in decimal where there is none. For USER, LOGNAME */
+    const char *home;  /**< for HOME; "/" where there is no entry */
+    const char *shell; /**< for SHELL; "/bin/sh" where there is none */
+};
+
+/** Groups by name or number, with what they were looked up to. */
+struct spec_groups {
+    char **texts; /**< as the file has them; NULL-terminated, or NULL: none */
+    gid_t *gids;
+    size_t n;
+};
+
+/** A set of capabilities (capabilities(7)). */
+struct spec_caps {
+    char **names;  /**< in capitals, without CAP_; "ALL" is one; NULL-terminated, or NULL: none */
+    uint64_t mask; /**< bit n: capability number n; ALL is UINT64_MAX, also on a kernel that has fewer */
+};
+
+/** One resource limit (setrlimit(2)). */
+struct spec_ulimit {
+    int resource;  /**< RLIMIT_NOFILE …, never RLIMIT_LOCKS: that bears the tag */
+    uint64_t soft; /**< in the resource's own unit; UINT64_MAX: unlimited */
+    uint64_t hard; /**< at least soft */
+};
+
+/** What is done about zombies whose parent lives and does not wait. */
+enum spec_zombie_action {
+    SPEC_ZOMBIES_OFF,     /**< nobody looks */
+    SPEC_ZOMBIES_WARN,    /**< tell */
+    SPEC_ZOMBIES_NUDGE,   /**< SIGCHLD to the parent */
+    SPEC_ZOMBIES_RESTART, /**< restart the service */
+    SPEC_ZOMBIES_REAP,    /**< make the parent wait for them; see doc/zombies.md */
+    SPEC_ZOMBIES_N
+};
+
+/** When, and what, is done about them. */
+struct spec_zombies {
+    int64_t limit; /**< from so many in one unit on; at least 1. In a service 0: as `supervisor:` says */
+    enum spec_zombie_action action; /**< in a service SPEC_ZOMBIES_N: as `supervisor:` says */
+    int64_t check_ms;               /**< time between two looks, at least 1000; of `supervisor:` only */
+};
+
 /** A name and a value. */
 struct spec_label {
     const char *name;
@@ -108,6 +161,20 @@ struct spec {
     char **clear_env_keep;   /**< names to keep when clear_env; NULL-terminated, or NULL */
     const char *working_dir; /**< NULL: the daemon's */
     int umask;               /**< -1: inherit */
+
+    struct spec_user user;
+    struct spec_groups group_add;
+    int64_t nice;          /**< -20 to 19; SPEC_INHERIT: inherit */
+    int64_t oom_score_adj; /**< -1000 to 1000; SPEC_INHERIT: inherit */
+    struct spec_caps cap_add;
+    struct spec_caps cap_drop;
+    bool no_new_privileges;      /**< `security_opt` */
+    struct spec_ulimit *ulimits; /**< sorted by resource */
+    size_t n_ulimits;
+    int64_t pids_limit; /**< processes and threads of one instance; 0: no limit */
+    int64_t mem_limit;  /**< bytes of one instance; 0: no limit */
+    double cpus;        /**< processors' worth of time of one instance; 0: no limit */
+    struct spec_zombies zombies;
 
     struct spec_dep *depends_on;
     size_t n_depends_on;
@@ -147,10 +214,13 @@ struct spec_supervisor {
     bool log_level_set; /**< the file names it (the command line wins over it) */
     bool log_format_set;
     bool subreaper;
-    const char *state_dir;     /**< NULL: no state is kept on disk */
-    const char *control;       /**< path of the control socket; NULL: in the runtime directory */
-    int control_mode;          /**< 0600, or 0660: members of control_group may act, too */
-    const char *control_group; /**< name or number; NULL: none */
+    const char *state_dir;       /**< NULL: no state is kept on disk */
+    const char *control;         /**< path of the control socket; NULL: in the runtime directory */
+    int control_mode;            /**< 0600, or 0660: members of control_group may act, too */
+    const char *control_group;   /**< name or number; NULL: none */
+    bool require_limits;         /**< a service whose limits cannot be enforced is not started */
+    const char *cgroup;          /**< "auto", "off", or the absolute path of a control group that is ours */
+    struct spec_zombies zombies; /**< for services that say nothing else; limit at least 1, action not SPEC_ZOMBIES_N */
 };
 
 /** A whole configuration: one generation. */
@@ -184,6 +254,16 @@ const char *spec_end_action_name(enum spec_end_action v);
 const char *spec_log_driver_name(enum spec_log_driver v);
 const char *spec_condition_name(enum spec_condition v);
 const char *spec_exit_when_name(enum spec_exit_when v);
+const char *spec_zombie_action_name(enum spec_zombie_action v);
+
+/** Whether S has a limit that only a control group can enforce. */
+static inline bool spec_has_limits(const struct spec *s)
+{
+    return s->pids_limit > 0 || s->mem_limit > 0 || s->cpus > 0;
+}
+
+/** What is to be done about the zombies of S: its own words, where it has any, else those of SUPERVISOR. */
+struct spec_zombies spec_zombies_of(const struct spec *s, const struct spec_supervisor *supervisor) NONNULL();
 
 /** Fills S with the default of every key; the name and command stay empty. The stop_signal default is
  *  static storage. */

@@ -38,28 +38,76 @@ enum { SPAWN_PID_ROOM = 12 };
 
 /** The steps between fork and exec, in their order; the failed one is named in messages. */
 enum spawn_step {
+    SPAWN_STEP_CGROUP,  /**< joining control groups that the child was not born in */
     SPAWN_STEP_SESSION, /**< session, process group, terminal */
     SPAWN_STEP_TAG,     /**< RLIMIT_LOCKS */
+    SPAWN_STEP_LIMITS,  /**< the other limits, RLIMIT_NOFILE apart */
+    SPAWN_STEP_NICE,
+    SPAWN_STEP_OOM_SCORE_ADJ,
     SPAWN_STEP_UMASK,
     SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
     SPAWN_STEP_CLOSE,       /**< closing all others */
-    SPAWN_STEP_LIMITS,      /**< RLIMIT_NOFILE, once no descriptor is needed any more */
-    SPAWN_STEP_WORKING_DIR, /**< chdir, getcwd */
-    SPAWN_STEP_SIGNALS,     /**< dispositions and mask */
+    SPAWN_STEP_NOFILE,      /**< RLIMIT_NOFILE, once no descriptor is needed any more */
+    SPAWN_STEP_BOUNDING,    /**< taking capabilities out of the bounding set */
+    SPAWN_STEP_GROUPS,      /**< setgroups */
+    SPAWN_STEP_USER,        /**< group and user ids, read back; that root cannot be regained */
+    SPAWN_STEP_CAPS,        /**< inheritable and ambient capabilities */
+    SPAWN_STEP_WORKING_DIR, /**< chdir as the target user, getcwd */
+    SPAWN_STEP_NO_NEW_PRIVS,
+    SPAWN_STEP_SIGNALS, /**< dispositions and mask */
     SPAWN_STEP_EXEC,
     SPAWN_STEP_N
 };
 
+/** A resource limit to set. */
+struct spawn_limit {
+    int resource; /**< RLIMIT_… */
+    struct rlimit limit;
+};
+
+/** Which ids the child gets. */
+struct spawn_ids {
+    bool change_user;    /**< uid and gid count */
+    uid_t uid;           /**< real, effective and saved */
+    gid_t gid;           /**< the same */
+    bool change_groups;  /**< groups count; with change_user they always do */
+    const gid_t *groups; /**< borrowed; all supplementary groups, gid included where change_user is set */
+    size_t n_groups;
+};
+
+/** Which capabilities the child gets; bit n is capability number n. */
+struct spawn_caps {
+    bool change;       /**< else: those that exec and the ids leave it, with nothing inheritable or ambient kept */
+    uint64_t bounding; /**< what stays in the bounding set of what is in it */
+    uint64_t ambient;  /**< permitted, inheritable and ambient of a child that is not root */
+};
+
+/** The control groups that the child is to be in. */
+struct spawn_cgroups {
+    int v2_fd;            /**< borrowed; directory of version 2 to be born in (CLONE_INTO_CGROUP); -1: none */
+    int v2_procs_fd;      /**< borrowed; its cgroup.procs, for kernels that cannot do that; -1: none */
+    const int *procs_fds; /**< borrowed; cgroup.procs of directories of version 1 */
+    size_t n_procs_fds;
+};
+
 /** What to start. All pointers are borrowed for the call. */
 struct spawn_request {
-    char *const *argv;           /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
-                                      looked up in the PATH of envp (the system's default path without one) */
-    char *const *envp;           /**< NULL-terminated; the whole environment */
-    const char *working_dir;     /**< NULL: stay */
-    int umask;                   /**< -1: inherit */
-    const struct rlimit *nofile; /**< RLIMIT_NOFILE to give back, since ours was raised; NULL: inherit */
-    uint64_t tag;                /**< soft and hard RLIMIT_LOCKS; 0: leave it */
-    int stdio[3];                /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
+    char *const *argv;                /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
+                                           looked up in the PATH of envp (the system's default path without one) */
+    char *const *envp;                /**< NULL-terminated; the whole environment */
+    const char *working_dir;          /**< NULL: stay */
+    int umask;                        /**< -1: inherit */
+    const struct rlimit *nofile;      /**< RLIMIT_NOFILE to give back, since ours was raised; NULL: inherit */
+    const struct spawn_limit *limits; /**< n_limits of them; one for RLIMIT_NOFILE wins over nofile */
+    size_t n_limits;
+    const struct spawn_cgroups *cgroups; /**< NULL: those of ours */
+    const struct spawn_ids *ids;         /**< NULL: ours */
+    const struct spawn_caps *caps;       /**< NULL: as change false */
+    const int *nice;                     /**< -20 to 19; NULL: inherit */
+    const int *oom_score_adj;            /**< -1000 to 1000; NULL: inherit */
+    bool no_new_privs;                   /**< PR_SET_NO_NEW_PRIVS */
+    uint64_t tag;                        /**< soft and hard RLIMIT_LOCKS; 0: leave it */
+    int stdio[3];                        /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
     enum spawn_session session;
     bool foreground;    /**< SPAWN_SESSION_GROUP: the new group gets the foreground of the terminal at terminal_fd; that
                              this fails is fine */

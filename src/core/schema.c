@@ -97,6 +97,11 @@ const struct schema_word schema_condition_words[] = {
     {"service_healthy", SCHEMA_WORD_LATER},
     {NULL, 0},
 };
+const struct schema_word schema_zombie_action_words[] = {
+    {"off", SPEC_ZOMBIES_OFF},         {"warn", SPEC_ZOMBIES_WARN}, {"nudge", SPEC_ZOMBIES_NUDGE},
+    {"restart", SPEC_ZOMBIES_RESTART}, {"reap", SPEC_ZOMBIES_REAP}, {NULL, 0},
+};
+
 const struct schema_word schema_exit_when_words[] = {
     {"idle", SPEC_EXIT_IDLE},
     {"essential", SPEC_EXIT_ESSENTIAL},

@@ -88,12 +88,28 @@ const char *spec_exit_when_name(enum spec_exit_when v)
     return schema_word(schema_exit_when_words, (int)v);
 }
 
+const char *spec_zombie_action_name(enum spec_zombie_action v)
+{
+    return schema_word(schema_zombie_action_words, (int)v);
+}
+
+struct spec_zombies spec_zombies_of(const struct spec *s, const struct spec_supervisor *supervisor)
+{
+    struct spec_zombies z = supervisor->zombies;
+    if (s->zombies.limit > 0)
+        z.limit = s->zombies.limit;
+    if (s->zombies.action != SPEC_ZOMBIES_N)
+        z.action = s->zombies.action;
+    return z;
+}
+
 void spec_defaults(struct spec *s)
 {
     static char *no_words[] = {NULL};
 
-    *s = (struct spec){.name = "", .enabled = true, .umask = -1};
+    *s = (struct spec){.name = "", .enabled = true, .umask = -1, .nice = SPEC_INHERIT, .oom_score_adj = SPEC_INHERIT};
     schema_defaults(SCHEMA_SERVICE, s);
+    s->zombies.action = SPEC_ZOMBIES_N;
     s->command = no_words;
     spec_exits_add_code(&s->success_exit_codes, 0);
     s->stop_signal = default_stop;
@@ -102,7 +118,10 @@ void spec_defaults(struct spec *s)
 
 void spec_supervisor_defaults(struct spec_supervisor *s)
 {
-    *s = (struct spec_supervisor){0};
+    *s = (struct spec_supervisor){
+        .cgroup = "auto",
+        .zombies = {.limit = 100, .action = SPEC_ZOMBIES_WARN, .check_ms = 60000},
+    };
     schema_defaults(SCHEMA_SUPERVISOR, s);
 }
 

@@ -128,7 +128,7 @@ static bool step_close(struct child_plan *plan)
     return plan->req->keep_fds || fds_close_all(plan->status_fd);
 }
 
-static bool step_limits(struct child_plan *plan)
+static bool step_nofile(struct child_plan *plan)
 {
     return plan->req->nofile == NULL || sys_prlimit_set(0, RLIMIT_NOFILE, plan->req->nofile) == 0;
 }
@@ -211,7 +211,7 @@ static bool (*const steps[])(struct child_plan *) = {
     [SPAWN_STEP_UMASK] = step_umask,
     [SPAWN_STEP_STDIO] = step_stdio,
     [SPAWN_STEP_CLOSE] = step_close,
-    [SPAWN_STEP_LIMITS] = step_limits,
+    [SPAWN_STEP_NOFILE] = step_nofile,
     [SPAWN_STEP_WORKING_DIR] = step_working_dir,
     [SPAWN_STEP_SIGNALS] = step_signals,
     [SPAWN_STEP_EXEC] = step_exec,
@@ -221,7 +221,7 @@ _Static_assert(ARRAY_LEN(steps) == SPAWN_STEP_N, "every step has its function");
 _Noreturn void child_run(struct child_plan *plan)
 {
     enum spawn_step step = SPAWN_STEP_SESSION;
-    while (step < SPAWN_STEP_EXEC && steps[step](plan))
+    while (step < SPAWN_STEP_EXEC && (steps[step] == NULL || steps[step](plan)))
         step++;
     if (step == SPAWN_STEP_EXEC)
         steps[step](plan);

@@ -25,13 +25,22 @@ static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 enum { SEARCH_BYTES_MAX = 1024 * 1024 }; /* of all paths that a program may have */
 
 static const char *const step_names[] = {
+    [SPAWN_STEP_CGROUP] = "cgroup",
     [SPAWN_STEP_SESSION] = "session",
     [SPAWN_STEP_TAG] = "tag",
+    [SPAWN_STEP_LIMITS] = "ulimits",
+    [SPAWN_STEP_NICE] = "nice",
+    [SPAWN_STEP_OOM_SCORE_ADJ] = "oom_score_adj",
     [SPAWN_STEP_UMASK] = "umask",
     [SPAWN_STEP_STDIO] = "stdio",
     [SPAWN_STEP_CLOSE] = "close",
-    [SPAWN_STEP_LIMITS] = "limits",
+    [SPAWN_STEP_NOFILE] = "ulimits nofile",
+    [SPAWN_STEP_BOUNDING] = "cap_drop",
+    [SPAWN_STEP_GROUPS] = "group_add",
+    [SPAWN_STEP_USER] = "user",
+    [SPAWN_STEP_CAPS] = "cap_add",
     [SPAWN_STEP_WORKING_DIR] = "working_dir",
+    [SPAWN_STEP_NO_NEW_PRIVS] = "security_opt",
     [SPAWN_STEP_SIGNALS] = "signals",
     [SPAWN_STEP_EXEC] = "exec",
 };

@@ -83,7 +83,7 @@ static struct expectation expect_in_child(const struct operation *op, const stru
         x.step = SPAWN_STEP_SESSION;
         break;
     case FAULT_sys_prlimit_set:
-        x.step = rule->nth == 1 ? SPAWN_STEP_TAG : SPAWN_STEP_LIMITS;
+        x.step = rule->nth == 1 ? SPAWN_STEP_TAG : SPAWN_STEP_NOFILE;
         break;
     case FAULT_sys_open: /* the third one is the list of descriptors, of which there is another way to know */
         x.outcome = rule->nth <= 2 ? STEP_FAILS : RUNS;

@@ -404,7 +404,7 @@ static void failures_are_worded(void **state UNUSED)
         {{SPAWN_STEP_STDIO, EMFILE}, "stdio: Too many open files"},
         {{SPAWN_STEP_STDIO, ENXIO}, "stdio /dev/null: No such device or address"},
         {{SPAWN_STEP_CLOSE, EPERM}, "close: Operation not permitted"},
-        {{SPAWN_STEP_LIMITS, EPERM}, "limits: Operation not permitted"},
+        {{SPAWN_STEP_NOFILE, EPERM}, "ulimits nofile: Operation not permitted"},
         {{SPAWN_STEP_WORKING_DIR, ENOENT}, "working_dir /srv/x: No such file or directory"},
         {{SPAWN_STEP_SIGNALS, EINVAL}, "signals: Invalid argument"},
         {{SPAWN_STEP_EXEC, EACCES}, "exec prog: Permission denied"},
