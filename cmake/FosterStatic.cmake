@@ -19,9 +19,9 @@ macro(foster_find_shared)
 endmacro()
 
 set(foster_archives "\
-    Debian, Ubuntu  libc6-dev libev-dev libyaml-dev libjansson-dev
-    Alpine          musl-dev libev-dev yaml-dev yaml-static jansson-dev jansson-static
-    Fedora          has glibc-static, but neither libev, libyaml nor libjansson as an archive")
+    Debian, Ubuntu  libc6-dev libev-dev libyaml-dev libjansson-dev libcap-dev
+    Alpine          musl-dev libev-dev yaml-dev yaml-static jansson-dev jansson-static libcap-dev libcap-static
+    Fedora          has glibc-static and libcap-static, but neither libev, libyaml nor libjansson as an archive")
 
 # Some compilers (musl-gcc) take an option that they do not know for a shared program, without a word; so look at
 # what came out.

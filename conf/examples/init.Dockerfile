@@ -11,7 +11,7 @@
 # run against the self-contained build in containers of their own (tests/package).
 FROM debian:12-slim AS foster
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        gcc libc6-dev cmake make pkg-config libev-dev libyaml-dev libjansson-dev
+        gcc libc6-dev cmake make pkg-config libev-dev libyaml-dev libjansson-dev libcap-dev
 COPY . /src
 RUN cmake -S /src -B /build --preset static \
     && cmake --build /build -j "$(nproc)" \
