@@ -29,10 +29,11 @@
 
 /** How a process was recognised, in falling order of trust. */
 enum attrib_evidence {
-    ATTRIB_BORN, /**< we forked it ourselves */
-    ATTRIB_TAG,  /**< it bears the run's tag */
-    ATTRIB_ENV,  /**< its environment bears the run's marker */
-    ATTRIB_NONE, /**< not recognised: unclaimed */
+    ATTRIB_BORN,   /**< we forked it ourselves */
+    ATTRIB_CGROUP, /**< it is in the run's control group */
+    ATTRIB_TAG,    /**< it bears the run's tag */
+    ATTRIB_ENV,    /**< its environment bears the run's marker */
+    ATTRIB_NONE,   /**< not recognised: unclaimed */
     ATTRIB_EVIDENCE_N
 };
 
@@ -138,12 +139,14 @@ char *attrib_run_marker(const struct attrib *a, const struct attrib_run *r, cons
 
 /** What is known of a process that is to be attributed. */
 struct attrib_facts {
+    uint64_t cgroup_run; /**< the run in whose control group it is, 0: in none of ours */
     bool has_limit;
     uint64_t limit;     /**< its RLIMIT_LOCKS soft limit, UINT64_MAX = infinity */
     const char *marker; /**< its FOSTER_RUN, or NULL */
 };
 
-/** The run to which a process with FACTS belongs, or NULL; *RET_EVIDENCE says how it was recognised. */
+/** The run to which a process with FACTS belongs, or NULL; *RET_EVIDENCE says how it was recognised. Where facts point
+ * to different runs the more trusted one counts. */
 struct attrib_run *attrib_claim(const struct attrib *a, const struct attrib_facts *facts,
                                 enum attrib_evidence *ret_evidence) NONNULL();
 
@@ -204,7 +207,7 @@ struct attrib_candidate {
  *  Returns its index. */
 size_t attrib_follow(const struct attrib_candidate *c, size_t n, pid_t pid_file_pid) NONNULL();
 
-/** Words for views: "born", "tag", "env", "unclaimed". */
+/** Words for views: "born", "cgroup", "tag", "env", "unclaimed". */
 const char *attrib_evidence_name(enum attrib_evidence v);
 
 #endif

@@ -36,8 +36,9 @@ enum policy_verdict {
 /** The end of a run. */
 struct policy_end {
     enum policy_cause cause;
-    int wstatus; /**< for EXITED and NO_DAEMON */
-    int errnum;  /**< for NO_EXEC */
+    int wstatus;     /**< for EXITED and NO_DAEMON */
+    bool oom_killed; /**< for EXITED: because the memory limit was reached */
+    int errnum;      /**< for NO_EXEC */
 };
 
 /** Whether the end E of a run of S counts as a success. */

@@ -61,7 +61,7 @@ enum event_kind {
     EVENT_SPAWN_FAILED, /**< run, errnum, text: no process came into being (fork, pipe …) */
     EVENT_EXEC_OK,      /**< run: its program runs */
     EVENT_EXEC_FAILED,  /**< run, errnum, text: set-up or exec failed in the child; the child is dead or dying */
-    EVENT_MAIN_EXITED,  /**< run, pid, wstatus, left, n_left (members of this run), pid_file_pid */
+    EVENT_MAIN_EXITED,  /**< run, pid, wstatus, oom_killed, left, n_left (members of this run), pid_file_pid */
     EVENT_MAIN_STOPPED, /**< run, pid, wstatus: stopped by a signal */
     EVENT_MAIN_CONTINUED, /**< run, pid */
     EVENT_MEMBER_EXITED,  /**< run, pid, wstatus: an adopted member was reaped; never the service's end */
@@ -81,7 +81,8 @@ struct event {
     unsigned unit;
     uint64_t run;
     pid_t pid;
-    int wstatus; /**< as wait(2) gives it */
+    int wstatus;     /**< as wait(2) gives it */
+    bool oom_killed; /**< the kernel has killed it because the unit's memory limit was reached */
     int errnum;
     const char *text;                    /**< what failed, for people; borrowed for the call */
     const struct attrib_candidate *left; /**< live members that are our children; borrowed for the call */

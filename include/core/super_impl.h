@@ -222,6 +222,12 @@ void stop_action_kill(struct super *s, struct unit *u, const struct event *e);
 void report(struct super *s, const struct unit *u, enum log_level level, const char *event, const char *fmt, ...)
     PRINTF_LIKE(5, 6) NONNULL(1, 4, 5);
 
+enum { REPORT_END_MAX = REPORT_STATUS_MAX + REPORT_SIZE_MAX + 32 };
+
+/** How END, an end of U's main process, was: as report_status() says it, and that memory was out, into BUF of
+ *  REPORT_END_MAX; returns it. */
+char *report_end(const struct unit *u, const struct policy_end *end, char *buf) NONNULL();
+
 /** Reports the end of U's main process as E has it; what follows from it is TAIL. */
 void report_exit(struct super *s, const struct unit *u, const struct event *e, const char *tail) NONNULL();
 

@@ -235,9 +235,13 @@ static struct attrib_run *claim_marker(const struct attrib *a, const char *marke
 struct attrib_run *attrib_claim(const struct attrib *a, const struct attrib_facts *facts,
                                 enum attrib_evidence *ret_evidence)
 {
-    struct attrib_run *r = facts->has_limit ? claim_tag(a, facts->limit) : NULL;
+    struct attrib_run *r = facts->cgroup_run != 0 ? attrib_run_find(a, facts->cgroup_run) : NULL;
 
-    *ret_evidence = ATTRIB_TAG;
+    *ret_evidence = ATTRIB_CGROUP;
+    if (!r && facts->has_limit) {
+        r = claim_tag(a, facts->limit);
+        *ret_evidence = ATTRIB_TAG;
+    }
     if (!r && facts->marker) {
         r = claim_marker(a, facts->marker);
         *ret_evidence = ATTRIB_ENV;
@@ -445,10 +449,8 @@ size_t attrib_follow(const struct attrib_candidate *c, size_t n, pid_t pid_file_
 const char *attrib_evidence_name(enum attrib_evidence v)
 {
     static const char *const names[] = {
-        [ATTRIB_BORN] = "born",
-        [ATTRIB_TAG] = "tag",
-        [ATTRIB_ENV] = "env",
-        [ATTRIB_NONE] = "unclaimed",
+        [ATTRIB_BORN] = "born", [ATTRIB_CGROUP] = "cgroup",  [ATTRIB_TAG] = "tag",
+        [ATTRIB_ENV] = "env",   [ATTRIB_NONE] = "unclaimed",
     };
     static_assert(ARRAY_LEN(names) == ATTRIB_EVIDENCE_N, "every evidence has a name");
 

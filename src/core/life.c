@@ -289,7 +289,7 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
 
     if (follow(s, u, e))
         return;
-    u->end = (struct policy_end){.cause = POLICY_EXITED, .wstatus = e->wstatus};
+    u->end = (struct policy_end){.cause = POLICY_EXITED, .wstatus = e->wstatus, .oom_killed = e->oom_killed};
     if (unready_daemon && WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0)
         u->end.cause = POLICY_NO_DAEMON;
     /* A run that was never ready has not shown that it works, however long it took. */
@@ -391,7 +391,7 @@ static void succeed(struct super *s, struct unit *u, const struct event *e)
 /* The text of a failure that is for good. */
 static void report_failed(struct super *s, struct unit *u, bool gave_up)
 {
-    char buf[REPORT_STATUS_MAX];
+    char buf[REPORT_END_MAX];
     bool listed = spec_exits_has(&u->spec->no_restart_exit_codes, u->end.wstatus);
 
     if (gave_up)
@@ -403,7 +403,7 @@ static void report_failed(struct super *s, struct unit *u, bool gave_up)
     else if (u->end.cause == POLICY_NO_DAEMON)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: exited 0 but left no daemon behind");
     else if (u->end.cause == POLICY_EXITED)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s%s", report_status(u->end.wstatus, buf),
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s%s", report_end(u, &u->end, buf),
                listed ? " (one of no_restart_exit_codes)" : "");
 }
 

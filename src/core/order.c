@@ -334,7 +334,7 @@ static bool may_stop(const struct super *s, const struct super_service *v)
 static void describe_lost(const struct super *s, const struct super_service *v, char *text)
 {
     const struct unit *u = layout_unit(s->now, v, 0);
-    char status[REPORT_STATUS_MAX];
+    char status[REPORT_END_MAX];
 
     for (unsigned i = 0; i < v->n && u->state != UNIT_FAILED; i++)
         u = layout_unit(s->now, v, i);
@@ -343,7 +343,7 @@ static void describe_lost(const struct super *s, const struct super_service *v, 
     else if (WIFEXITED(u->end.wstatus))
         snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed: exited %d", u->name, WEXITSTATUS(u->end.wstatus));
     else
-        snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed: %s", u->name, report_status(u->end.wstatus, status));
+        snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed: %s", u->name, report_end(u, &u->end, status));
 }
 
 /* How the dependencies of V stand: DEPS_MET, DEPS_LOST (with the reason in TEXT), or FSM_EVENT_N: wait. */

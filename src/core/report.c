@@ -39,11 +39,12 @@ void report(struct super *s, const struct unit *u, enum log_level level, const c
 
 void report_exit(struct super *s, const struct unit *u, const struct event *e, const char *tail)
 {
-    char status[REPORT_STATUS_MAX], uptime[REPORT_DURATION_MAX], text[EFFECT_TEXT_MAX];
+    const struct policy_end end = {.wstatus = e->wstatus, .oom_killed = e->oom_killed};
+    char how[REPORT_END_MAX], uptime[REPORT_DURATION_MAX], text[EFFECT_TEXT_MAX];
     bool well = policy_is_success(u->spec, &u->end) || u->end.cause == POLICY_TIMED_OUT;
     struct effects_slot *slot;
 
-    snprintf(text, sizeof text, "%s after %s%s%s", report_status(e->wstatus, status),
+    snprintf(text, sizeof text, "%s after %s%s%s", report_end(u, &end, how),
              report_duration(s->now_ms - u->exec_ms, uptime), *tail ? "; " : "", tail);
     slot = add_report(s, u, well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "exited", text);
     slot->pid = e->pid;
@@ -54,6 +55,18 @@ void report_exit(struct super *s, const struct unit *u, const struct event *e, c
         slot->code_kind = 's';
         slot->code = WTERMSIG(e->wstatus);
     }
+}
+
+char *report_end(const struct unit *u, const struct policy_end *end, char *buf)
+{
+    char status[REPORT_STATUS_MAX], limit[REPORT_SIZE_MAX];
+    const char *text = report_status(end->wstatus, status);
+
+    if (end->oom_killed && u->spec->mem_limit > 0)
+        snprintf(buf, REPORT_END_MAX, "%s (out of memory, limit %s)", text, report_size(u->spec->mem_limit, limit));
+    else
+        snprintf(buf, REPORT_END_MAX, "%s%s", text, end->oom_killed ? " (out of memory)" : "");
+    return buf;
 }
 
 char *report_status(int wstatus, char *buf)
@@ -91,5 +104,21 @@ char *report_duration(int64_t ms, char *buf)
         snprintf(buf, REPORT_DURATION_MAX, "%lld h %lld min", s / 3600, s / 60 % 60);
     else
         snprintf(buf, REPORT_DURATION_MAX, "%lld days %lld h", s / 86400, s / 3600 % 24);
+    return buf;
+}
+
+char *report_size(int64_t bytes, char *buf)
+{
+    static const char units[] = "KMGTPE";
+    double size = (double)bytes / 1024.;
+    size_t i = 0;
+
+    if (bytes < 1024) {
+        snprintf(buf, REPORT_SIZE_MAX, "%lld bytes", (long long)bytes);
+        return buf;
+    }
+    for (; size >= 1024. && units[i + 1] != '\0'; i++)
+        size /= 1024.;
+    snprintf(buf, REPORT_SIZE_MAX, "%.1f%c", size, units[i]);
     return buf;
 }

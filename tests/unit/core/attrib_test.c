@@ -198,6 +198,26 @@ static void test_making_markers(void **state)
     attrib_done(&a);
 }
 
+/* The control group is the kernel's word: a process can change its tag, but not so its group. */
+static void test_control_group_before_tag(void **state)
+{
+    enum attrib_evidence e;
+
+    (void)state;
+    attrib_init(&a, UINT64_MAX, NONCE, 1);
+    struct attrib_run *one = open_run(41), *two = open_run(42);
+    struct attrib_facts facts = {.cgroup_run = 41, .has_limit = true, .limit = attrib_run_tag(&a, two)};
+    assert_ptr_equal(attrib_claim(&a, &facts, &e), one);
+    assert_int_equal(e, ATTRIB_CGROUP);
+    facts.cgroup_run = 43; /* a run that is over: what else is known has to do */
+    assert_ptr_equal(attrib_claim(&a, &facts, &e), two);
+    assert_int_equal(e, ATTRIB_TAG);
+    facts.has_limit = false;
+    assert_null(attrib_claim(&a, &facts, &e));
+    assert_int_equal(e, ATTRIB_NONE);
+    attrib_done(&a);
+}
+
 /* The tag is believed before the environment, which a service may have passed to whomever it likes. */
 static void test_order_of_trust(void **state)
 {
@@ -429,6 +449,7 @@ static void test_names(void **state)
 {
     (void)state;
     assert_string_equal(attrib_evidence_name(ATTRIB_BORN), "born");
+    assert_string_equal(attrib_evidence_name(ATTRIB_CGROUP), "cgroup");
     assert_string_equal(attrib_evidence_name(ATTRIB_TAG), "tag");
     assert_string_equal(attrib_evidence_name(ATTRIB_ENV), "env");
     assert_string_equal(attrib_evidence_name(ATTRIB_NONE), "unclaimed");
@@ -443,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_markers),
         cmocka_unit_test(test_making_markers),
+        cmocka_unit_test(test_control_group_before_tag),
         cmocka_unit_test(test_order_of_trust),
         cmocka_unit_test(test_a_run_lives_as_long_as_its_members),
         cmocka_unit_test(test_what_a_forgotten_unit_leaves_is_unclaimed),

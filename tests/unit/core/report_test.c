@@ -61,11 +61,50 @@ static void test_statuses(void **state)
         assert_string_equal(report_status(cases[i].wstatus, buf), cases[i].text);
 }
 
+static void test_sizes(void **state)
+{
+    static const struct {
+        int64_t bytes;
+        const char *text;
+    } cases[] = {
+        {1, "1 bytes"},
+        {1023, "1023 bytes"},
+        {1024, "1.0K"},
+        {64 << 20, "64.0M"},
+        {(64 << 20) + (512 << 10), "64.5M"},
+        {INT64_C(3) << 30, "3.0G"},
+        {INT64_MAX, "8.0E"},
+    };
+    char buf[REPORT_SIZE_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(report_size(cases[i].bytes, buf), cases[i].text);
+}
+
+static void test_ends(void **state)
+{
+    struct spec spec;
+    struct unit u = {.spec = &spec};
+    struct policy_end end = {.wstatus = SIGKILL};
+    char buf[REPORT_END_MAX];
+
+    (void)state;
+    spec_defaults(&spec);
+    assert_string_equal(report_end(&u, &end, buf), "killed by SIGKILL");
+    end.oom_killed = true;
+    assert_string_equal(report_end(&u, &end, buf), "killed by SIGKILL (out of memory)");
+    spec.mem_limit = 64 << 20;
+    assert_string_equal(report_end(&u, &end, buf), "killed by SIGKILL (out of memory, limit 64.0M)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,28 @@ static void test_who_ends_everything(void **state)
     }
 }
 
+/* Wherever the end of a run is told, it is told that memory was out. */
+static void test_out_of_memory_is_told(void **state)
+{
+    struct event e;
+
+    (void)state;
+    begin_pair(SPEC_TYPE_ONESHOT, SPEC_COND_COMPLETED_OK);
+    db()->mem_limit = 64 << 20;
+    kit_begin(&k);
+    kit_up(&k, "db");
+    kit_reports(&k);
+    e = kit_event(&k, EVENT_MAIN_EXITED, "db");
+    e.wstatus = SIGKILL;
+    e.oom_killed = true;
+    kit_post(&k, &e);
+    assert_string_equal(kit_reports(&k),
+                        "db: [exited] killed by SIGKILL (out of memory, limit 64.0M) after 0 ms; not restarting | "
+                        "db: [failed] failed: killed by SIGKILL (out of memory, limit 64.0M) | "
+                        "web: [failed] dependency db failed: killed by SIGKILL (out of memory, limit 64.0M)");
+    kit_end(&k);
+}
+
 static void test_exit_status_of_failed_starts(void **state)
 {
     static const struct {
@@ -262,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_ends_everything),
+        cmocka_unit_test(test_out_of_memory_is_told),
         cmocka_unit_test(test_exit_status_of_failed_starts),
         cmocka_unit_test(test_essential_that_loses_its_dependency),
         cmocka_unit_test(test_an_essential_stop_is_no_end),
