@@ -43,6 +43,10 @@ bool procfs_children(pid_t pid, struct pidlist *l) MUST_CHECK NONNULL();
 /** As procfs_children(), of the process that ST tells of: quicker for one that had a single thread. */
 bool procfs_children_of(const struct procstat *st, struct pidlist *l) MUST_CHECK NONNULL();
 
+/** Reads /proc/PID/FILE, of which less than SIZE bytes matter, into BUF; FILE may be that of a thread, "task/TID/stat".
+ * The length, or -1 with errno. */
+ssize_t procfs_read(pid_t pid, const char *file, char *buf, size_t size) MUST_CHECK NONNULL();
+
 /** Reads /proc/PID/stat. False with errno. */
 bool procfs_stat(pid_t pid, struct procstat *ret) MUST_CHECK NONNULL();
 

@@ -82,7 +82,7 @@ static ssize_t read_small(int fd, char *buf, size_t size)
     return (ssize_t)len;
 }
 
-static ssize_t proc_read_small(pid_t pid, const char *file, char *buf, size_t size)
+ssize_t procfs_read(pid_t pid, const char *file, char *buf, size_t size)
 {
     CLEANUP(sys_close_fd) int fd = proc_open(pid, file);
     return fd == -1 ? -1 : read_small(fd, buf, size);
@@ -299,7 +299,7 @@ bool procfs_children_of(const struct procstat *st, struct pidlist *l)
 bool procfs_stat(pid_t pid, struct procstat *ret)
 {
     char text[STAT_TEXT_MAX];
-    ssize_t len = proc_read_small(pid, "stat", text, sizeof text);
+    ssize_t len = procfs_read(pid, "stat", text, sizeof text);
     if (len == -1)
         return false;
     if (!procstat_parse(text, (size_t)len, ret)) {
@@ -324,7 +324,7 @@ bool procfs_tag(pid_t pid, uint64_t *ret)
         return false;
 
     char text[LIMITS_TEXT_MAX];
-    ssize_t len = proc_read_small(pid, "limits", text, sizeof text);
+    ssize_t len = procfs_read(pid, "limits", text, sizeof text);
     if (len == -1)
         return false;
     if (!procstat_parse_locks(text, (size_t)len, ret)) {
@@ -349,7 +349,7 @@ bool procfs_env(pid_t pid, const char *name, char *buf, size_t size)
 bool procfs_command(pid_t pid, char *buf, size_t size)
 {
     char text[COMMAND_TEXT_MAX];
-    ssize_t len = proc_read_small(pid, "cmdline", text, sizeof text);
+    ssize_t len = procfs_read(pid, "cmdline", text, sizeof text);
     if (len == -1)
         return false;
     (void)procstat_line(text, (size_t)len, buf, size);
@@ -359,7 +359,7 @@ bool procfs_command(pid_t pid, char *buf, size_t size)
 bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret)
 {
     char text[STATUS_TEXT_MAX];
-    ssize_t len = proc_read_small(pid, "status", text, sizeof text);
+    ssize_t len = procfs_read(pid, "status", text, sizeof text);
     if (len == -1)
         return false;
     if (!procstat_parse_status(text, (size_t)len, name, base, ret)) {
