@@ -16,9 +16,9 @@
 #include "daemon/engine.h"
 #include "daemon/parked.h"
 #include "sys/files.h"
-#include "sys/groups.h"
 #include "sys/lockfile.h"
 #include "sys/sys.h"
+#include "sys/users.h"
 #include "sys/watchdir.h"
 
 #include <errno.h>
@@ -75,7 +75,7 @@ static bool control_permit(struct control *c, struct err *e)
     c->mode = (mode_t)s->control_mode;
     if (s->control_group == NULL)
         return true;
-    if (!groups_find(s->control_group, &c->group, e)) {
+    if (!users_find_group(s->control_group, &c->group, e)) {
         err_prefix(e, "control_group");
         return false;
     }

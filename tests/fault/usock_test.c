@@ -15,8 +15,8 @@
 #include "sys/usock.h"
 
 #include "fault/support/fault.h"
-#include "sys/groups.h"
 #include "sys/lockfile.h"
+#include "sys/users.h"
 #include "sys/watchdir.h"
 #include "unit/sys/kit.h"
 
@@ -312,14 +312,14 @@ static void look_for_a_group(void *arg UNUSED, const struct fault_rule *rule)
     struct err e = {0};
     gid_t gid = 4711;
 
-    bool ok = groups_find("root", &gid, &e);
+    bool ok = users_find_group("root", &gid, &e);
     assert_int_equal(ok, rule == NULL);
     assert_int_equal(gid, ok ? 0 : 4711);
     if (!ok) {
         assert_told(&e, rule);
         assert_int_equal(strncmp(e.text, "/etc/group: ", 12), 0);
     }
-    assert_true(groups_find("17", &gid, &e));
+    assert_true(users_find_group("17", &gid, &e));
 }
 
 static void watches_and_groups(void **state)
@@ -327,7 +327,7 @@ static void watches_and_groups(void **state)
     fault_each(NULL, 0, ALL, watch, *state);
     struct err e = {0};
     gid_t gid;
-    if (groups_find("root", &gid, &e))
+    if (users_find_group("root", &gid, &e))
         fault_each(NULL, 0, ALL, look_for_a_group, *state);
     else
         kit_skip("watches_and_groups", "there is no group `root` here");
