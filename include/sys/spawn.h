@@ -51,7 +51,7 @@ enum spawn_step {
     SPAWN_STEP_BOUNDING,    /**< taking capabilities out of the bounding set */
     SPAWN_STEP_GROUPS,      /**< setgroups */
     SPAWN_STEP_USER,        /**< group and user ids, read back; that root cannot be regained */
-    SPAWN_STEP_CAPS,        /**< inheritable and ambient capabilities */
+    SPAWN_STEP_CAPS,        /**< permitted, inheritable and ambient capabilities */
     SPAWN_STEP_WORKING_DIR, /**< chdir as the target user, getcwd */
     SPAWN_STEP_NO_NEW_PRIVS,
     SPAWN_STEP_SIGNALS, /**< dispositions and mask */
@@ -67,19 +67,22 @@ struct spawn_limit {
 
 /** Which ids the child gets. */
 struct spawn_ids {
+    const char *text;    /**< borrowed; who that is, for messages ("app", "1000:1000"); read with change_user only */
     bool change_user;    /**< uid and gid count */
     uid_t uid;           /**< real, effective and saved */
     gid_t gid;           /**< the same */
     bool change_groups;  /**< groups count; with change_user they always do */
-    const gid_t *groups; /**< borrowed; all supplementary groups, gid included where change_user is set */
+    const gid_t *groups; /**< borrowed; all supplementary groups, gid included where change_user is set; none twice */
     size_t n_groups;
 };
 
-/** Which capabilities the child gets; bit n is capability number n. */
+/** Which capabilities the child gets; bit n is capability number n. What is not listed is neither inheritable nor
+ * ambient when the program begins, whatever we were given. */
 struct spawn_caps {
-    bool change;       /**< else: those that exec and the ids leave it, with nothing inheritable or ambient kept */
-    uint64_t bounding; /**< what stays in the bounding set of what is in it */
-    uint64_t ambient;  /**< permitted, inheritable and ambient of a child that is not root */
+    uint64_t bounding; /**< what stays, of what is there, in the bounding set, and permitted of a child that is root;
+                            UINT64_MAX: all of it */
+    uint64_t add; /**< within bounding; what the child must have, else it does not start: root by its bounding set, any
+                       other user as permitted, effective, inheritable and ambient, and nothing else */
 };
 
 /** The control groups that the child is to be in. */
@@ -102,7 +105,7 @@ struct spawn_request {
     size_t n_limits;
     const struct spawn_cgroups *cgroups; /**< NULL: those of ours */
     const struct spawn_ids *ids;         /**< NULL: ours */
-    const struct spawn_caps *caps;       /**< NULL: as change false */
+    const struct spawn_caps *caps;       /**< NULL: all sets are left to the kernel's rules */
     const int *nice;                     /**< -20 to 19; NULL: inherit */
     const int *oom_score_adj;            /**< -1000 to 1000; NULL: inherit */
     bool no_new_privs;                   /**< PR_SET_NO_NEW_PRIVS */
@@ -142,10 +145,17 @@ enum spawn_verdict {
     SPAWN_FAILED,  /**< a step failed: the child is gone or going */
 };
 
+/** Values of spawn_failure.detail. */
+enum {
+    SPAWN_NO_DETAIL = -1,    /**< nothing more is known */
+    SPAWN_ROOT_REGAINED = 1, /**< SPAWN_STEP_USER: the process could have become root again */
+};
+
 /** A failed step. */
 struct spawn_failure {
     enum spawn_step step;
-    int errnum;
+    int errnum; /**< ENOTRECOVERABLE: the kernel said that it was done, but it was not */
+    int detail; /**< which one it was: the place in limits or procs_fds, the number of the capability */
 };
 
 /** Reads STATUS_FD without blocking; *RET is set for SPAWN_FAILED only. */
@@ -154,8 +164,9 @@ enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret) MUST_C
 /** Word for a step, as the configuration names it ("working_dir"); static. */
 const char *spawn_step_name(enum spawn_step step);
 
-/** Fills BUF with what went wrong for people: "working_dir /srv/x: No such file or directory", "exec nginx: No such
- * file or directory (not found in PATH /usr/bin:/bin)", "exec ./run.sh: Exec format error (does it begin with #!?)".
+/** Fills BUF with what went wrong for people, by the key of the configuration, and with the remedy where one is known:
+ * "working_dir /srv/x: No such file or directory", "exec nginx: No such file or directory (not found in PATH
+ * /usr/bin:/bin)", "user app (1000:1000): Operation not permitted; fosterd needs root or CAP_SETUID and CAP_SETGID".
  * Returns BUF. */
 char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size)
     NONNULL();

@@ -86,15 +86,17 @@ DIR *sys_opendir(const char *path) MUST_CHECK NONNULL();
 /** What this kernel, or its seccomp filter, was found to refuse; remembered so that each is tried once. */
 struct sys_kernel {
     bool no_clone3;
+    bool no_clone_into_cgroup;
     bool no_pidfd;
 };
 /** The one of this process. */
 struct sys_kernel *sys_kernel(void);
 
-/** clone3(2) of a process that shares no memory, with SIGCHLD, CLONE_PIDFD and CLONE_CLEAR_SIGHAND. 0 in the child,
- * which may make async-signal-safe calls only, for the C library knows nothing of it. ENOSYS, EPERM or EINVAL where it
- * is unknown. */
-pid_t sys_clone3(int *ret_pidfd) MUST_CHECK NONNULL();
+/** clone3(2) of a process that shares no memory, with SIGCHLD, CLONE_PIDFD and CLONE_CLEAR_SIGHAND, and with
+ * CLONE_INTO_CGROUP of the directory CGROUP_FD unless that is -1. 0 in the child, which may make async-signal-safe
+ * calls only, for the C library knows nothing of it. ENOSYS, EPERM or EINVAL where it is unknown; E2BIG or EINVAL
+ * before kernel 5.7 where only CLONE_INTO_CGROUP is. */
+pid_t sys_clone3(int cgroup_fd, int *ret_pidfd) MUST_CHECK NONNULL();
 /** clone3(2) without arguments, which starts nothing: always -1, EINVAL where the call is known. */
 int sys_clone3_nothing(void) MUST_CHECK;
 /** fork(2). */

@@ -186,6 +186,7 @@ static bool init_on_request(struct engine_unit *u, struct arena *a, struct spawn
         req->stdio[i] = in->inherited->closed[i] ? SPAWN_FD_CLOSED : i;
     req->session = init_session(&in->args);
     req->take_terminal = req->session == SPAWN_SESSION_NEW;
+    req->caps = NULL; /* a drop-in takes nothing away from the command */
     req->foreground = terminal_reclaim(&in->terminal);
     req->terminal_fd = in->terminal.fd;
     req->signals = &in->inherited->signals;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * What runs between fork and exec, one function a step.
+ * What runs between fork and exec, one function a step; those that change ids and capabilities are in child_cred.c.
  *
  * BUGS: this code must stay async-signal-safe and must not touch what the C library keeps about the process: after
  * clone3(2) the library does not know that it is in another process. So no allocation, no stdio, no locale, no
@@ -11,6 +11,7 @@
 
 #include "sys/fds.h"
 #include "sys/sys.h"
+#include "sys/sys_cred.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,28 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Writing to cgroup.procs moves whoever "0" is to the writer. */
+static bool join(int procs_fd)
+{
+    return sys_write(procs_fd, "0", 1) == 1;
+}
+
+static bool step_cgroup(struct child_plan *plan)
+{
+    const struct spawn_cgroups *cgroups = plan->req->cgroups;
+    if (cgroups == NULL)
+        return true;
+    if (!plan->born_in_cgroup && cgroups->v2_procs_fd >= 0 && !join(cgroups->v2_procs_fd))
+        return false;
+    for (size_t i = 0; i < cgroups->n_procs_fds; i++) {
+        if (!join(cgroups->procs_fds[i])) {
+            plan->detail = (int)i;
+            return false;
+        }
+    }
+    return true;
+}
 
 static bool new_session(const struct spawn_request *req)
 {
@@ -67,6 +90,43 @@ static bool step_tag(struct child_plan *plan)
         return true;
     const struct rlimit limit = {.rlim_cur = plan->req->tag, .rlim_max = plan->req->tag};
     return sys_prlimit_set(0, RLIMIT_LOCKS, &limit) == 0;
+}
+
+/* Sets number AT of the limits. */
+static bool set_limit(struct child_plan *plan, size_t at)
+{
+    const struct spawn_limit *limit = &plan->req->limits[at];
+    if (sys_prlimit_set(0, limit->resource, &limit->limit) == 0)
+        return true;
+    plan->detail = (int)at;
+    return false;
+}
+
+static bool step_limits(struct child_plan *plan)
+{
+    for (size_t i = 0; i < plan->req->n_limits; i++) {
+        if (plan->req->limits[i].resource != RLIMIT_NOFILE && !set_limit(plan, i))
+            return false;
+    }
+    return true;
+}
+
+static bool step_nice(struct child_plan *plan)
+{
+    return plan->req->nice == NULL || sys_set_nice(*plan->req->nice) == 0;
+}
+
+static bool step_oom_score_adj(struct child_plan *plan)
+{
+    size_t len = strlen(plan->oom_score_adj);
+    if (len == 0)
+        return true;
+    int fd = sys_open("/proc/self/oom_score_adj", O_WRONLY, 0);
+    if (fd == -1)
+        return false;
+    bool ok = sys_write(fd, plan->oom_score_adj, len) == (ssize_t)len;
+    sys_close(fd);
+    return ok;
 }
 
 static bool step_umask(struct child_plan *plan)
@@ -128,8 +188,14 @@ static bool step_close(struct child_plan *plan)
     return plan->req->keep_fds || fds_close_all(plan->status_fd);
 }
 
+/* Behind the closing: with a limit below the descriptors that we hold none could be moved any more. From here on no
+ * step needs one. */
 static bool step_nofile(struct child_plan *plan)
 {
+    for (size_t i = 0; i < plan->req->n_limits; i++) {
+        if (plan->req->limits[i].resource == RLIMIT_NOFILE)
+            return set_limit(plan, i);
+    }
     return plan->req->nofile == NULL || sys_prlimit_set(0, RLIMIT_NOFILE, plan->req->nofile) == 0;
 }
 
@@ -206,13 +272,22 @@ static bool step_exec(struct child_plan *plan)
 }
 
 static bool (*const steps[])(struct child_plan *) = {
+    [SPAWN_STEP_CGROUP] = step_cgroup,
     [SPAWN_STEP_SESSION] = step_session,
     [SPAWN_STEP_TAG] = step_tag,
+    [SPAWN_STEP_LIMITS] = step_limits,
+    [SPAWN_STEP_NICE] = step_nice,
+    [SPAWN_STEP_OOM_SCORE_ADJ] = step_oom_score_adj,
     [SPAWN_STEP_UMASK] = step_umask,
     [SPAWN_STEP_STDIO] = step_stdio,
     [SPAWN_STEP_CLOSE] = step_close,
     [SPAWN_STEP_NOFILE] = step_nofile,
+    [SPAWN_STEP_BOUNDING] = child_bounding,
+    [SPAWN_STEP_GROUPS] = child_groups,
+    [SPAWN_STEP_USER] = child_user,
+    [SPAWN_STEP_CAPS] = child_caps,
     [SPAWN_STEP_WORKING_DIR] = step_working_dir,
+    [SPAWN_STEP_NO_NEW_PRIVS] = child_no_new_privs,
     [SPAWN_STEP_SIGNALS] = step_signals,
     [SPAWN_STEP_EXEC] = step_exec,
 };
@@ -220,13 +295,13 @@ _Static_assert(ARRAY_LEN(steps) == SPAWN_STEP_N, "every step has its function");
 
 _Noreturn void child_run(struct child_plan *plan)
 {
-    enum spawn_step step = SPAWN_STEP_SESSION;
-    while (step < SPAWN_STEP_EXEC && (steps[step] == NULL || steps[step](plan)))
+    enum spawn_step step = SPAWN_STEP_CGROUP;
+    plan->detail = SPAWN_NO_DETAIL;
+    /* The last one returns only when it fails. */
+    while (steps[step](plan))
         step++;
-    if (step == SPAWN_STEP_EXEC)
-        steps[step](plan);
 
-    struct spawn_failure failure = {.step = step, .errnum = errno};
+    struct spawn_failure failure = {.step = step, .errnum = errno, .detail = plan->detail};
     ssize_t told = sys_write(plan->status_fd, &failure, sizeof failure);
     /* Should that fail, the exit status below is all that the parent learns. */
     (void)told;

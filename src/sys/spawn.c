@@ -2,14 +2,16 @@
  * Copyright The Foster authors
  *
  * From a request to a process: everything that can be prepared before the fork, the fork, and what the child
- * said afterwards. What happens in the child is in child.c.
+ * said afterwards. What happens in the child is in child.c, and how failures are told in spawn_text.c.
  *
- * DIAGNOSTICS: a kernel that refuses clone3 or pidfd_open is asked once only, see sys_kernel().
+ * DIAGNOSTICS: a kernel that refuses clone3, its way into a control group, or pidfd_open is asked once only, see
+ * sys_kernel().
  */
 #include "sys/spawn.h"
 
 #include "base/mem.h"
 #include "sys/child.h"
+#include "sys/spawn_impl.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -23,33 +25,6 @@
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 enum { SEARCH_BYTES_MAX = 1024 * 1024 }; /* of all paths that a program may have */
-
-static const char *const step_names[] = {
-    [SPAWN_STEP_CGROUP] = "cgroup",
-    [SPAWN_STEP_SESSION] = "session",
-    [SPAWN_STEP_TAG] = "tag",
-    [SPAWN_STEP_LIMITS] = "ulimits",
-    [SPAWN_STEP_NICE] = "nice",
-    [SPAWN_STEP_OOM_SCORE_ADJ] = "oom_score_adj",
-    [SPAWN_STEP_UMASK] = "umask",
-    [SPAWN_STEP_STDIO] = "stdio",
-    [SPAWN_STEP_CLOSE] = "close",
-    [SPAWN_STEP_NOFILE] = "ulimits nofile",
-    [SPAWN_STEP_BOUNDING] = "cap_drop",
-    [SPAWN_STEP_GROUPS] = "group_add",
-    [SPAWN_STEP_USER] = "user",
-    [SPAWN_STEP_CAPS] = "cap_add",
-    [SPAWN_STEP_WORKING_DIR] = "working_dir",
-    [SPAWN_STEP_NO_NEW_PRIVS] = "security_opt",
-    [SPAWN_STEP_SIGNALS] = "signals",
-    [SPAWN_STEP_EXEC] = "exec",
-};
-_Static_assert(ARRAY_LEN(step_names) == SPAWN_STEP_N, "every step has its name");
-
-const char *spawn_step_name(enum spawn_step step)
-{
-    return step_names[step];
-}
 
 /* The paths at which a program may be. */
 struct search {
@@ -102,7 +77,7 @@ static void search_walk(struct search *s, const char *path, const char *name)
         search_add(s, "", 0, name, name_len);
 }
 
-static const char *path_of(char *const *envp)
+const char *spawn_path(char *const *envp)
 {
     for (; *envp != NULL; envp++) {
         if (strncmp(*envp, "PATH=", 5) == 0)
@@ -132,7 +107,7 @@ static bool search_prepare(struct search *s, const struct spawn_request *req, st
 {
     const char *name = req->argv[0];
     /* An empty name is no program; "" in a directory would be that directory. */
-    const char *path = *name == '\0' || strchr(name, '/') != NULL ? NULL : path_of(req->envp);
+    const char *path = *name == '\0' || strchr(name, '/') != NULL ? NULL : spawn_path(req->envp);
 
     search_walk(s, path, name);
     if (path != NULL && s->size > SEARCH_BYTES_MAX) {
@@ -153,19 +128,60 @@ static bool search_prepare(struct search *s, const struct spawn_request *req, st
     return true;
 }
 
+/* Makes room for the groups that the child will read back. False with *E. */
+static bool groups_prepare(gid_t **ret, const struct spawn_request *req, struct err *e)
+{
+    if (req->ids == NULL)
+        return true;
+    *ret = mem_array(req->ids->n_groups + 1, sizeof **ret);
+    if (*ret == NULL)
+        err_set_errno(e, ENOMEM, "supplementary groups");
+    return *ret != NULL;
+}
+
 /* Whether ERRNUM is how a kernel, or a seccomp filter in front of it, answers an optional call that it lacks. */
 static bool is_refusal(int errnum)
 {
     return errnum == ENOSYS || errnum == EPERM || errnum == EINVAL;
 }
 
-static pid_t make_process(int *ret_pidfd)
+/* Whether ERRNUM says that there is no room for another process, wherever it were to be born. */
+static bool is_shortage(int errnum)
+{
+    return errnum == EAGAIN || errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE;
+}
+
+/* Makes a process that is in the control group from its first moment on. -1 with errno; where that is none of
+ * is_shortage() the process can still move there itself. */
+static pid_t make_in_cgroup(struct child_plan *plan, int *ret_pidfd)
 {
     struct sys_kernel *kernel = sys_kernel();
+    if (kernel->no_clone3 || kernel->no_clone_into_cgroup) {
+        errno = ENOSYS;
+        return -1;
+    }
+    plan->born_in_cgroup = true;
+    pid_t pid = sys_clone3(plan->req->cgroups->v2_fd, ret_pidfd);
+    if (pid == -1) {
+        plan->born_in_cgroup = false;
+        kernel->no_clone_into_cgroup = errno == E2BIG || errno == EINVAL;
+    }
+    return pid;
+}
+
+static pid_t make_process(struct child_plan *plan, int *ret_pidfd)
+{
+    struct sys_kernel *kernel = sys_kernel();
+    const struct spawn_cgroups *cgroups = plan->req->cgroups;
     pid_t pid;
 
+    if (cgroups != NULL && cgroups->v2_fd >= 0) {
+        pid = make_in_cgroup(plan, ret_pidfd);
+        if (pid != -1 || is_shortage(errno) || cgroups->v2_procs_fd < 0)
+            return pid;
+    }
     if (!kernel->no_clone3) {
-        pid = sys_clone3(ret_pidfd);
+        pid = sys_clone3(-1, ret_pidfd);
         if (pid != -1 || !is_refusal(errno))
             return pid;
         kernel->no_clone3 = true;
@@ -201,7 +217,7 @@ static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struc
         err_set_errno(e, errno, "blocking signals");
         return false;
     }
-    pid_t pid = make_process(&pidfd);
+    pid_t pid = make_process(plan, &pidfd);
     if (pid == 0)
         child_run(plan);
     int errnum = errno;
@@ -220,10 +236,11 @@ static bool fork_blocked(struct child_plan *plan, struct spawn_child *ret, struc
 bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struct err *e)
 {
     struct search search = {0};
+    gid_t *groups = NULL;
     int status[2] = {-1, -1};
     bool ok = false;
 
-    if (!search_prepare(&search, req, e))
+    if (!search_prepare(&search, req, e) || !groups_prepare(&groups, req, e))
         goto out;
     if (sys_pipe(status, O_NONBLOCK) != 0) {
         err_set_errno(e, errno, "pipe");
@@ -233,9 +250,12 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
         .req = req,
         .programs = search.programs,
         .script_argv = search.script_argv,
+        .groups = groups,
         .stdio = {req->stdio[0], req->stdio[1], req->stdio[2]},
         .status_fd = status[1],
     };
+    if (req->oom_score_adj != NULL)
+        snprintf(plan.oom_score_adj, sizeof plan.oom_score_adj, "%d", *req->oom_score_adj);
     struct spawn_child child = {.pidfd = -1, .status_fd = status[0]};
     if (!fork_blocked(&plan, &child, e))
         goto out;
@@ -245,6 +265,7 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
 out:
     sys_close(status[0]);
     sys_close(status[1]);
+    mem_free(groups);
     search_done(&search);
     return ok;
 }
@@ -260,37 +281,7 @@ enum spawn_verdict spawn_status(int status_fd, struct spawn_failure *ret)
     if (n <= 0)
         return SPAWN_EXECED;
     if (n != (ssize_t)sizeof failure || (unsigned)failure.step >= SPAWN_STEP_N)
-        failure = (struct spawn_failure){.step = SPAWN_STEP_EXEC, .errnum = EPROTO};
+        failure = (struct spawn_failure){.step = SPAWN_STEP_EXEC, .errnum = EPROTO, .detail = SPAWN_NO_DETAIL};
     *ret = failure;
     return SPAWN_FAILED;
-}
-
-/* Whether the failed stdio step can only have been the opening of /dev/null. */
-static bool is_dev_null(const struct spawn_request *req, int errnum)
-{
-    bool wanted = false;
-    for (int i = 0; i < 3; i++)
-        wanted = wanted || req->stdio[i] == SPAWN_FD_NULL;
-    return wanted && errnum != EBADF && errnum != EMFILE;
-}
-
-char *spawn_failure_text(const struct spawn_request *req, const struct spawn_failure *f, char *buf, size_t size)
-{
-    const char *step = spawn_step_name(f->step);
-    const char *why = err_errno_text(f->errnum);
-    const char *program = req->argv[0];
-
-    if (f->step == SPAWN_STEP_WORKING_DIR && req->working_dir != NULL)
-        snprintf(buf, size, "%s %s: %s", step, req->working_dir, why);
-    else if (f->step == SPAWN_STEP_STDIO && is_dev_null(req, f->errnum))
-        snprintf(buf, size, "%s /dev/null: %s", step, why);
-    else if (f->step != SPAWN_STEP_EXEC)
-        snprintf(buf, size, "%s: %s", step, why);
-    else if (f->errnum == ENOEXEC)
-        snprintf(buf, size, "%s %s: %s (does it begin with #!?)", step, program, why);
-    else if (f->errnum == ENOENT && *program != '\0' && strchr(program, '/') == NULL)
-        snprintf(buf, size, "%s %s: %s (not found in PATH %s)", step, program, why, path_of(req->envp));
-    else
-        snprintf(buf, size, "%s %s: %s", step, program, why);
-    return buf;
 }

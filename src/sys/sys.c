@@ -44,6 +44,9 @@
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
 
 /* Evaluates CALL until it is not interrupted. */
 #define RETRY(result, call)                                                                                            \
@@ -263,16 +266,23 @@ struct sys_kernel *sys_kernel(void)
     return &kernel;
 }
 
-pid_t sys_clone3(int *ret_pidfd)
+pid_t sys_clone3(int cgroup_fd, int *ret_pidfd)
 {
-    /* struct clone_args of the first kernel that had it, spelt out because the C library may not have it. */
+    /* struct clone_args, spelt out because the C library may not have it. The first kernels that had it know of no more
+     * than FIRST_SIZE bytes. */
+    enum { FIRST_SIZE = 64 };
     struct {
         uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+        uint64_t set_tid, set_tid_size, cgroup;
     } args = {
         .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
         .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
         .exit_signal = SIGCHLD,
     };
+    if (cgroup_fd < 0)
+        return (pid_t)syscall(SYS_clone3, &args, (size_t)FIRST_SIZE);
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = (uint64_t)cgroup_fd;
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
 

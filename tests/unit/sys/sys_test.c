@@ -177,7 +177,7 @@ static void children_are_signalled_and_waited_for(void **state UNUSED)
 static void clone3_makes_a_process(void **state UNUSED)
 {
     int pidfd = -1;
-    pid_t pid = sys_clone3(&pidfd);
+    pid_t pid = sys_clone3(-1, &pidfd);
     if (pid == 0)
         _exit(getppid() == 1 ? 1 : 7);
     if (pid == -1) {
