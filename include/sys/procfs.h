@@ -50,6 +50,9 @@ ssize_t procfs_read(pid_t pid, const char *file, char *buf, size_t size) MUST_CH
 /** Reads /proc/PID/stat. False with errno. */
 bool procfs_stat(pid_t pid, struct procstat *ret) MUST_CHECK NONNULL();
 
+/** Whether a thread of PID sleeps in the kernel where no signal reaches it (state D). False when it cannot be seen. */
+bool procfs_hangs(pid_t pid) MUST_CHECK;
+
 /** The soft RLIMIT_LOCKS of PID, live or zombie: prlimit(2), and where that is EPERM the line of
  *  /proc/PID/limits. UINT64_MAX for infinity. False with errno. */
 bool procfs_tag(pid_t pid, uint64_t *ret) MUST_CHECK NONNULL();
@@ -68,6 +71,10 @@ bool procfs_command(pid_t pid, char *buf, size_t size) MUST_CHECK NONNULL();
 /** The number of BASE 10 or 16 behind NAME ("CapEff:") in /proc/PID/status. False with errno; EPROTO when there is
  * none. */
 bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret) MUST_CHECK NONNULL();
+
+/** The control group of version 2 that PID, dead or alive, is in, as /proc/PID/cgroup names it ("/", "/a/b"), into BUF of
+ * SIZE bytes. False with errno; EPROTO when it is in none, or when the name does not fit. */
+bool procfs_cgroup(pid_t pid, char *buf, size_t size) MUST_CHECK NONNULL();
 
 /** Fills L with every process id in /proc. False with errno. */
 bool procfs_all(struct pidlist *l) MUST_CHECK NONNULL();

@@ -235,6 +235,29 @@ bool procstat_parse_status(const char *text, size_t len, const char *name, unsig
     return false;
 }
 
+bool procstat_parse_cgroup(const char *text, size_t len, char *buf, size_t size)
+{
+    static const char key[] = "0::";
+    const size_t key_len = sizeof key - 1;
+    const char *end = text + len;
+
+    /* A line that no newline ends may be cut. */
+    for (const char *line = text, *newline; line < end; line = newline + 1) {
+        newline = memchr(line, '\n', (size_t)(end - line));
+        if (!newline)
+            return false;
+        if ((size_t)(newline - line) < key_len || memcmp(line, key, key_len) != 0)
+            continue;
+        size_t path_len = (size_t)(newline - line) - key_len;
+        if (path_len >= size)
+            return false;
+        memcpy(buf, line + key_len, path_len);
+        buf[path_len] = '\0';
+        return true;
+    }
+    return false;
+}
+
 /* What stands for the STEP bytes at TEXT, VALID UTF-8 or not, in one line; *RET_LEN bytes. */
 static const char *procstat_printable(const char *text, size_t step, bool valid, size_t *ret_len)
 {

@@ -25,6 +25,7 @@ enum {
     STAT_TEXT_MAX = 2048,                 /* /proc/PID/stat: 52 numbers and a name */
     LIMITS_TEXT_MAX = 4096,               /* /proc/PID/limits: 17 lines of 80 */
     STATUS_TEXT_MAX = 4096,               /* /proc/PID/status: 60 lines, most of them short */
+    CGROUP_TEXT_MAX = 6144,               /* /proc/PID/cgroup: a line for each hierarchy, that of version 2 last */
     COMMAND_TEXT_MAX = 1024,              /* as much of /proc/PID/cmdline as anybody shows */
     READ_CHUNK = 4096,                    /* the kernel gives no more at a time */
     CHILDREN_TEXT_MAX = 64 * 1024 * 1024, /* more than all the pids that a kernel can have */
@@ -309,6 +310,26 @@ bool procfs_stat(pid_t pid, struct procstat *ret)
     return true;
 }
 
+bool procfs_hangs(pid_t pid)
+{
+    char path[PROC_PATH_MAX], text[STAT_TEXT_MAX];
+    struct procstat st;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = is_usable() ? sys_opendir(path) : NULL;
+    if (dir == NULL)
+        return false;
+
+    pid_t tid;
+    bool hangs = false;
+    while (!hangs && (tid = next_pid(dir)) > 0) {
+        snprintf(path, sizeof path, "task/%d/stat", (int)tid);
+        ssize_t len = procfs_read(pid, path, text, sizeof text);
+        hangs = len > 0 && procstat_parse(text, (size_t)len, &st) && st.state == 'D';
+    }
+    close_dir(dir);
+    return hangs;
+}
+
 bool procfs_tag(pid_t pid, uint64_t *ret)
 {
     struct rlimit limit;
@@ -363,6 +384,19 @@ bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret)
     if (len == -1)
         return false;
     if (!procstat_parse_status(text, (size_t)len, name, base, ret)) {
+        errno = EPROTO;
+        return false;
+    }
+    return true;
+}
+
+bool procfs_cgroup(pid_t pid, char *buf, size_t size)
+{
+    char text[CGROUP_TEXT_MAX];
+    ssize_t len = procfs_read(pid, "cgroup", text, sizeof text);
+    if (len == -1)
+        return false;
+    if (!procstat_parse_cgroup(text, (size_t)len, buf, size)) {
         errno = EPROTO;
         return false;
     }
