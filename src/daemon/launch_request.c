@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * From a spec to a request: words, environment, and what is asked for the process.
+ * From a spec to a request: words, environment, and who the process is to be.
  */
 #include "daemon/launch_request.h"
 
 #include "base/mem.h"
 #include "daemon/control.h"
+#include "sys/caps.h"
+#include "sys/sys_cred.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LAUNCH_MARKER_MAX = 1024 };
+enum { LAUNCH_MARKER_MAX = 1024, LAUNCH_OWN_VARIABLES = 4, LAUNCH_USER_VARIABLES = 4 };
 
 /* Variables that were meant for us and would mislead a service. */
 static const char *const launch_ours[] = {
@@ -72,6 +74,15 @@ static bool launch_is_kept(const struct spec *spec, const char *var)
     return false;
 }
 
+/* What login(1) would set; a service's own words come later, and win. */
+static void launch_env_put_user(struct launch_env *env, const struct spec_user *user)
+{
+    launch_env_put(env, arena_printf(env->arena, "HOME=%s", user->home));
+    launch_env_put(env, arena_printf(env->arena, "USER=%s", user->name));
+    launch_env_put(env, arena_printf(env->arena, "LOGNAME=%s", user->name));
+    launch_env_put(env, arena_printf(env->arena, "SHELL=%s", user->shell));
+}
+
 static char **launch_environment(const struct engine_unit *u, struct arena *a)
 {
     const struct engine *g = u->engine;
@@ -79,13 +90,15 @@ static char **launch_environment(const struct engine_unit *u, struct arena *a)
     struct launch_env env = {.arena = a};
     while (environ[env.cap] != NULL)
         env.cap++;
-    env.cap += spec->n_environment + 5;
+    env.cap += spec->n_environment + LAUNCH_OWN_VARIABLES + LAUNCH_USER_VARIABLES + 1;
     env.vars = arena_array(a, env.cap, sizeof *env.vars);
     if (env.vars == NULL)
         return NULL;
     for (char **var = environ; *var != NULL; var++)
         if (launch_is_kept(spec, *var))
             launch_env_add(&env, *var);
+    if (spec->user.text != NULL)
+        launch_env_put_user(&env, &spec->user);
     for (size_t i = 0; i < spec->n_environment; i++) {
         const struct spec_env *e = &spec->environment[i];
         const char *value = e->value != NULL ? e->value : getenv(e->name);
@@ -114,6 +127,114 @@ static char **launch_argv(const struct spec *spec, struct arena *a)
     return argv;
 }
 
+/* ------------------------------------------------------------------ who it is to be */
+
+/* What a request borrows, made for it. */
+struct launch_who {
+    struct spawn_ids ids;
+    struct spawn_caps caps;
+    int nice;
+    int oom_score_adj;
+};
+
+/* Appends those of the N groups MORE that are not among the *COUNT groups ALL yet. */
+static void launch_join_groups(gid_t *all, size_t *count, const gid_t *more, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < *count && all[k] != more[i])
+            k++;
+        if (k == *count)
+            all[(*count)++] = more[i];
+    }
+}
+
+/* Our own supplementary groups, in A. */
+static bool launch_own_groups(struct arena *a, gid_t **ret, size_t *ret_n)
+{
+    int n = sys_getgroups(0, NULL);
+    if (n < 0)
+        return false;
+    gid_t *groups = arena_array(a, (size_t)n + 1, sizeof *groups);
+    n = groups != NULL ? sys_getgroups((size_t)n, groups) : -1;
+    *ret = groups;
+    *ret_n = n > 0 ? (size_t)n : 0;
+    return n >= 0;
+}
+
+/* The groups of the user, or else ours, and those of `group_add`. */
+static bool launch_groups(const struct spec *spec, struct arena *a, struct spawn_ids *ids)
+{
+    gid_t *base = spec->user.groups;
+    size_t n_base = spec->user.n_groups;
+    if (spec->user.text == NULL && !launch_own_groups(a, &base, &n_base))
+        return false;
+    gid_t *groups = arena_array(a, n_base + spec->group_add.n + 1, sizeof *groups);
+    if (groups == NULL)
+        return false;
+    launch_join_groups(groups, &ids->n_groups, base, n_base);
+    launch_join_groups(groups, &ids->n_groups, spec->group_add.gids, spec->group_add.n);
+    ids->groups = groups;
+    ids->change_groups = true;
+    return true;
+}
+
+static bool launch_ids(const struct spec *spec, struct arena *a, struct spawn_ids *ids)
+{
+    if (spec->user.text != NULL) {
+        ids->text = spec->user.text;
+        ids->change_user = true;
+        ids->uid = spec->user.uid;
+        ids->gid = spec->user.gid;
+    }
+    return (spec->user.text == NULL && spec->group_add.n == 0) || launch_groups(spec, a, ids);
+}
+
+static bool launch_caps(const struct spec *spec, struct spawn_caps *caps)
+{
+    struct caps_own own;
+    caps->add = spec->cap_add.mask;
+    caps->bounding = ~spec->cap_drop.mask | caps->add;
+    if (caps->add != UINT64_MAX)
+        return true;
+    /* ALL is all that there is to give; a single one that we lack is a mistake. */
+    if (!caps_read(&own))
+        return false;
+    caps->add = own.permitted & own.bounding;
+    return true;
+}
+
+static bool launch_limits(const struct spec *spec, struct arena *a, struct spawn_request *req)
+{
+    struct spawn_limit *limits = arena_array(a, spec->n_ulimits + 1, sizeof *limits);
+    if (limits == NULL)
+        return false;
+    for (size_t i = 0; i < spec->n_ulimits; i++) {
+        const struct spec_ulimit *u = &spec->ulimits[i];
+        limits[i].resource = u->resource;
+        limits[i].limit = (struct rlimit){.rlim_cur = (rlim_t)u->soft, .rlim_max = (rlim_t)u->hard};
+    }
+    req->limits = limits;
+    req->n_limits = spec->n_ulimits;
+    return true;
+}
+
+static bool launch_identity(const struct spec *spec, struct arena *a, struct spawn_request *req)
+{
+    struct launch_who *who = arena_alloc(a, sizeof *who);
+    if (who == NULL || !launch_ids(spec, a, &who->ids) || !launch_caps(spec, &who->caps) ||
+        !launch_limits(spec, a, req))
+        return false;
+    who->nice = (int)spec->nice;
+    who->oom_score_adj = (int)spec->oom_score_adj;
+    req->ids = &who->ids;
+    req->caps = &who->caps;
+    req->nice = spec->nice != SPEC_INHERIT ? &who->nice : NULL;
+    req->oom_score_adj = spec->oom_score_adj != SPEC_INHERIT ? &who->oom_score_adj : NULL;
+    req->no_new_privs = spec->no_new_privileges;
+    return true;
+}
+
 bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request *req)
 {
     const struct engine_hooks *hooks = &u->engine->hooks;
@@ -132,7 +253,7 @@ bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request
     } else if (u->spec->log_driver == SPEC_LOG_STDOUT) {
         req->stdio[1] = req->stdio[2] = u->out.write_fd;
     }
-    if (req->argv == NULL || req->envp == NULL)
+    if (req->argv == NULL || req->envp == NULL || !launch_identity(u->spec, a, req))
         return false;
     return hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data);
 }
