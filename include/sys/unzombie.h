@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,11 @@ void unzombie(pid_t parent, const pid_t *zombies, size_t n, int64_t budget_us, s
 
 /** Lets those go that had not stopped in time and have now; called behind each SIGCHLD while unzombie_is_pending(). */
 void unzombie_settle(void);
+
+/** The same for the thread that INFO is about, which waitid(2) has found among our children with WNOWAIT: it finds
+ * those that we trace as well. True when that was one, and there is nothing left to wait for; else INFO is about a
+ * child. */
+bool unzombie_take(const siginfo_t *info) NONNULL();
 
 /** Whether there are such. */
 bool unzombie_is_pending(void);
