@@ -9,13 +9,15 @@
 
 #include "base/log.h"
 #include "sys/sys.h"
+#include "sys/unzombie.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-/* In kernel order of waitid(2): exits, stops and continues are all found by one look. */
+/* In kernel order of waitid(2): exits, stops and continues are all found by one look. So are the stops and deaths of
+ * those that unzombie() traces and could not let go yet, ours or not: no child of ours has stopped or ended then. */
 enum { REAPER_LOOK = WEXITED | WSTOPPED | WCONTINUED | WNOHANG };
 
 static void reaper_on_child(struct ev_loop *loop, struct ev_child *w, int revents)
@@ -57,13 +59,15 @@ static void reaper_sweep(struct reaper *r)
 {
     bool more = true;
     r->n_notes = 0;
+    if (unzombie_is_pending())
+        unzombie_settle();
     while (more && r->n_notes < REAPER_SLICE) {
         siginfo_t info;
         if (sys_waitid(P_ALL, 0, &info, REAPER_LOOK | WNOWAIT) < 0) {
             if (errno != ECHILD)
                 log_err("looking for ended children: %s; trying again at the next death", err_errno_text(errno));
             more = false;
-        } else {
+        } else if (info.si_pid == 0 || !unzombie_take(&info)) {
             more = info.si_pid != 0 && reaper_take(r, &info);
         }
     }
