@@ -20,6 +20,10 @@
 /** Opens (again) the descriptors that are kept in reserve for looking around when there are no others. */
 void census_reserve(struct engine *g) NONNULL();
 
+/** As procfs_children_of(). Out of descriptors, the reserve is lent to the look: what a service leaves behind must be
+ * seen also then. */
+bool census_children_of(struct engine *g, const struct procstat *st, struct pidlist *l) MUST_CHECK NONNULL();
+
 /** Makes sure that our child PID, dead or alive, is in the tables: one that is not known is attributed; of one that has
  * ended it is noted what it was. */
 void census_meet(struct engine *g, pid_t pid) NONNULL();

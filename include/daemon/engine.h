@@ -51,11 +51,14 @@ struct engine_unit {
     uint64_t start_run;           /**< the run that waits to be started, while start_link is in a list */
     struct list start_link;       /**< in struct engine.starting */
     bool touched;                 /**< one of its processes was reaped in the present slice */
+    struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
     struct output_stream out;
 };
 
 struct spawn_request;
 struct engine;
+struct zombies;
+struct zombie_note;
 struct cli;
 struct control;
 
@@ -78,6 +81,16 @@ struct engine_hooks {
     void (*on_orphan)(pid_t pid, int wstatus, void *data);
     /** Everything is over: the exit code instead of CODE. */
     int (*on_exit)(struct engine *g, int code, void *data);
+};
+
+enum { ENGINE_PRESSURE_MAX = 512 };
+
+/** A full house; see pressure.h. */
+struct engine_pressure {
+    bool is_felt;                   /**< a start has failed, and none has gone well since */
+    bool is_told;                   /**< and people know */
+    char what[ENGINE_PRESSURE_MAX]; /**< which start, and what was refused */
+    struct ev_timer turn;           /**< in the next turn of the loop something is done about it */
 };
 
 /** The engine. One a process. */
@@ -103,6 +116,8 @@ struct engine {
     struct output output;
     struct state state;
     struct sdnotify sdnotify;
+    struct zombies *zombies; /**< owned; NULL: nobody looks for zombies */
+    struct engine_pressure pressure;
     struct ev_timer watchdog;
     struct ev_timer super_timer;
     int64_t super_timer_at_ms;

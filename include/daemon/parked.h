@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * Requests that wait for what becomes of services: start, stop, restart, reload, wait.
+ * Requests that wait: for what becomes of services (start, stop, restart, reload, wait), or for whatever somebody else
+ * knows of.
  */
 #ifndef FOSTER_DAEMON_PARKED_H
 #define FOSTER_DAEMON_PARKED_H
@@ -38,6 +39,17 @@ bool parked_has_room(struct client *c, json_t *id) MUST_CHECK NONNULL();
  * (too many, no memory): nothing must be posted then. */
 struct parked *parked_new(struct client *c, json_t *id, const struct select *sel,
                           const struct parked_params *params) MUST_CHECK NONNULL();
+
+/** Called when a request is forgotten, unanswered. */
+typedef void parked_gone_fn(void *data);
+
+/** The request with ID (borrowed) of C waits for something else than units: for parked_reply(). If C goes before that,
+ * ON_GONE is called with DATA. NULL when it has been answered with an error. */
+struct parked *parked_new_other(struct client *c, json_t *id, parked_gone_fn *on_gone, void *data) MUST_CHECK
+    NONNULL(1, 2, 3);
+
+/** Answers P, which was made by parked_new_other(), with RESULT (taken over; NULL: memory was short) and frees it. */
+void parked_reply(struct parked *p, json_t *result) NONNULL(1);
 
 /** Looks whether P, whose events have been posted now, is settled already, and answers if so: P is gone then. */
 void parked_begin(struct parked *p) NONNULL();

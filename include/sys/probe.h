@@ -52,6 +52,11 @@ bool probe_cgroup(const char *controller, char *dir, size_t size) MUST_CHECK NON
  * file, or no number in it. */
 bool probe_number(const char *dir, const char *file, uint64_t *ret) MUST_CHECK NONNULL();
 
+/** The number in FILE of our control group, of version 2 or else of version 1 with CONTROLLER; its directory into DIR.
+ * False when neither has it. */
+bool probe_group_number(const char *controller, const char *file, char *dir, size_t size, uint64_t *ret) MUST_CHECK
+    NONNULL();
+
 /** How many processes and threads this machine has now, by /proc/loadavg. False without it. */
 bool probe_tasks(uint64_t *ret) MUST_CHECK NONNULL();
 

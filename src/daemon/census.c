@@ -121,21 +121,26 @@ void census_meet(struct engine *g, pid_t pid)
         attrib_end(p, st.comm, st.pgrp, st.session);
 }
 
-/* Puts the children of PID into L. Out of descriptors, the reserve is lent to the look: what a service leaves behind
- * must be seen also then. */
-static bool census_children(struct engine *g, pid_t pid, struct pidlist *l)
+bool census_children_of(struct engine *g, const struct procstat *st, struct pidlist *l)
 {
-    if (procfs_children(pid, l))
+    if (procfs_children_of(st, l))
         return true;
     if (errno != EMFILE && errno != ENFILE)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(g->reserve_fds); i++)
         sys_close_fd(&g->reserve_fds[i]);
-    bool ok = procfs_children(pid, l);
+    bool ok = procfs_children_of(st, l);
     int errnum = errno;
     census_reserve(g);
     errno = errnum;
     return ok;
+}
+
+/* The same of PID, of which nothing else is known. */
+static bool census_children(struct engine *g, pid_t pid, struct pidlist *l)
+{
+    const struct procstat st = {.pid = pid};
+    return census_children_of(g, &st, l);
 }
 
 void census_reserve(struct engine *g)

@@ -270,13 +270,6 @@ static void doctor_fill(struct doctor *d, const char *name, uint64_t used, uint6
         doctor_warn(d, name, consequence, "%" PRIu64 " of %" PRIu64 " in use", used, max);
 }
 
-/* The directory of our control group that has FILE, of version 2 or else of version 1 with CONTROLLER. */
-static bool doctor_group_with(const char *controller, const char *file, char *dir, size_t size, uint64_t *ret)
-{
-    return (probe_cgroup(NULL, dir, size) && probe_number(dir, file, ret)) ||
-           (probe_cgroup(controller, dir, size) && probe_number(dir, file, ret));
-}
-
 static void doctor_pids(struct doctor *d)
 {
     char dir[DOCTOR_PATH_MAX];
@@ -288,7 +281,7 @@ static void doctor_pids(struct doctor *d)
             "holds so many (`fosterctl tree`), or raise kernel.pid_max.");
     else
         doctor_ok(d, "pid-max", "not known without /proc");
-    if (doctor_group_with("pids", "pids.max", dir, sizeof dir, &max) && probe_number(dir, "pids.current", &used))
+    if (probe_group_number("pids", "pids.max", dir, sizeof dir, &max) && probe_number(dir, "pids.current", &used))
         doctor_fill(d, "pids-limit", used, max,
                     "When the limit is reached no process can be started: starts fail with EAGAIN and are tried again. "
                     "Find who holds so many (`fosterctl tree`), or raise pids.max of the control group (`docker run "
@@ -311,7 +304,7 @@ static void doctor_cgroup(struct doctor *d)
         doctor_note(d, "cgroup", later, "version 2, %s, not writable", dir);
     else
         doctor_ok(d, "cgroup", "version 2, %s, writable", dir);
-    if (doctor_group_with("memory", "memory.oom.group", dir, sizeof dir, &together) && together == 1)
+    if (probe_group_number("memory", "memory.oom.group", dir, sizeof dir, &together) && together == 1)
         doctor_warn(d, "oom-group",
                     "When memory runs out the kernel kills everything in this control group at once, fosterd included, "
                     "instead of one service. Write 0 to memory.oom.group; in Kubernetes set the kubelet's "

@@ -17,9 +17,11 @@
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
+#include "daemon/pressure.h"
 #include "daemon/reload.h"
 #include "daemon/slots.h"
 #include "daemon/status.h"
+#include "daemon/zombies.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -476,9 +478,11 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->super_timer.data = g;
     ev_timer_init(&g->more, engine_on_more, 0., 0.);
     g->more.data = g;
+    pressure_start(g);
     if (g->alone)
         return true;
     status_start(g);
+    zombies_start(g);
     return engine_open_control(g, e);
 }
 
@@ -488,6 +492,8 @@ static void engine_done(struct engine *g)
         output_settle(&g->output, ENGINE_SETTLE_MS);
     /* Whoever has asked us to end sees the connection end, when everything else has. */
     control_close(g->control);
+    zombies_stop(g);
+    pressure_stop(g);
     slots_done(g);
     if (g->output.loop != NULL)
         output_done(&g->output);

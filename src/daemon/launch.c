@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/launch_request.h"
+#include "daemon/pressure.h"
+#include "daemon/zombies.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
 
@@ -40,6 +42,8 @@ static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const
         .errnum = errnum,
         .text = text,
     };
+    if (errnum == EAGAIN)
+        pressure_felt(u->engine, u->name, text);
     engine_post(u->engine, &ev);
 }
 
@@ -80,6 +84,8 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     if (BUG_IF(attrib_add(&g->attrib, child.pid, u->run, ATTRIB_MAIN, ATTRIB_BORN, sys_now_ms()) == NULL))
         log_err("process %d of %s could not be entered", (int)child.pid, u->name);
     u->main_pid = u->group = child.pid;
+    pressure_eased(g);
+    zombies_watch(u);
     state_opened(&g->state, u->run, child.pid, u->name);
     if (g->hooks.on_spawned != NULL)
         g->hooks.on_spawned(u, g->hooks.data);

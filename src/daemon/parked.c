@@ -50,6 +50,8 @@ struct parked {
     int64_t doubt_ms; /* when somebody is to be looked at again, 0: nobody */
     struct ev_timer doubt;
     struct ev_timer deadline;
+    parked_gone_fn *on_gone; /* of one that waits for something else than units; NULL: nobody is to be told */
+    void *data;              /* for it */
 };
 
 static struct engine *parked_engine(const struct parked *p)
@@ -59,6 +61,8 @@ static struct engine *parked_engine(const struct parked *p)
 
 static void parked_free(struct parked *p)
 {
+    if (p->on_gone != NULL)
+        p->on_gone(p->data);
     if (!list_is_empty(&p->in_client))
         p->client->n_parked--;
     list_remove(&p->in_control);
@@ -351,6 +355,13 @@ static struct parked *parked_alloc(struct client *c, json_t *id, const struct pa
     return p;
 }
 
+static void parked_enter(struct parked *p)
+{
+    list_append(&p->client->control->parked, &p->in_control);
+    list_append(&p->client->parked, &p->in_client);
+    p->client->n_parked++;
+}
+
 struct parked *parked_new(struct client *c, json_t *id, const struct select *sel, const struct parked_params *params)
 {
     /* A configuration has been accepted before anybody waits for it. */
@@ -366,10 +377,34 @@ struct parked *parked_new(struct client *c, json_t *id, const struct select *sel
         parked_free(p);
         return NULL;
     }
-    list_append(&c->control->parked, &p->in_control);
-    list_append(&c->parked, &p->in_client);
-    c->n_parked++;
+    parked_enter(p);
     return p;
+}
+
+struct parked *parked_new_other(struct client *c, json_t *id, parked_gone_fn *on_gone, void *data)
+{
+    const struct parked_params params = {.timeout_ms = -1};
+    if (!parked_has_room(c, id))
+        return NULL;
+    struct parked *p = parked_alloc(c, id, &params);
+    if (p == NULL) {
+        client_send(c, proto_error(id, PROTO_INTERNAL, NULL, "out of memory; nothing was done"));
+        return NULL;
+    }
+    p->on_gone = on_gone;
+    p->data = data;
+    parked_enter(p);
+    return p;
+}
+
+void parked_reply(struct parked *p, json_t *result)
+{
+    struct client *c = p->client;
+    json_t *reply =
+        result != NULL ? proto_result(p->id, result) : proto_error(p->id, PROTO_INTERNAL, NULL, "%s", parked_no_result);
+    p->on_gone = NULL;
+    parked_free(p);
+    client_send(c, reply);
 }
 
 void parked_begin(struct parked *p)

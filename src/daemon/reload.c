@@ -14,6 +14,7 @@
 #include "daemon/ownlog.h"
 #include "daemon/slots.h"
 #include "daemon/status.h"
+#include "daemon/zombies.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -197,6 +198,7 @@ void reload_replaced(struct engine *g)
     g->next_set = NULL;
     (void)BUG_IF(!slots_sync(g));
     slots_measure(g);
+    zombies_renew(g);
     spec_set_free(old);
     g->state_changed = true;
     if (g->control != NULL)

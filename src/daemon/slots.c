@@ -6,6 +6,7 @@
 #include "daemon/slots.h"
 
 #include "base/mem.h"
+#include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ static void slots_free(struct engine *g, unsigned i)
     list_remove(&u->start_link);
     output_close(&u->out);
     tail_done(&u->tail);
+    zombie_note_free(u);
     mem_free(u->reason);
     mem_free(u);
     g->units[i] = NULL;

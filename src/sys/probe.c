@@ -195,6 +195,12 @@ bool probe_number(const char *dir, const char *file, uint64_t *ret)
     return true;
 }
 
+bool probe_group_number(const char *controller, const char *file, char *dir, size_t size, uint64_t *ret)
+{
+    return (probe_cgroup(NULL, dir, size) && probe_number(dir, file, ret)) ||
+           (probe_cgroup(controller, dir, size) && probe_number(dir, file, ret));
+}
+
 bool probe_tasks(uint64_t *ret)
 {
     char text[PROBE_NUMBER_MAX * 2];
