@@ -39,6 +39,7 @@ struct policy_end {
     int wstatus;     /**< for EXITED and NO_DAEMON */
     bool oom_killed; /**< for EXITED: because the memory limit was reached */
     int errnum;      /**< for NO_EXEC */
+    bool forked;     /**< for NO_EXEC: there was a process, which could not become the program */
 };
 
 /** Whether the end E of a run of S counts as a success. */
@@ -49,8 +50,10 @@ bool policy_is_success(const struct spec *s, const struct policy_end *e) MUST_CH
 enum policy_verdict policy_decide(const struct spec *s, const struct policy_end *e, uint64_t n_attempts) MUST_CHECK
     NONNULL();
 
-/** Whether an error of fork or exec may pass by itself: then it is nobody's failure. */
-bool policy_errno_is_temporary(int errnum) MUST_CHECK;
+/** Whether an error of fork, or FORKED of all that comes between it and the program, may pass by itself: then it is
+ *  nobody's failure. A process that was FORKED and has no room (EAGAIN) is short of what its own user or its own limits
+ *  allow, and not of what the machine has. */
+bool policy_errno_is_temporary(int errnum, bool forked) MUST_CHECK;
 
 /** Whether a run of S that has been READY for READY_MS is good enough to clear delay and count. One that was never
  *  ready is not, and is not to be asked about. */

@@ -211,7 +211,7 @@ static const char *failure_text(const struct event *e)
 
 static void report_no_start(struct super *s, struct unit *u, const struct event *e)
 {
-    if (policy_errno_is_temporary(e->errnum))
+    if (policy_errno_is_temporary(e->errnum, e->kind == EVENT_EXEC_FAILED))
         report(s, u, LOG_LEVEL_WARN, "backoff", "cannot start: %s%s", failure_text(e),
                u->want_up ? "; trying again" : "");
     else

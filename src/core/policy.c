@@ -11,10 +11,11 @@
 /* A service that restarts without a delay must prove itself for at least this long, or it would spin. */
 enum { STEADY_MIN_MS = 1000 };
 
-bool policy_errno_is_temporary(int errnum)
+bool policy_errno_is_temporary(int errnum, bool forked)
 {
     switch (errnum) {
     case EAGAIN:
+        return !forked;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
@@ -64,7 +65,7 @@ enum policy_verdict policy_decide(const struct spec *s, const struct policy_end 
     case POLICY_ASKED:
         return POLICY_DONE;
     case POLICY_NO_EXEC:
-        return policy_errno_is_temporary(e->errnum) ? POLICY_RETRY : POLICY_FAILED;
+        return policy_errno_is_temporary(e->errnum, e->forked) ? POLICY_RETRY : POLICY_FAILED;
     case POLICY_EXITED:
         if (spec_exits_has(&s->no_restart_exit_codes, e->wstatus))
             return POLICY_FAILED;

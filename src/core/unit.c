@@ -49,7 +49,7 @@ void unit_note(struct unit *u, const struct event *e, int64_t now_ms)
         u->end = (struct policy_end){.cause = POLICY_NO_EXEC, .errnum = e->errnum};
         break;
     case EVENT_EXEC_FAILED:
-        u->end = (struct policy_end){.cause = POLICY_NO_EXEC, .errnum = e->errnum};
+        u->end = (struct policy_end){.cause = POLICY_NO_EXEC, .errnum = e->errnum, .forked = true};
         break;
     case EVENT_MAIN_EXITED:
         if (u->phase == UNIT_EXECED) {

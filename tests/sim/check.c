@@ -30,9 +30,10 @@ bool check_is_up(enum unit_state v)
     return v == UNIT_STARTING || v == UNIT_RUNNING || v == UNIT_READY || v == UNIT_STOPPING;
 }
 
-static bool is_temporary(int errnum)
+/* Whether the failed start of U may go well another time. A process that is there already lacks no process. */
+static bool is_temporary(const struct sim_unit *u)
 {
-    return errnum == EAGAIN || errnum == ENOMEM || errnum == ETXTBSY;
+    return u->end_errno == ENOMEM || u->end_errno == ETXTBSY || (u->end_errno == EAGAIN && !u->end_forked);
 }
 
 unsigned check_find(const struct sim *m, const char *service)
@@ -89,7 +90,7 @@ static void check_verdict(struct sim *m, unsigned unit, enum unit_state to)
     bool again = r->policy >= SPEC_RESTART_ALWAYS || (r->policy == SPEC_RESTART_ON_FAILURE && !good);
 
     if (u->end_errno) {
-        if ((to == UNIT_BACKOFF) != is_temporary(u->end_errno) || to == UNIT_DONE)
+        if ((to == UNIT_BACKOFF) != is_temporary(u) || to == UNIT_DONE)
             sim_fail(m, "%s: errno %d led to %s", check_name(m, unit), u->end_errno, unit_state_name(to));
         return;
     }

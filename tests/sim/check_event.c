@@ -117,6 +117,7 @@ void check_event(struct sim *m, const struct event *e)
     case EVENT_SPAWN_FAILED:
     case EVENT_EXEC_FAILED:
         u->end_errno = e->errnum;
+        u->end_forked = e->kind == EVENT_EXEC_FAILED;
         break;
     case EVENT_EXEC_OK:
         u->exec_ms = m->now_ms;

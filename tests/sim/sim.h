@@ -86,6 +86,7 @@ struct sim_unit {
     int64_t exec_ms;  /* when exec was confirmed */
     int64_t ready_ms; /* when READY was entered */
     int end_errno;    /* of the last failed start, 0: the last run ended otherwise */
+    bool end_forked;  /* there was a process then */
     int end_wstatus;
     bool has_wstatus;
     int last_wstatus;    /* of the last true main process that had exec'd */

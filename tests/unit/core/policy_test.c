@@ -60,6 +60,8 @@ static void test_policies_and_ends(void **state)
         {{.cause = POLICY_NO_DAEMON}, {F, R, R, R}, false},
         {{.cause = POLICY_NO_EXEC, .errnum = ENOENT}, {F, F, F, F}, false},
         {{.cause = POLICY_NO_EXEC, .errnum = EAGAIN}, {T, T, T, T}, false},
+        {{.cause = POLICY_NO_EXEC, .errnum = EAGAIN, .forked = true}, {F, F, F, F}, false},
+        {{.cause = POLICY_NO_EXEC, .errnum = ENOMEM, .forked = true}, {T, T, T, T}, false},
         {{.cause = POLICY_ASKED, .wstatus = SIGKILL}, {D, D, D, D}, true},
     };
 
@@ -98,9 +100,11 @@ static void test_temporary_errors(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(temporary); i++)
-        assert_true(policy_errno_is_temporary(temporary[i]));
-    for (int e = -1; e < 200; e++)
-        n += policy_errno_is_temporary(e);
+        assert_true(policy_errno_is_temporary(temporary[i], false));
+    for (int e = -1; e < 200; e++) {
+        n += policy_errno_is_temporary(e, false);
+        assert_int_equal(policy_errno_is_temporary(e, true), e != EAGAIN && policy_errno_is_temporary(e, false));
+    }
     assert_int_equal(n, ARRAY_LEN(temporary));
 }
 

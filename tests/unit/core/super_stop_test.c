@@ -402,13 +402,13 @@ static void test_a_failed_child_does_not_wait_for_adopted_left_overs(void **stat
     kit_died(&k, "web", kit_exit(1), 1);
     kit_wait(&k, 500);
     kit_spawned(&k, "web");
-    kit_fail(&k, EVENT_EXEC_FAILED, "web", EAGAIN, NULL);
+    kit_fail(&k, EVENT_EXEC_FAILED, "web", ENOMEM, NULL);
     kit_effects(&k);
     kit_died(&k, "web", kit_exit(127), 0);
     assert_string_equal(kit_effects(&k), "close web 2; web>backoff; arm web +100");
     kit_wait(&k, 100);
     kit_spawned(&k, "web");
-    kit_fail(&k, EVENT_EXEC_FAILED, "web", EAGAIN, NULL);
+    kit_fail(&k, EVENT_EXEC_FAILED, "web", ENOMEM, NULL);
     kit_tell(&k, EVENT_STOP, "web");
     kit_effects(&k);
     kit_died(&k, "web", kit_exit(127), 0);
