@@ -50,6 +50,9 @@ char *buf_reserve(struct buf *b, size_t more) NONNULL();
 /** Removes the first LEN bytes (LEN <= b->len). */
 void buf_consume(struct buf *b, size_t len) NONNULL();
 
+/** Removes all but the first LEN bytes; nothing when there are no more. */
+void buf_truncate(struct buf *b, size_t len) NONNULL();
+
 /** The contents as a string: data, or "" when nothing was ever appended. Borrowed. */
 const char *buf_str(const struct buf *b) NONNULL();
 

@@ -49,6 +49,10 @@ const char *parse_signal_name(int sig);
  *  SIZE bytes and returns BUF; 32 bytes are always enough. A negative one has a minus sign, for people only. */
 char *parse_duration_text(int64_t ms, char *buf, size_t size) NONNULL();
 
+/** Writes BYTES (at least 0) as a short size that parse_size() reads back to the same ("512m", "1536k", "0") to BUF of
+ *  SIZE bytes and returns BUF; 32 bytes are always enough. */
+char *parse_size_text(int64_t bytes, char *buf, size_t size) NONNULL();
+
 /** Why parse_words() refused a text. */
 enum parse_words_error { PARSE_WORDS_OK, PARSE_WORDS_QUOTE, PARSE_WORDS_BACKSLASH, PARSE_WORDS_NOMEM };
 

@@ -23,6 +23,14 @@ struct compound_extends {
 
 enum { COMPOUND_STEPS_MAX = 16 };
 
+/** Says that NODE, for ROW, is none of the forms that its kind takes. Returns false. */
+bool compound_takes_else(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node) NONNULL();
+
+/** The items of the list NODE, for ROW, as a NULL-terminated array of strings in the set's arena; NULL when one is no
+ *  string, or without memory (said). */
+char **compound_strings(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node) MUST_CHECK
+    NONNULL();
+
 /** Kinds; see kinds.def. */
 bool compound_command(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool compound_names(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);

@@ -23,6 +23,10 @@ bool equal_labels(const struct schema_row *row, const void *a, const void *b);
 bool equal_depends_on(const struct schema_row *row, const void *a, const void *b);
 bool equal_exits(const struct schema_row *row, const void *a, const void *b);
 bool equal_stop_signal(const struct schema_row *row, const void *a, const void *b);
+bool equal_user(const struct schema_row *row, const void *a, const void *b);
+bool equal_groups(const struct schema_row *row, const void *a, const void *b);
+bool equal_caps(const struct schema_row *row, const void *a, const void *b);
+bool equal_ulimits(const struct schema_row *row, const void *a, const void *b);
 bool equal_section(const struct schema_row *row, const void *a, const void *b);
 
 /** For keys without a field of their own: always true. */

@@ -41,6 +41,13 @@ void print_labels(struct printer *p, const struct schema_row *row, const void *b
 void print_depends_on(struct printer *p, const struct schema_row *row, const void *base);
 void print_exits(struct printer *p, const struct schema_row *row, const void *base);
 void print_stop_signal(struct printer *p, const struct schema_row *row, const void *base);
+void print_size(struct printer *p, const struct schema_row *row, const void *base);
+void print_user(struct printer *p, const struct schema_row *row, const void *base);
+void print_groups(struct printer *p, const struct schema_row *row, const void *base);
+void print_caps(struct printer *p, const struct schema_row *row, const void *base);
+void print_security(struct printer *p, const struct schema_row *row, const void *base);
+void print_ulimit(struct printer *p, const struct schema_row *row, const void *base);
+void print_ulimits(struct printer *p, const struct schema_row *row, const void *base);
 void print_section(struct printer *p, const struct schema_row *row, const void *base);
 
 /** For keys without a field of their own. */

@@ -21,15 +21,18 @@ struct printer;
 
 /** A mapping of the file whose keys are rows of the table. */
 enum schema_section {
-    SCHEMA_TOP,        /**< the file itself; rows point into struct spec_set */
-    SCHEMA_SERVICE,    /**< struct spec */
-    SCHEMA_SUPERVISOR, /**< struct spec_supervisor */
-    SCHEMA_RESTART,    /**< struct spec_restart */
-    SCHEMA_LOGGING,    /**< struct spec */
-    SCHEMA_DEP,        /**< struct spec_dep */
-    SCHEMA_STOP_STEP,  /**< struct spec_stop_step */
-    SCHEMA_ENV_FILE,   /**< struct compound_env_file */
-    SCHEMA_EXTENDS,    /**< struct compound_extends */
+    SCHEMA_TOP,                /**< the file itself; rows point into struct spec_set */
+    SCHEMA_SERVICE,            /**< struct spec */
+    SCHEMA_SUPERVISOR,         /**< struct spec_supervisor */
+    SCHEMA_RESTART,            /**< struct spec_restart */
+    SCHEMA_LOGGING,            /**< struct spec */
+    SCHEMA_DEP,                /**< struct spec_dep */
+    SCHEMA_STOP_STEP,          /**< struct spec_stop_step */
+    SCHEMA_ENV_FILE,           /**< struct compound_env_file */
+    SCHEMA_EXTENDS,            /**< struct compound_extends */
+    SCHEMA_ULIMIT,             /**< struct spec_ulimit */
+    SCHEMA_ZOMBIES,            /**< struct spec_zombies, of a service */
+    SCHEMA_SUPERVISOR_ZOMBIES, /**< struct spec_zombies, of `supervisor` */
     SCHEMA_SECTION_N
 };
 
@@ -67,7 +70,7 @@ struct schema_row {
     enum schema_kind kind;
     size_t offset;                   /**< of the field in the section's structure */
     size_t extra;                    /**< of the second field (count, names to keep), when the kind has one */
-    int64_t min, max;                /**< of a number; milliseconds for durations */
+    int64_t min, max;                /**< of a number; milliseconds for durations, bytes for sizes */
     const struct schema_word *words; /**< of a choice */
     enum schema_section sub;         /**< of a mapping, or of a list's element */
     const char *def;                 /**< default, as one would write it; NULL: none */

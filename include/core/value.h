@@ -69,6 +69,7 @@ bool value_scalar(struct value_ctx *c, const struct schema_row *row, const struc
 bool value_name(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool value_group(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool value_path(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
+bool value_cgroup(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool value_map(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 bool value_ignored(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 

@@ -219,17 +219,31 @@ char *parse_duration_text(int64_t ms, char *buf, size_t size)
     return buf;
 }
 
+static const char size_letters[] = "kmgt";
+
+char *parse_size_text(int64_t bytes, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    for (; n < sizeof size_letters - 1 && bytes != 0 && bytes % 1024 == 0; n++)
+        bytes /= 1024;
+    if (n > 0)
+        snprintf(buf, size, "%" PRId64 "%c", bytes, size_letters[n - 1]);
+    else
+        snprintf(buf, size, "%" PRId64, bytes);
+    return buf;
+}
+
 /* The factor of the size suffix S: a letter k, m, g, t, with "b" or "ib" behind or not; or "b" or nothing. */
 static bool parse_size_suffix(const char *s, int64_t *ret)
 {
-    static const char letters[] = "kmgt";
-    const char *letter = *s ? strchr(letters, *s | 0x20) : NULL;
+    const char *letter = *s ? strchr(size_letters, *s | 0x20) : NULL;
 
     if (letter)
         s++;
     if (*s && strcasecmp(s, "b") != 0 && !(letter && strcasecmp(s, "ib") == 0))
         return false;
-    *ret = letter ? (int64_t)1 << (10 * (letter - letters + 1)) : 1;
+    *ret = letter ? (int64_t)1 << (10 * (letter - size_letters + 1)) : 1;
     return true;
 }
 

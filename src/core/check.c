@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+enum { MEM_LIMIT_MIN = 1 << 20 };
+static const double cpus_min = 0.01;
+
 /* The place of KEY of S in NODE, or of the service when it is not written there. */
 static struct diag_pos place(const struct spec *s, const struct tree_node *node, const char *key)
 {
@@ -87,10 +90,40 @@ static void check_exits(struct diag_list *d, const struct spec *s, const struct 
                    "an exit that is a success (`success_exit_codes`) is a failure here as well; remove it from one");
 }
 
+/* Whether one of LIST (NULL: none) is NAME. */
+static bool has_name(char *const *list, const char *name)
+{
+    for (; list && *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_caps(struct diag_list *d, const struct spec *s, const struct tree_node *node)
+{
+    for (char *const *name = s->cap_drop.names; name && *name; name++)
+        if (has_name(s->cap_add.names, *name))
+            diag_error(d, place(s, node, "cap_drop"), "`%s` is in `cap_add` and in `cap_drop`; remove it from one",
+                       *name);
+}
+
+static void check_limits(struct diag_list *d, const struct spec *s, const struct tree_node *node)
+{
+    char limit[32];
+
+    if (s->mem_limit > 0 && s->mem_limit < MEM_LIMIT_MIN)
+        diag_error(d, place(s, node, "mem_limit"),
+                   "`mem_limit` is %s, too little for any program; write at least 1m, or 0 for no limit",
+                   parse_size_text(s->mem_limit, limit, sizeof limit));
+    if (s->cpus > 0 && s->cpus < cpus_min)
+        diag_error(d, place(s, node, "cpus"),
+                   "`cpus` is too little to be measured; write at least 0.01, or 0 for no limit");
+}
+
 void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node)
 {
     static void (*const rules[])(struct diag_list *, const struct spec *, const struct tree_node *) = {
-        check_command, check_restart, check_pid_file, check_stop, check_exits,
+        check_command, check_restart, check_pid_file, check_stop, check_exits, check_caps, check_limits,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)

@@ -16,7 +16,7 @@ static size_t *count_field(const struct schema_row *row, void *base)
     return (size_t *)(void *)((char *)base + row->extra);
 }
 
-static bool takes_else(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node)
+bool compound_takes_else(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node)
 {
     char what[64];
 
@@ -32,8 +32,7 @@ static bool takes_else(struct value_ctx *c, const struct schema_row *row, const 
                        schema_kind(row->kind)->takes);
 }
 
-/* The items of the list NODE as a NULL-terminated array of strings; an error for each that is no string. */
-static char **strings(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node)
+char **compound_strings(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node)
 {
     char **ret = arena_array(c->source.arena, node->n + 1, sizeof *ret);
     char what[96];
@@ -81,8 +80,8 @@ bool compound_command(struct value_ctx *c, const struct schema_row *row, const s
     char **words;
 
     if (node->kind == TREE_MAPPING || (node->kind == TREE_SCALAR && node->null))
-        return takes_else(c, row, node);
-    words = node->kind == TREE_SEQUENCE ? strings(c, row, node) : split_words(c, row, node, &n);
+        return compound_takes_else(c, row, node);
+    words = node->kind == TREE_SEQUENCE ? compound_strings(c, row, node) : split_words(c, row, node, &n);
     if (!words)
         return false;
     if (n == 0 || !words[0][0])
@@ -98,8 +97,8 @@ bool compound_names(struct value_ctx *c, const struct schema_row *row, const str
     bool ok = true;
 
     if (node->kind != TREE_SEQUENCE)
-        return takes_else(c, row, node);
-    names = strings(c, row, node);
+        return compound_takes_else(c, row, node);
+    names = compound_strings(c, row, node);
     if (!names)
         return false;
     for (size_t i = 0; i < node->n; i++)
@@ -123,8 +122,8 @@ bool compound_keep(struct value_ctx *c, const struct schema_row *row, const stru
                            row->key, schema_kind(row->kind)->takes);
     }
     if (node->kind != TREE_SEQUENCE)
-        return takes_else(c, row, node);
-    names = strings(c, row, node);
+        return compound_takes_else(c, row, node);
+    names = compound_strings(c, row, node);
     if (!names)
         return false;
     for (size_t i = 0; i < node->n; i++) {
@@ -185,7 +184,7 @@ static struct assignment *assignments(struct value_ctx *c, const struct schema_r
     struct assignment *list;
 
     if (node->kind == TREE_SCALAR) {
-        takes_else(c, row, node);
+        compound_takes_else(c, row, node);
         return NULL;
     }
     list = arena_array(c->source.arena, node->n, sizeof *list);
@@ -295,7 +294,7 @@ static bool one_env_file(struct value_ctx *c, const struct schema_row *row, cons
     else if (node->kind == TREE_MAPPING)
         ok = value_section(c, row->sub, schema_section_name(row->sub), node, &f);
     else
-        return takes_else(c, row, node);
+        return compound_takes_else(c, row, node);
     return ok && read_env_file(c, node->pos, &f);
 }
 
@@ -347,7 +346,7 @@ bool compound_depends_on(struct value_ctx *c, const struct schema_row *row, cons
     bool ok = true, good;
 
     if (node->kind == TREE_SCALAR)
-        return takes_else(c, row, node);
+        return compound_takes_else(c, row, node);
     deps = arena_array(c->source.arena, node->n + 1, sizeof *deps);
     if (!deps)
         return value_nomem(c, node->pos);
@@ -393,7 +392,7 @@ bool compound_restart(struct value_ctx *c, const struct schema_row *row, const s
     if (node->kind == TREE_MAPPING)
         return value_section(c, row->sub, "`restart`", node, r);
     if (node->kind == TREE_SEQUENCE || node->null)
-        return takes_else(c, row, node);
+        return compound_takes_else(c, row, node);
     return restart_word(c, row, node, r);
 }
 
@@ -427,7 +426,7 @@ bool compound_exits(struct value_ctx *c, const struct schema_row *row, const str
     bool ok = true;
 
     if (node->kind != TREE_SEQUENCE)
-        return takes_else(c, row, node);
+        return compound_takes_else(c, row, node);
     for (size_t i = 0; i < node->n; i++)
         ok &= one_exit(c, row, node->items[i], &exits);
     *(struct spec_exits *)schema_field(row, base) = exits;
@@ -456,7 +455,7 @@ bool compound_stop_signal(struct value_ctx *c, const struct schema_row *row, con
     struct spec_stop_step *steps;
 
     if (node->kind == TREE_MAPPING || (node->kind == TREE_SCALAR && node->null))
-        return takes_else(c, row, node);
+        return compound_takes_else(c, row, node);
     if (n == 0 || n > COMPOUND_STEPS_MAX)
         return value_error(c, node->pos, "`stop_signal` has %zu steps; write 1 to %d", n, COMPOUND_STEPS_MAX);
     steps = arena_array(c->source.arena, n, sizeof *steps);

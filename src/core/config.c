@@ -287,7 +287,7 @@ struct spec_set *config_load(const char *file, const struct config_source *src, 
     }
     set->arena.max = max;
     set->name = "foster";
-    schema_defaults(SCHEMA_TOP, set);
+    spec_supervisor_defaults(&set->supervisor);
     l.value.source = (struct source){.io = src, .arena = &set->arena, .diag = d, .main_file = file};
     load_all(&l, file);
     for (struct loader_file *f = l.files; f; f = f->next)

@@ -143,6 +143,49 @@ bool equal_stop_signal(const struct schema_row *row, const void *a, const void *
     return true;
 }
 
+static bool same_gids(const gid_t *a, size_t n_a, const gid_t *b, size_t n_b)
+{
+    return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof *a) == 0);
+}
+
+/* What the names were looked up to counts as well: only a new process can have that. */
+bool equal_user(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_user *x = schema_const_field(row, a), *y = schema_const_field(row, b);
+
+    return same_text(x->text, y->text) && x->uid == y->uid && x->gid == y->gid &&
+           same_gids(x->groups, x->n_groups, y->groups, y->n_groups) && same_text(x->name, y->name) &&
+           same_text(x->home, y->home) && same_text(x->shell, y->shell);
+}
+
+bool equal_groups(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_groups *x = schema_const_field(row, a), *y = schema_const_field(row, b);
+
+    return same_list(x->texts, y->texts) && same_gids(x->gids, x->n, y->gids, y->n);
+}
+
+bool equal_caps(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_caps *x = schema_const_field(row, a), *y = schema_const_field(row, b);
+
+    return x->mask == y->mask && same_list(x->names, y->names);
+}
+
+bool equal_ulimits(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_ulimit *x = *(struct spec_ulimit *const *)schema_const_field(row, a);
+    const struct spec_ulimit *y = *(struct spec_ulimit *const *)schema_const_field(row, b);
+    size_t n = count_of(row, a);
+
+    if (n != count_of(row, b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (x[i].resource != y[i].resource || !schema_equal(row->sub, &x[i], &y[i]))
+            return false;
+    return true;
+}
+
 bool equal_section(const struct schema_row *row, const void *a, const void *b)
 {
     return schema_equal(row->sub, schema_const_field(row, a), schema_const_field(row, b));

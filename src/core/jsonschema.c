@@ -7,11 +7,13 @@
 #include "core/jsonschema.h"
 
 #include "core/config.h"
+#include "core/ulimits.h"
 
 #include <string.h>
 
 #define VARIABLE     "{\"$ref\":\"#/definitions/variable\"}"
 #define NAME_PATTERN "^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"
+#define SIZE         "{\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]+)?([kmgtKMGT]?[bB]|[kmgtKMGT]([iI][bB])?)?$\"}"
 #define STRINGS      "{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"
 
 static void put_string(struct buf *out, const char *text)
@@ -99,8 +101,8 @@ void jsonschema_choice(struct buf *out, const struct schema_row *row)
             continue;
         buf_printf(out, "%s\"%s\"", separator, w->word);
         separator = ",";
-        /* A YAML reader of version 1.1 takes a bare no for false. */
-        if (strcmp(w->word, "no") == 0)
+        /* A YAML reader of version 1.1 takes a bare no or off for false. */
+        if (strcmp(w->word, "no") == 0 || strcmp(w->word, "off") == 0)
             buf_puts(out, ",false");
     }
     buf_puts(out, "]}," VARIABLE "]");
@@ -199,6 +201,61 @@ void jsonschema_exits(struct buf *out, const struct schema_row *row)
                "\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":%lld,\"maximum\":%lld},"
                "{\"type\":\"string\"}]}",
                (long long)row->min, (long long)row->max);
+}
+
+void jsonschema_size(struct buf *out, const struct schema_row *row)
+{
+    buf_printf(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":%lld,\"maximum\":%lld}," SIZE "," VARIABLE "]",
+               (long long)row->min, (long long)row->max);
+}
+
+void jsonschema_cgroup(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out,
+             "\"anyOf\":[{\"enum\":[\"auto\",\"off\",false]},{\"type\":\"string\",\"pattern\":\"^/\"}," VARIABLE "]");
+}
+
+void jsonschema_groups(struct buf *out, const struct schema_row *row)
+{
+    buf_puts(out, "\"type\":\"array\",\"uniqueItems\":true,\"items\":{");
+    jsonschema_group(out, row);
+    buf_puts(out, "}");
+}
+
+void jsonschema_caps(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"type\":\"array\",\"uniqueItems\":true,\"items\":{\"anyOf\":[{\"type\":\"string\","
+                  "\"pattern\":\"^[A-Za-z_]+$\"}," VARIABLE "]}");
+}
+
+void jsonschema_security(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\","
+                  "\"pattern\":\"^no-new-privileges([:=](true|false))?$\"}," VARIABLE "]}");
+}
+
+void jsonschema_ulimit(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"anyOf\":[{\"type\":\"integer\",\"minimum\":-1},{\"enum\":[\"unlimited\"]}," SIZE "," VARIABLE "]");
+}
+
+void jsonschema_ulimits(struct buf *out, const struct schema_row *row)
+{
+    size_t n;
+    const struct ulimits_resource *resources = ulimits_resources(&n);
+
+    buf_puts(out, "\"type\":\"object\",\"additionalProperties\":false,\"patternProperties\":{\"^x-\":{},\"^(");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%s", i ? "|" : "", resources[i].name);
+    buf_puts(out, ")$\":{\"oneOf\":[{");
+    jsonschema_ulimit(out, row);
+    buf_puts(out, "},");
+    put_section(out, row->sub);
+    buf_puts(out, "]}}");
 }
 
 void jsonschema_map(struct buf *out, const struct schema_row *row)

@@ -12,35 +12,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Told of each key that differs; PARENT is the row of the map that has it, NULL: none. */
-typedef bool plan_key_fn(const struct schema_row *row, const struct schema_row *parent, void *data);
+/* A key, with the map that has it. */
+struct plan_path {
+    const struct schema_row *row;
+    const struct plan_path *parent; /* NULL: none */
+};
+
+/* Told of each key that differs. */
+typedef bool plan_key_fn(const struct plan_path *path, void *data);
 
 /* Tells FN of the keys of SECTION that differ between A and B, and of those in maps that are part of the same
  * structure. False as soon as FN says so. */
-static bool each_key(enum schema_section section, const struct schema_row *parent, const void *a, const void *b,
+static bool each_key(enum schema_section section, const struct plan_path *parent, const void *a, const void *b,
                      plan_key_fn *fn, void *data)
 {
     const struct schema_row *row = NULL;
 
     while ((row = schema_next(section, row))) {
+        struct plan_path path = {row, parent};
         bool ok = true;
         if (schema_kind(row->kind)->equal(row, a, b))
             continue;
         if (row->flags & SCHEMA_INLINE)
-            ok = each_key(row->sub, row, schema_const_field(row, a), schema_const_field(row, b), fn, data);
+            ok = each_key(row->sub, &path, schema_const_field(row, a), schema_const_field(row, b), fn, data);
         else
-            ok = fn(row, parent, data);
+            ok = fn(&path, data);
         if (!ok)
             return false;
     }
     return true;
 }
 
-static bool note_flags(const struct schema_row *row, const struct schema_row *parent UNUSED, void *data)
+static bool note_flags(const struct plan_path *path, void *data)
 {
     unsigned *flags = data;
 
-    *flags |= row->flags;
+    *flags |= path->row->flags;
     return true;
 }
 
@@ -63,14 +70,26 @@ struct plan_keys {
     unsigned only; /* nor do those without this one, unless it is 0 */
 };
 
-static bool note_key(const struct schema_row *row, const struct schema_row *parent, void *data)
+/* The key of PATH after those of its maps, with dots between; NULL with ENOMEM. */
+static const char *path_text(struct arena *a, const struct plan_path *path)
+{
+    const char *before;
+
+    if (!path->parent)
+        return path->row->key;
+    before = path_text(a, path->parent);
+    return before ? arena_printf(a, "%s.%s", before, path->row->key) : NULL;
+}
+
+static bool note_key(const struct plan_path *path, void *data)
 {
     struct plan_keys *k = data;
+    unsigned flags = path->row->flags;
 
-    if (row->flags & k->skip || (k->only && !(row->flags & k->only)))
+    if (flags & k->skip || (k->only && !(flags & k->only)))
         return true;
     if (k->arena) {
-        const char *key = parent ? arena_printf(k->arena, "%s.%s", parent->key, row->key) : row->key;
+        const char *key = path_text(k->arena, path);
         if (!key)
             return false;
         k->keys[k->n] = key;

@@ -9,6 +9,9 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "core/config.h"
+#include "core/ulimits.h"
+
+#include <inttypes.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -134,12 +137,23 @@ void print_bool(struct printer *p, const struct schema_row *row, const void *bas
     put_line(p, row->key, *(const bool *)schema_const_field(row, base) ? "true" : "false");
 }
 
+/* Where there is no default, a value that no file can have is that nothing was said. */
 void print_int(struct printer *p, const struct schema_row *row, const void *base)
+{
+    int64_t value = *(const int64_t *)schema_const_field(row, base);
+    char text[32];
+
+    if (!row->def && (value < row->min || value > row->max))
+        return;
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    put_line(p, row->key, text);
+}
+
+void print_size(struct printer *p, const struct schema_row *row, const void *base)
 {
     char text[32];
 
-    (void)snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)schema_const_field(row, base));
-    put_line(p, row->key, text);
+    put_line(p, row->key, parse_size_text(*(const int64_t *)schema_const_field(row, base), text, sizeof text));
 }
 
 void print_decimal(struct printer *p, const struct schema_row *row, const void *base)
@@ -204,8 +218,10 @@ void print_choice(struct printer *p, const struct schema_row *row, const void *b
 {
     const char *word = schema_word(row->words, *(const int *)schema_const_field(row, base));
 
-    if (!BUG_IF(!word))
+    if (word)
         put_string(p, row->key, word);
+    else
+        (void)BUG_IF(row->def); /* without a default, nothing was said */
 }
 
 void print_string(struct printer *p, const struct schema_row *row, const void *base)
@@ -284,6 +300,36 @@ void print_exits(struct printer *p, const struct schema_row *row, const void *ba
     buf_puts(p->out, "]\n");
 }
 
+void print_user(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_user *user = schema_const_field(row, base);
+
+    if (user->text)
+        put_string(p, row->key, user->text);
+}
+
+void print_groups(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_groups *groups = schema_const_field(row, base);
+
+    put_list(p, row->key, groups->texts, groups->n);
+}
+
+void print_caps(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_caps *caps = schema_const_field(row, base);
+
+    put_list(p, row->key, caps->names, list_length(caps->names));
+}
+
+void print_security(struct printer *p, const struct schema_row *row, const void *base)
+{
+    static char option[] = "no-new-privileges:true";
+    char *const options[] = {option};
+
+    put_list(p, row->key, options, *(const bool *)schema_const_field(row, base) ? 1 : 0);
+}
+
 /* Maps. */
 
 /* The line of a map with N pairs, and the indentation of what follows. */
@@ -358,11 +404,41 @@ void print_stop_signal(struct printer *p, const struct schema_row *row, const vo
     p->indent -= 4;
 }
 
+void print_ulimit(struct printer *p, const struct schema_row *row, const void *base)
+{
+    uint64_t limit = *(const uint64_t *)schema_const_field(row, base);
+    char text[32] = "unlimited";
+
+    if (limit != UINT64_MAX)
+        (void)snprintf(text, sizeof text, "%" PRIu64, limit);
+    put_line(p, row->key, text);
+}
+
+void print_ulimits(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_ulimit *limits = *(struct spec_ulimit *const *)schema_const_field(row, base);
+    size_t n = count_of(row, base);
+
+    open_map(p, row->key, n);
+    for (size_t i = 0; i < n; i++) {
+        open_map(p, ulimits_name(limits[i].resource), 1);
+        print_rows(p, row->sub, &limits[i]);
+        p->indent -= 2;
+    }
+    p->indent -= 2;
+}
+
+/* A map of which nothing was said is left out: without a pair it would read back as no map at all. */
 void print_section(struct printer *p, const struct schema_row *row, const void *base)
 {
+    size_t before = p->out->len, opened;
+
     open_map(p, row->key, 1);
+    opened = p->out->len;
     print_rows(p, row->sub, schema_const_field(row, base));
     p->indent -= 2;
+    if (p->out->len == opened)
+        buf_truncate(p->out, before);
 }
 
 void print_rows(struct printer *p, enum schema_section section, const void *base)

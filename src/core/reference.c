@@ -24,8 +24,15 @@ static const struct heading headings[] = {
     {SCHEMA_STOP_STEP, "STOP STEPS", "Keys of each item of stop_signal in its long form."},
     {SCHEMA_ENV_FILE, "ENV FILES", "Keys of an item of env_file in its long form."},
     {SCHEMA_EXTENDS, "EXTENDS", "Keys of extends in its long form."},
+    {SCHEMA_ULIMIT, "ULIMITS",
+     "Keys of each entry of ulimits in its long form. The entries are as, core, cpu, data, fsize, memlock, msgqueue, "
+     "nice, nofile, nproc, rss, rtprio, rttime, sigpending and stack, in the units of setrlimit(2); those in bytes "
+     "take "
+     "sizes, too. -1 is unlimited."},
+    {SCHEMA_ZOMBIES, "ZOMBIES", "Keys of zombies. What is left out is as supervisor has it."},
     {SCHEMA_LOGGING, "LOGGING", "Keys of logging."},
     {SCHEMA_SUPERVISOR, "SUPERVISOR KEYS", "Keys of supervisor."},
+    {SCHEMA_SUPERVISOR_ZOMBIES, "ZOMBIES OF THE SUPERVISOR", "Keys of zombies of supervisor."},
 };
 _Static_assert(ARRAY_LEN(headings) == SCHEMA_SECTION_N, "every section is in the reference");
 
@@ -45,6 +52,8 @@ static void put_bound(struct buf *out, const struct schema_row *row, int64_t val
 
     if (row->kind == SCHEMA_KIND_DURATION)
         buf_puts(out, parse_duration_text(value, text, sizeof text));
+    else if (row->kind == SCHEMA_KIND_SIZE)
+        buf_puts(out, parse_size_text(value, text, sizeof text));
     else
         buf_printf(out, row->kind == SCHEMA_KIND_MODE ? "%llo" : "%lld", (long long)value);
 }

@@ -8,10 +8,12 @@
 #include "base/parse.h"
 #include "core/compound.h"
 #include "core/equal.h"
+#include "core/identity.h"
 #include "core/inherit.h"
 #include "core/jsonschema.h"
 #include "core/loader.h"
 #include "core/print.h"
+#include "core/ulimits.h"
 #include "core/value.h"
 
 #include <string.h>
@@ -49,6 +51,9 @@ static const char *const section_names[] = {
     [SCHEMA_STOP_STEP] = "a step of `stop_signal`",
     [SCHEMA_ENV_FILE] = "an entry of `env_file`",
     [SCHEMA_EXTENDS] = "`extends`",
+    [SCHEMA_ULIMIT] = "a limit of `ulimits`",
+    [SCHEMA_ZOMBIES] = "`zombies`",
+    [SCHEMA_SUPERVISOR_ZOMBIES] = "`supervisor.zombies`",
 };
 _Static_assert(ARRAY_LEN(section_names) == SCHEMA_SECTION_N, "every section has a name");
 
@@ -188,7 +193,7 @@ const char *schema_suggest(enum schema_section section, const char *wrong)
     return g.name;
 }
 
-/* Sections inside sections: the file has `supervisor`, a service has `restart`; never deeper. */
+/* Sections inside sections: the file has `supervisor`, which has `zombies`; never deeper. */
 static void schema_defaults_row(const struct schema_row *r, void *base)
 {
     enum value_result result = VALUE_OK;

@@ -118,10 +118,7 @@ void spec_defaults(struct spec *s)
 
 void spec_supervisor_defaults(struct spec_supervisor *s)
 {
-    *s = (struct spec_supervisor){
-        .cgroup = "auto",
-        .zombies = {.limit = 100, .action = SPEC_ZOMBIES_WARN, .check_ms = 60000},
-    };
+    *s = (struct spec_supervisor){.cgroup = "auto"};
     schema_defaults(SCHEMA_SUPERVISOR, s);
 }
 

@@ -111,6 +111,23 @@ static enum value_result text_int(const struct schema_row *row, const char *text
     return parse_int(text, &v) ? in_range(row, v, field) : VALUE_BAD;
 }
 
+/* No ceiling has two spellings. */
+static enum value_result text_ceiling(const struct schema_row *row, const char *text, void *field)
+{
+    enum value_result result = text_int(row, text, field);
+
+    if (result == VALUE_OK && *(int64_t *)field < 0)
+        *(int64_t *)field = 0;
+    return result;
+}
+
+static enum value_result text_size(const struct schema_row *row, const char *text, void *field)
+{
+    int64_t v;
+
+    return parse_size(text, &v) ? in_range(row, v, field) : VALUE_BAD;
+}
+
 static enum value_result text_duration(const struct schema_row *row, const char *text, void *field)
 {
     int64_t v;
@@ -166,7 +183,7 @@ enum value_result value_from_text(const struct schema_row *row, const char *text
     static enum value_result (*const by_kind[SCHEMA_KIND_N])(const struct schema_row *, const char *, void *) = {
         [SCHEMA_KIND_BOOL] = text_bool,       [SCHEMA_KIND_INT] = text_int,   [SCHEMA_KIND_DURATION] = text_duration,
         [SCHEMA_KIND_DECIMAL] = text_decimal, [SCHEMA_KIND_MODE] = text_mode, [SCHEMA_KIND_SIGNAL] = text_signal,
-        [SCHEMA_KIND_CHOICE] = text_choice,
+        [SCHEMA_KIND_CHOICE] = text_choice,   [SCHEMA_KIND_SIZE] = text_size, [SCHEMA_KIND_CEILING] = text_ceiling,
     };
 
     return by_kind[row->kind] ? by_kind[row->kind](row, text, field) : VALUE_NOT_SCALAR;
@@ -178,6 +195,8 @@ static const char *limit_text(const struct schema_row *row, int64_t v, char *buf
 {
     if (row->kind == SCHEMA_KIND_DURATION)
         return parse_duration_text(v, buf, size);
+    if (row->kind == SCHEMA_KIND_SIZE)
+        return parse_size_text(v, buf, size);
     (void)snprintf(buf, size, row->kind == SCHEMA_KIND_MODE ? "%03llo" : "%lld", (long long)v);
     return buf;
 }
@@ -317,6 +336,18 @@ bool value_path(struct value_ctx *c, const struct schema_row *row, const struct 
     return true;
 }
 
+bool value_cgroup(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
+{
+    const char *text = value_text(c, node, key_quote(row->key).text);
+
+    if (!text)
+        return false;
+    if (text[0] != '/' && strcmp(text, "auto") != 0 && strcmp(text, "off") != 0)
+        return bad_value(c, row, node);
+    *(const char **)schema_field(row, base) = text;
+    return true;
+}
+
 bool value_map(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
 {
     if (!value_is(c, node, TREE_MAPPING, key_quote(row->key).text, schema_kind(row->kind)->takes))
@@ -338,7 +369,8 @@ bool value_ignored(struct value_ctx *c, const struct schema_row *row, const stru
 /* A section other than SECTION that has KEY in force, or SECTION_N. */
 static enum schema_section home_of(enum schema_section section, const char *key)
 {
-    static const enum schema_section homes[] = {SCHEMA_SERVICE, SCHEMA_SUPERVISOR, SCHEMA_RESTART, SCHEMA_TOP};
+    static const enum schema_section homes[] = {SCHEMA_SERVICE, SCHEMA_SUPERVISOR, SCHEMA_RESTART,
+                                                SCHEMA_TOP,     SCHEMA_ZOMBIES,    SCHEMA_SUPERVISOR_ZOMBIES};
 
     for (size_t i = 0; i < ARRAY_LEN(homes); i++) {
         const struct schema_row *row = schema_find(homes[i], key);

@@ -7,7 +7,9 @@
 
 #include "base/buf.h"
 #include "core/config.h"
+#include "sys/caps.h"
 #include "sys/files.h"
+#include "sys/users.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,6 +48,41 @@ static const char *openfile_getenv(const char *name, void *data)
     return getenv(name);
 }
 
+static bool openfile_user(struct arena *a, const char *text, struct spec_user *ret, char *why, size_t why_size,
+                          void *data UNUSED)
+{
+    struct users_entry found;
+    struct err e = {0};
+    if (!users_find(a, text, &found, &e)) {
+        snprintf(why, why_size, "%s", e.text);
+        return false;
+    }
+    *ret = (struct spec_user){
+        .uid = found.uid,
+        .gid = found.gid,
+        .groups = found.groups,
+        .n_groups = found.n_groups,
+        .name = found.name,
+        .home = found.home,
+        .shell = found.shell,
+    };
+    return true;
+}
+
+static bool openfile_group(const char *text, gid_t *ret, char *why, size_t why_size, void *data UNUSED)
+{
+    struct err e = {0};
+    if (users_find_group(text, ret, &e))
+        return true;
+    snprintf(why, why_size, "%s", e.text);
+    return false;
+}
+
+static bool openfile_capability(const char *text, unsigned *ret, void *data UNUSED)
+{
+    return caps_find(text, ret);
+}
+
 /* The file to read; NULL with a message when none was named and none is there. */
 static const char *openfile_file(const struct cli *c)
 {
@@ -61,7 +98,14 @@ static const char *openfile_file(const struct cli *c)
 
 struct spec_set *openfile_again(const struct cli *c, struct diag_list *d)
 {
-    const struct config_source source = {.read = openfile_read, .glob = openfile_glob, .getenv = openfile_getenv};
+    const struct config_source source = {
+        .read = openfile_read,
+        .glob = openfile_glob,
+        .getenv = openfile_getenv,
+        .user = openfile_user,
+        .group = openfile_group,
+        .capability = openfile_capability,
+    };
     const struct config_options options = {
         .profiles = c->profiles,
         .n_profiles = c->n_profiles,

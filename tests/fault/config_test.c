@@ -13,6 +13,7 @@
 
 #include "core/config.h"
 #include "fault/support/fault.h"
+#include "support/accounts.h"
 
 #include <string.h>
 
@@ -33,8 +34,15 @@ static const char *const files[][2] = {
                "    stop_signal: [{ signal: INT, wait: 1s }, TERM]\n"
                "    restart: { policy: always }\n"
                "    success_exit_codes: [0, TERM]\n"
+               "    user: app:audio\n"
+               "    group_add: [video, 7]\n"
+               "    cap_drop: [ALL]\n"
+               "    cap_add: [cap_kill]\n"
+               "    security_opt: [no-new-privileges]\n"
+               "    ulimits: { nofile: 64, core: { soft: 0, hard: 1m } }\n"
+               "    zombies: { limit: 3 }\n"
                "  two: { extends: { service: base, file: base.yaml }, depends_on: [three] }\n"
-               "supervisor: { state_dir: /x, control: /y, control_group: adm }\n"},
+               "supervisor: { state_dir: /x, control: /y, control_group: adm, cgroup: /x }\n"},
     {"other.yaml", "services: { three: { command: t } }\n"},
     {"base.yaml", "defaults: { scale: 2 }\nservices: { base: { command: 'b ${V}' } }\n"},
     {"e.env", "C='1'\nD=2\n"},
@@ -71,7 +79,14 @@ static const char *get_variable(const char *name, void *data)
     return strcmp(name, "V") == 0 ? "value" : NULL;
 }
 
-static const struct config_source source = {.read = read_file, .glob = no_glob, .getenv = get_variable};
+static const struct config_source source = {
+    .read = read_file,
+    .glob = no_glob,
+    .getenv = get_variable,
+    .user = accounts_user,
+    .group = accounts_group,
+    .capability = accounts_capability,
+};
 static const char *const sets[] = {"services.web.scale=3", "supervisor.exit_when=never"};
 
 static struct spec_set *load(size_t memory_max, struct diag_list *d)
@@ -144,7 +159,7 @@ static void keeps_to_its_memory(void **state)
     bool enough = false;
 
     (void)state;
-    for (; !enough; max += 7) {
+    for (; !enough; max += 11) {
         struct diag_list d = {.n = 0};
         struct spec_set *set = load(max, &d);
         assert_int_equal(set != NULL, d.n_errors == 0);

@@ -9,6 +9,8 @@
 #include "core/config.h"
 #include "core/tree.h"
 
+#include "support/accounts.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +184,15 @@ static void fuzz_tree(const struct part *text)
 
 static struct spec_set *load(struct input *in)
 {
-    const struct config_source source = {.read = read_part, .glob = glob_parts, .getenv = get_variable, .data = in};
+    const struct config_source source = {
+        .read = read_part,
+        .glob = glob_parts,
+        .getenv = get_variable,
+        .user = accounts_user,
+        .group = accounts_group,
+        .capability = accounts_capability,
+        .data = in,
+    };
     const struct config_options options = {.memory_max = MEMORY_MAX};
     struct diag_list d = {.n = 0};
     struct spec_set *set = config_load("main", &source, &options, &d);

@@ -7,6 +7,7 @@
 #define FOSTER_TESTS_UNIT_CORE_CONFIG_BENCH_H
 
 #include "core/config.h"
+#include "support/accounts.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct config_bench {
     const struct config_entry *files; /**< searched for every file but f.yaml while `text` is set */
     const struct config_entry *env;
     const char *text; /**< of f.yaml */
+    bool no_accounts; /**< nobody can be looked up */
     struct config_options opt;
     struct diag_list diag;
     struct buf problems;
@@ -100,7 +102,14 @@ static inline void config_bench_done(struct config_bench *b)
 static inline struct spec_set *config_bench_load_file(struct config_bench *b, const char *file)
 {
     struct config_source src = {
-        .read = config_bench_read, .glob = config_bench_glob, .getenv = config_bench_getenv, .data = b};
+        .read = config_bench_read,
+        .glob = config_bench_glob,
+        .getenv = config_bench_getenv,
+        .user = b->no_accounts ? NULL : accounts_user,
+        .group = b->no_accounts ? NULL : accounts_group,
+        .capability = b->no_accounts ? NULL : accounts_capability,
+        .data = b,
+    };
 
     config_bench_done(b);
     buf_init(&b->problems, 1 << 20);

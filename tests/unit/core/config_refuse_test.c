@@ -147,7 +147,7 @@ static void refuses_unknown_keys(void **state)
         {WEB "max_attempts: 3\n", "f.yaml:4:5: unknown key `max_attempts` in a service; it is a key of `restart`\n"},
         {WEB "depends_on: { db: { cond: 1 } }\n",
          "f.yaml:4:25: unknown key `cond` in dependency `db`; correct or remove it (keys are in foster.yaml(5))\n"},
-        {WEB "user: app\n", "f.yaml:4:5: `user` is not supported yet; remove it\n"},
+        {WEB "watchdog: 1s\n", "f.yaml:4:5: `watchdog` is not supported yet; remove it\n"},
         {"supervisor: { metrics: /x }\n" WEB "\n", "f.yaml:1:15: `metrics` is not supported yet; remove it\n"},
         {WEB "image: nginx\n    ports: [80]\n",
          "f.yaml:4:5: `image` belongs to a container; Foster runs programs, name the program in `command`\n"

@@ -30,6 +30,18 @@ struct config_sample {
     {                                                                                                                  \
         SCHEMA_STOP_STEP, key, CONFIG_SAMPLE_WEB "    stop_signal: [" value "]\n"                                      \
     }
+#define ULIMIT_SAMPLE(key, value)                                                                                      \
+    {                                                                                                                  \
+        SCHEMA_ULIMIT, key, CONFIG_SAMPLE_WEB "    ulimits: { nofile: { " value " } }\n"                               \
+    }
+#define ZOMBIES_SAMPLE(key, value)                                                                                     \
+    {                                                                                                                  \
+        SCHEMA_ZOMBIES, key, CONFIG_SAMPLE_WEB "    zombies: { " key ": " value " }\n"                                 \
+    }
+#define SUPERVISOR_ZOMBIES_SAMPLE(key, value)                                                                          \
+    {                                                                                                                  \
+        SCHEMA_SUPERVISOR_ZOMBIES, key, CONFIG_SAMPLE_WEB "supervisor: { zombies: { " key ": " value " } }\n"          \
+    }
 #define SUPERVISOR_SAMPLE(key, value)                                                                                  \
     {                                                                                                                  \
         SCHEMA_SUPERVISOR, key, CONFIG_SAMPLE_WEB "supervisor: { " key ": " value " }\n"                               \
@@ -48,7 +60,19 @@ static const struct config_sample config_samples[] = {
     SERVICE_SAMPLE("environment", "{ A: 1, B: null, C: '' }"),
     SERVICE_SAMPLE("clear_env", "[PATH]"),
     SERVICE_SAMPLE("working_dir", "/srv/x y"),
+    SERVICE_SAMPLE("user", "app:audio"),
+    SERVICE_SAMPLE("group_add", "[video, 7]"),
     SERVICE_SAMPLE("umask", "027"),
+    SERVICE_SAMPLE("nice", "-20"),
+    SERVICE_SAMPLE("oom_score_adj", "0"),
+    SERVICE_SAMPLE("cap_add", "[net_admin, CAP_KILL]"),
+    SERVICE_SAMPLE("cap_drop", "[ALL]"),
+    SERVICE_SAMPLE("security_opt", "['no-new-privileges:true']"),
+    SERVICE_SAMPLE("ulimits", "{ stack: 8m, core: unlimited, nofile: { soft: 1024, hard: -1 } }"),
+    SERVICE_SAMPLE("pids_limit", "200"),
+    SERVICE_SAMPLE("mem_limit", "1.5g"),
+    SERVICE_SAMPLE("cpus", "0.75"),
+    SERVICE_SAMPLE("zombies", "{ limit: 5, action: reap }"),
     SERVICE_SAMPLE("depends_on", "[db]"),
     SERVICE_SAMPLE("start_timeout", "0"),
     SERVICE_SAMPLE("restart", "no"),
@@ -78,6 +102,10 @@ static const struct config_sample config_samples[] = {
     RESTART_SAMPLE("reset_after", "30d"),
     STEP_SAMPLE("signal", "INT"),
     STEP_SAMPLE("wait", "{ signal: TERM, wait: 3s }"),
+    ULIMIT_SAMPLE("soft", "soft: 3, hard: 5"),
+    ULIMIT_SAMPLE("hard", "soft: 0, hard: unlimited"),
+    ZOMBIES_SAMPLE("limit", "1"),
+    ZOMBIES_SAMPLE("action", "off"),
     {SCHEMA_DEP, "condition", CONFIG_SAMPLE_WEB "    depends_on: { db: { condition: service_completed } }\n"},
     {SCHEMA_DEP, "required", CONFIG_SAMPLE_WEB "    depends_on: { db: { required: false } }\n"},
     {SCHEMA_LOGGING, "driver", CONFIG_SAMPLE_WEB "    logging: { driver: none }\n"},
@@ -90,6 +118,12 @@ static const struct config_sample config_samples[] = {
     SUPERVISOR_SAMPLE("control", "/run/shop.sock"),
     SUPERVISOR_SAMPLE("control_mode", "0660, control_group: shop"),
     SUPERVISOR_SAMPLE("control_group", "1000"),
+    SUPERVISOR_SAMPLE("require_limits", "true"),
+    SUPERVISOR_SAMPLE("cgroup", "off"),
+    SUPERVISOR_SAMPLE("zombies", "{ limit: 4194304, action: nudge }"),
+    SUPERVISOR_ZOMBIES_SAMPLE("check", "1s"),
+    SUPERVISOR_ZOMBIES_SAMPLE("limit", "1"),
+    SUPERVISOR_ZOMBIES_SAMPLE("action", "off"),
 };
 
 /** Keys without a sample: they name other files, or mean nothing. */

@@ -103,8 +103,8 @@ static void test_cycles(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        static struct drawing d;
         struct told told = {0};
-        struct drawing d;
         draw(&d, cases[i].graph);
         told.set = &d.set;
         assert_true(graph_cycles(&d.set, tell, &told));

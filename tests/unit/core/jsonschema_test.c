@@ -150,7 +150,7 @@ static void refuses_what_the_loader_refuses(void **state)
         "services: [a]",
         "services: { -a: { command: a } }",
         "services: { a: { command: a, comand: b } }",
-        "services: { a: { command: a, user: b } }",
+        "services: { a: { command: a, watchdog: 1s } }",
         "services: { a: { command: a, image: b } }",
         "services: { a: { command: { b: c } } }",
         "services: { a: { command: a, scale: -1 } }",

@@ -14,7 +14,10 @@
 #include "config_bench.h"
 #include "config_samples.h"
 #include "core/print.h"
+#include "core/ulimits.h"
 #include "support/seed.h"
+
+#include <sys/resource.h>
 
 /* The contents of a file below tests/golden/config; freed by the caller. */
 static char *golden(const char *name)
@@ -265,6 +268,86 @@ static void random_restart(struct maker *m, struct spec_restart *r)
     r->reset_after_ms = random_ms(m, 0, INT64_C(2592000000));
 }
 
+/* Whom TEXT stands for, as the bench will say. */
+static struct spec_user user_of(struct maker *m, const char *text)
+{
+    struct spec_user user;
+    char why[64];
+
+    assert_true(accounts_user(&m->set->arena, text, &user, why, sizeof why, NULL));
+    user.text = text;
+    return user;
+}
+
+static void random_caps(struct maker *m, struct spec_caps *caps, const char *const *names, size_t n_names)
+{
+    size_t n = 0;
+
+    caps->names = arena_array(&m->set->arena, n_names + 1, sizeof *caps->names);
+    for (size_t i = 0; i < n_names; i++) {
+        unsigned number = 0;
+        if (coin(m))
+            continue;
+        caps->names[n++] = arena_strdup(&m->set->arena, names[i]);
+        if (accounts_capability(names[i], &number, NULL))
+            caps->mask |= UINT64_C(1) << number;
+        else
+            caps->mask = UINT64_MAX;
+    }
+    caps->names = n ? caps->names : NULL;
+}
+
+static void random_identity(struct maker *m, struct spec *s)
+{
+    static const char *const users[] = {"app", "root", "1000", "0:0", "7:app", "app:44", "4294967294:4294967294"};
+    static const char *const groups[] = {"audio", "44", "app", "0", "4294967294"};
+    static const char *const add[] = {"KILL", "NET_ADMIN", "SYS_TIME"};
+    static const char *const drop[] = {"ALL", "CHOWN"};
+    struct spec_groups *g = &s->group_add;
+    char why[64];
+
+    if (coin(m))
+        s->user = user_of(m, users[below(m, ARRAY_LEN(users))]);
+    if (coin(m)) {
+        g->texts = arena_array(&m->set->arena, ARRAY_LEN(groups) + 1, sizeof *g->texts);
+        g->gids = arena_array(&m->set->arena, ARRAY_LEN(groups), sizeof *g->gids);
+        for (size_t i = below(m, ARRAY_LEN(groups)); i < ARRAY_LEN(groups); i++) {
+            g->texts[g->n] = arena_strdup(&m->set->arena, groups[i]);
+            assert_true(accounts_group(groups[i], &g->gids[g->n++], why, sizeof why, NULL));
+        }
+    }
+    s->nice = coin(m) ? (int64_t)below(m, 40) - 20 : SPEC_INHERIT;
+    s->oom_score_adj = coin(m) ? (int64_t)below(m, 2001) - 1000 : SPEC_INHERIT;
+    random_caps(m, &s->cap_add, add, ARRAY_LEN(add));
+    random_caps(m, &s->cap_drop, drop, ARRAY_LEN(drop));
+    s->no_new_privileges = coin(m);
+}
+
+static struct spec_zombies random_zombies(struct maker *m, bool of_service)
+{
+    return (struct spec_zombies){
+        .limit = (int64_t)below(m, 3) + !of_service,
+        .action = (enum spec_zombie_action)below(m, SPEC_ZOMBIES_N + of_service),
+        .check_ms = of_service ? 0 : random_ms(m, 1000, INT64_C(2592000000)),
+    };
+}
+
+static void random_limits(struct maker *m, struct spec *s)
+{
+    s->ulimits = arena_array(&m->set->arena, RLIM_NLIMITS, sizeof *s->ulimits);
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        uint64_t soft = coin(m) ? UINT64_MAX : below(m, 100000) << below(m, 40);
+        if (ulimits_name(resource) && coin(m))
+            s->ulimits[s->n_ulimits++] =
+                (struct spec_ulimit){resource, soft, coin(m) || soft == UINT64_MAX ? UINT64_MAX : soft};
+    }
+
+    s->pids_limit = (int64_t)below(m, 4194305);
+    s->mem_limit = coin(m) ? 0 : (int64_t)(below(m, 10000) + 1024) << (below(m, 26) + 10);
+    s->cpus = coin(m) ? 0 : (double)(below(m, 8191999) + 10) / 1000;
+    s->zombies = random_zombies(m, true);
+}
+
 /* Dependencies on earlier services only, so that there is no cycle. */
 static void random_dependencies(struct maker *m, size_t index)
 {
@@ -312,6 +395,8 @@ static void random_service(struct maker *m, size_t index)
     s->clear_env_keep = s->clear_env ? random_names(m) : NULL;
     s->working_dir = coin(m) ? arena_printf(&m->set->arena, "/%s", random_text(m, 6)) : NULL;
     s->umask = coin(m) ? (int)below(m, 01000) : -1;
+    random_identity(m, s);
+    random_limits(m, s);
     s->start_timeout_ms = random_ms(m, 0, INT64_C(2592000000));
     random_restart(m, &s->restart);
     random_exits(m, s);
@@ -351,6 +436,9 @@ static struct spec_set *random_set(uint64_t seed)
     s->control = coin(&m) ? arena_printf(&m.set->arena, "/%s", random_text(&m, 6)) : NULL;
     s->control_mode = coin(&m) ? 0600 : 0660;
     s->control_group = coin(&m) ? "1000" : NULL;
+    s->require_limits = coin(&m);
+    s->cgroup = coin(&m) ? "auto" : coin(&m) ? "off" : arena_printf(&m.set->arena, "/%s", random_text(&m, 6));
+    s->zombies = random_zombies(&m, false);
     return m.set;
 }
 
