@@ -31,8 +31,9 @@ struct unzombie_target {
  * speaks against it, with *ERRNUM for UNZOMBIE_REFUSED and UNZOMBIE_FAILED. */
 enum unzombie_verdict unzombie_target_choose(pid_t pid, struct unzombie_target *ret, int *errnum) MUST_CHECK NONNULL();
 
-/** Finds an instruction that makes a system call in the vDSO of PID. Verdicts as above. */
-enum unzombie_verdict unzombie_target_insn(pid_t pid, uintptr_t *ret, int *errnum) MUST_CHECK NONNULL();
+/** Finds an instruction that makes a system call in the vDSO of T. Verdicts as above. */
+enum unzombie_verdict unzombie_target_insn(const struct unzombie_target *t, uintptr_t *ret, int *errnum) MUST_CHECK
+    NONNULL();
 
 /** The verdict on a process about which the kernel answered ERRNUM. */
 enum unzombie_verdict unzombie_target_verdict(int errnum);

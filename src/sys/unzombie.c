@@ -103,7 +103,7 @@ static void cure(const struct unzombie_target *t, const pid_t *zombies, size_t n
         return;
     }
     /* Looked for only now, for the execution of another program would not go unnoticed any more. */
-    r->verdict = unzombie_target_insn(t->pid, &insn, &r->errnum);
+    r->verdict = unzombie_target_insn(t, &insn, &r->errnum);
     int64_t begin_us = sys_now_us();
     if (r->verdict == UNZOMBIE_DONE)
         r->verdict = unzombie_hold_stop(h, deadline_us, &r->errnum);

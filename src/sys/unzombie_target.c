@@ -220,10 +220,12 @@ enum unzombie_verdict unzombie_target_choose(pid_t pid, struct unzombie_target *
 /* ------------------------------------------------------------------ the instruction */
 
 /* Where the kernel has put the vDSO; 0 when there is none, as for a 32-bit program, whose vector reads differently. */
-static uintptr_t vdso_of(pid_t pid)
+static uintptr_t vdso_of(const struct unzombie_target *t)
 {
     uintptr_t auxv[2 * N_AUXV_MAX];
-    ssize_t len = procfs_read(pid, "auxv", (char *)auxv, sizeof auxv);
+    char name[FILE_NAME_MAX];
+    snprintf(name, sizeof name, "task/%d/auxv", (int)t->tid);
+    ssize_t len = procfs_read(t->pid, name, (char *)auxv, sizeof auxv);
     for (size_t i = 0; len > 0 && i + 1 < (size_t)len / sizeof auxv[0]; i += 2) {
         if (auxv[i] == AT_SYSINFO_EHDR)
             return auxv[i + 1];
@@ -241,15 +243,15 @@ static bool is_our_machine(const unsigned char *text, size_t len)
            header.e_machine == UNZOMBIE_MACHINE;
 }
 
-/* The bytes may be the end of one instruction and the beginning of another: whoever executes only them does not care.
- */
-enum unzombie_verdict unzombie_target_insn(pid_t pid, uintptr_t *ret, int *errnum)
+/* By the thread's number: the process itself has no memory any more when its first thread has ended. The bytes may be
+ * the end of one instruction and the beginning of another: whoever executes only them does not care. */
+enum unzombie_verdict unzombie_target_insn(const struct unzombie_target *t, uintptr_t *ret, int *errnum)
 {
     static unsigned char vdso[VDSO_SIZE_MAX];
-    uintptr_t base = vdso_of(pid);
+    uintptr_t base = vdso_of(t);
     if (base == 0)
         return UNZOMBIE_FOREIGN;
-    ssize_t len = sys_read_process(pid, base, vdso, sizeof vdso);
+    ssize_t len = sys_read_process(t->tid, base, vdso, sizeof vdso);
     if (len < 0 && errno != EFAULT)
         return refuse(errnum);
     if (len < 0 || !is_our_machine(vdso, (size_t)len))
