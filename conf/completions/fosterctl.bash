@@ -26,6 +26,7 @@ _fosterctl_services() { # _fosterctl_services [=]
 _fosterctl_options() { # _fosterctl_options VERB: its options, then those that all have
     case $1 in
     ps | status | ls) _fosterctl_offer -w --wide --watch ;;
+    zombies) _fosterctl_offer --reap --nudge ;;
     start | stop | restart) _fosterctl_offer --no-deps --no-wait -t ;;
     reload) _fosterctl_offer -n --dry-run --no-wait ;;
     signal | kill) _fosterctl_offer --all ;;
@@ -92,11 +93,11 @@ _fosterctl() {
     else
         case $verb in
         '')
-            _fosterctl_offer ps status ls tree start stop restart reload signal kill events wait health reset config graph \
-                scale shutdown down list doctor
+            _fosterctl_offer ps status ls tree zombies start stop restart reload signal kill events wait health reset config \
+                graph scale shutdown down list doctor
             ;;
         signal | kill) if ((n == 0)); then _fosterctl_value 1; else _fosterctl_services; fi ;;
-        ps | status | ls | tree | start | stop | restart | events | wait | health | reset) _fosterctl_services ;;
+        ps | status | ls | tree | zombies | start | stop | restart | events | wait | health | reset) _fosterctl_services ;;
         scale)
             if [[ $cur != *=* ]]; then _fosterctl_services "=" && compopt -o nospace 2>/dev/null; fi
             ;;

@@ -68,6 +68,7 @@ complete -c fosterctl -s V -l version -d 'print the version'
 
 complete -c fosterctl -n __fosterctl_verb -a 'ps status ls' -d 'how services are'
 complete -c fosterctl -n __fosterctl_verb -a tree -d 'whose process is which'
+complete -c fosterctl -n __fosterctl_verb -a zombies -d 'zombies that nobody waits for'
 complete -c fosterctl -n __fosterctl_verb -a start -d 'start services, what they require first'
 complete -c fosterctl -n __fosterctl_verb -a stop -d 'stop services, what requires them first'
 complete -c fosterctl -n __fosterctl_verb -a restart -d 'stop and start services'
@@ -84,7 +85,7 @@ complete -c fosterctl -n __fosterctl_verb -a 'shutdown down' -d 'stop everything
 complete -c fosterctl -n __fosterctl_verb -a list -d 'the names of services'
 complete -c fosterctl -n __fosterctl_verb -a doctor -d 'what works here and what does not'
 
-set -l with_services ps status ls tree start stop restart signal kill events wait health reset
+set -l with_services ps status ls tree zombies start stop restart signal kill events wait health reset
 set -l states up down waiting starting running ready stopping backoff stopped done failed skipped
 set -l signals HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH
 complete -c fosterctl -n "__fosterctl_verb $with_services" -a '(__fosterctl_services)'
@@ -92,6 +93,8 @@ complete -c fosterctl -n '__fosterctl_verb signal kill' -a "$signals" -d signal
 complete -c fosterctl -n '__fosterctl_verb scale' -a "(__fosterctl_services | string match -rv '[.][0-9]+\$' | string replace -r '\$' '=')"
 complete -c fosterctl -n '__fosterctl_verb ps status ls' -s w -l wide -d 'more columns'
 complete -c fosterctl -n '__fosterctl_verb ps status ls' -l watch -d 'whenever something happens'
+complete -c fosterctl -n '__fosterctl_verb zombies' -l reap -d 'make their parents wait'
+complete -c fosterctl -n '__fosterctl_verb zombies' -l nudge -d 'send their parents SIGCHLD'
 complete -c fosterctl -n '__fosterctl_verb start stop restart' -l no-deps -d 'nothing else'
 complete -c fosterctl -n '__fosterctl_verb start stop restart reload scale' -l no-wait -d 'do not wait for the outcome'
 complete -c fosterctl -n '__fosterctl_verb start stop restart wait' -s t -x -d time

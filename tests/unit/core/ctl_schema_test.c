@@ -265,9 +265,9 @@ static void stored_results_fit(void **state)
     static const struct {
         const char *file, *definition;
     } rows[] = {
-        {"ps", "ps"},        {"hostile", "ps"},    {"service", "ps"},    {"tree", "tree"},
-        {"graph", "graph"},  {"restart", "start"}, {"restart", "wait"},  {"reload", "reload"},
-        {"reload", "scale"}, {"events", "events"}, {"doctor", "doctor"},
+        {"ps", "ps"},         {"hostile", "ps"},      {"service", "ps"},    {"tree", "tree"},    {"graph", "graph"},
+        {"restart", "start"}, {"restart", "wait"},    {"reload", "reload"}, {"reload", "scale"}, {"events", "events"},
+        {"doctor", "doctor"}, {"zombies", "zombies"}, {"cure", "cure"},
     };
 
     (void)state;

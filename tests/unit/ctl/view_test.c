@@ -40,6 +40,8 @@ static const struct {
     {"restart.json", "restart-color.txt", view_kit_outcomes, {.width = 80, .color = true}},
     {"reload.json", "reload.txt", view_plan, {.width = 80}},
     {"events.json", "events.txt", view_kit_events, {.width = 80}},
+    {"zombies.json", "zombies.txt", view_zombies, {.width = 80}},
+    {"cure.json", "cure.txt", view_cure, {.width = 80}},
     {"doctor.json", "doctor.txt", view_doctor, {.width = 80}},
 };
 
