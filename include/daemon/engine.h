@@ -26,6 +26,9 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+struct cgroups;
+struct cgroups_unit;
+
 /** What the engine keeps beside super for one unit. */
 struct engine_unit {
     struct engine *engine; /**< borrowed: the owner */
@@ -50,6 +53,7 @@ struct engine_unit {
     enum effect_scope kill_scope; /**< whom, while killing */
     uint64_t start_run;           /**< the run that waits to be started, while start_link is in a list */
     struct list start_link;       /**< in struct engine.starting */
+    struct cgroups_unit *cgroup;  /**< owned; what there is of its control groups; NULL: nothing */
     bool touched;                 /**< one of its processes was reaped in the present slice */
     struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
     struct output_stream out;
@@ -101,6 +105,7 @@ struct engine {
     const struct cli *cli;     /**< borrowed; how the configuration is to be read again; NULL: not at all */
     bool reload_again;         /**< SIGHUP has come while a reload was under way */
     struct control *control;   /**< owned; NULL: there is no control socket */
+    struct cgroups *cgroups;   /**< owned; NULL: no unit gets control groups */
     int64_t began_ms;
     struct engine_hooks hooks;
     bool alone;          /**< see struct engine_params */

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/cgroups.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -28,8 +29,12 @@ static struct attrib_run *census_claim(struct engine *g, pid_t pid, enum attrib_
 {
     struct attrib_facts facts = {0};
     char marker[CENSUS_MARKER_MAX];
-    facts.has_limit = procfs_tag(pid, &facts.limit);
+    facts.cgroup_run = cgroups_run_of(g, pid);
     struct attrib_run *run = attrib_claim(&g->attrib, &facts, ret_evidence);
+    if (run != NULL)
+        return run;
+    facts.has_limit = procfs_tag(pid, &facts.limit);
+    run = attrib_claim(&g->attrib, &facts, ret_evidence);
     if (run == NULL && procfs_env(pid, "FOSTER_RUN", marker, sizeof marker)) {
         facts.marker = marker;
         run = attrib_claim(&g->attrib, &facts, ret_evidence);
@@ -255,6 +260,7 @@ struct census_pass {
     enum effect_scope scope;
     struct pidlist *found;
     size_t n_children; /* the first n_children of found are children of ours */
+    bool by_group;     /* those in the unit's control groups have been killed */
 };
 
 static bool census_append(struct pidlist *l, pid_t pid)
@@ -327,9 +333,18 @@ static bool census_send_deep(struct engine *g, const struct engine_unit *u, pid_
     return sent;
 }
 
+/* Whether PID is in a control group of U, where cgroups_kill() reaches it. */
+static bool census_is_in_group_of(const struct engine *g, const struct engine_unit *u, pid_t pid)
+{
+    const struct attrib_run *run = attrib_run_find(&g->attrib, cgroups_run_of(g, pid));
+    return run != NULL && census_run_counts(u, run);
+}
+
 static bool census_wants(const struct census_pass *pass, pid_t pid)
 {
     bool is_main = pid == pass->unit->main_pid;
+    if (pass->by_group && census_is_in_group_of(pass->g, pass->unit, pid))
+        return false;
     return pass->scope == SCOPE_ALL || is_main == (pass->scope == SCOPE_MAIN);
 }
 
@@ -404,6 +419,8 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
     }
     struct census_pass pass = census_pass_of(g, u, scope);
     size_t before = 0;
+    /* Nobody in the groups can outrun that. What is left to do is to find those who have left them. */
+    pass.by_group = scope == SCOPE_ALL && cgroups_kill(u);
     /* Whoever slips through, born between two looks of a parent that is gone, is met after the next death and killed
      * then. */
     census_refresh_once(g);

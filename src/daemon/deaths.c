@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "daemon/census.h"
+#include "daemon/cgroups.h"
 #include "daemon/launch.h"
 #include "sys/files.h"
 
@@ -70,6 +71,19 @@ static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper
     return d;
 }
 
+/* Whether the process of NOTE, which was U's (NULL: nobody's), was killed because memory was out; then that is told. */
+static bool deaths_out_of_memory(struct engine_unit *u, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    bool killed = d->ended && WIFSIGNALED(note->wstatus) && WTERMSIG(note->wstatus) == SIGKILL;
+    if (u == NULL || !killed || !cgroups_oom_killed(u))
+        return false;
+    char limit[64];
+    struct log_about about = {.service = u->name, .event = "oom-killed", .pid = note->pid, .run = d->run};
+    log_write(LOG_LEVEL_WARN, &about, "the kernel has killed process %d: out of memory%s", (int)note->pid,
+              cgroups_oom_text(u, limit, sizeof limit));
+    return true;
+}
+
 static void deaths_post_main(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
                              const struct deaths_entry *d)
 {
@@ -86,6 +100,7 @@ static void deaths_post_main(struct engine *g, struct engine_unit *u, const stru
         ev.left = census_left(g, u->run, &ev.n_left);
         ev.n_dying = u->run->n_members - ev.n_left;
     }
+    ev.oom_killed = deaths_out_of_memory(u, note, d);
     if (ev.n_left > 0 && u->spec->pid_file != NULL)
         ev.pid_file_pid = files_read_pid(u->spec->pid_file);
     engine_post(g, &ev);
@@ -120,11 +135,12 @@ static void deaths_say_orphan(const struct engine_unit *u, const struct reaper_n
         log_write(level, &about, "reaped orphan %d, exited with code %d", (int)note->pid, code);
 }
 
-static void deaths_post_member(struct engine *g, const struct engine_unit *u, const struct reaper_note *note,
+static void deaths_post_member(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
                                const struct deaths_entry *d)
 {
     if (!d->ended)
         return;
+    (void)deaths_out_of_memory(u, note, d);
     deaths_say_orphan(u, note, d);
     if (g->hooks.on_orphan != NULL)
         g->hooks.on_orphan(note->pid, note->wstatus, g->hooks.data);

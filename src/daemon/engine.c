@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/census.h"
+#include "daemon/cgroups.h"
 #include "daemon/control.h"
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
@@ -156,6 +157,9 @@ static void engine_close_run(struct engine *g, uint64_t number)
         u->run = NULL;
         u->killing = false;
     }
+    u = engine_at(g, run->unit);
+    if (u != NULL)
+        cgroups_leave(u);
     /* A run that leaves members behind stays in the file until that is written anew. */
     if (run->n_members == 0)
         state_closed(&g->state, run->tag_id);
@@ -169,6 +173,7 @@ static void engine_kill(struct engine *g, struct engine_unit *u, enum effect_sco
     struct event gone = {.kind = EVENT_MEMBERS_GONE, .unit = u->index};
     u->killing = true;
     u->kill_scope = scope;
+    cgroups_oom_settle(u);
     census_kill(g, u, scope);
     /* Those whom we may not kill are not waited for, and there may be no others. */
     if (u->main_pid == 0 && census_count(g, u) == 0)
@@ -481,6 +486,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     pressure_start(g);
     if (g->alone)
         return true;
+    cgroups_start(g);
     status_start(g);
     zombies_start(g);
     return engine_open_control(g, e);
@@ -495,6 +501,7 @@ static void engine_done(struct engine *g)
     zombies_stop(g);
     pressure_stop(g);
     slots_done(g);
+    cgroups_stop(g);
     if (g->output.loop != NULL)
         output_done(&g->output);
     status_stop(g);

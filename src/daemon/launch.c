@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/cgroups.h"
 #include "daemon/launch_request.h"
 #include "daemon/pressure.h"
 #include "daemon/zombies.h"
@@ -71,11 +72,17 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     struct arena arena = {0};
     struct spawn_request req;
     struct spawn_child child;
+    struct cgroups_birth birth;
     bool ok = false;
-    if (!launch_request(u, &arena, &req))
+    if (!cgroups_enter(u, u->run->run, &birth, e))
+        return false;
+    if (!launch_request(u, &arena, &req)) {
         err_set_errno(e, ENOMEM, "arguments and environment");
-    else
+    } else {
+        req.cgroups = cgroups_birth_request(&birth);
         ok = spawn_start(&req, &child, e);
+    }
+    cgroups_birth_done(&birth);
     arena_done(&arena);
     if (!ok)
         return false;
@@ -117,11 +124,13 @@ static void launch_say_failed(struct engine_unit *u, const struct spawn_failure 
     else
         snprintf(text, sizeof text, "%s: %s", spawn_step_name(f->step), err_errno_text(f->errnum));
     launch_tell_failed(u, true, f->errnum, text);
+    /* Without its groups it is worth another try. */
+    bool again = f->step == SPAWN_STEP_CGROUP && cgroups_refused(u, f->errnum);
     struct event ev = {
         .kind = EVENT_EXEC_FAILED,
         .unit = u->index,
         .run = u->run->run,
-        .errnum = f->errnum,
+        .errnum = again ? EBUSY : f->errnum,
         .text = text,
     };
     engine_post(u->engine, &ev);

@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/snapshot.h"
 #include "daemon/census.h"
+#include "daemon/cgroups.h"
 #include "daemon/cli.h"
 #include "daemon/control.h"
 #include "daemon/doctor.h"
@@ -85,9 +86,10 @@ static bool look_add_wide(struct engine *g, json_t *service, unsigned unit)
 {
     struct forest_sums sums = {0};
     forest_sum(g, unit, &sums);
-    json_t *wide = json_pack("{s:i, s:i, s:i, s:I, s:I}", "processes", (int)sums.processes, "adopted",
+    const struct engine_unit *u = engine_at(g, unit);
+    json_t *wide = json_pack("{s:i, s:i, s:i, s:I, s:I, s:s?}", "processes", (int)sums.processes, "adopted",
                              (int)sums.adopted, "zombies", (int)sums.zombies, "rss_bytes", (json_int_t)sums.rss_bytes,
-                             "cpu_ms", (json_int_t)sums.cpu_ms);
+                             "cpu_ms", (json_int_t)sums.cpu_ms, "limits", u != NULL ? cgroups_limits(u) : NULL);
     bool ok = wide != NULL && json_object_update(service, wide) == 0;
     json_decref(wide);
     return ok;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "core/check.h"
+#include "daemon/cgroups.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "daemon/openfile.h"
@@ -198,6 +199,7 @@ void reload_replaced(struct engine *g)
     g->next_set = NULL;
     (void)BUG_IF(!slots_sync(g));
     slots_measure(g);
+    cgroups_prepare(g);
     zombies_renew(g);
     spec_set_free(old);
     g->state_changed = true;

@@ -6,6 +6,7 @@
 #include "daemon/slots.h"
 
 #include "base/mem.h"
+#include "daemon/cgroups.h"
 #include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
@@ -35,6 +36,7 @@ static void slots_free(struct engine *g, unsigned i)
         ev_io_stop(g->loop, &u->status_io);
     sys_close_fd(&u->status_fd);
     list_remove(&u->start_link);
+    cgroups_forget(u);
     output_close(&u->out);
     tail_done(&u->tail);
     zombie_note_free(u);
