@@ -56,7 +56,7 @@ static const struct ps_column ps_columns[] = {
     {"LAST-EXIT", false, false, "last_exit", ps_exit}, {"PROCS", true, true, "processes", text_count},
     {"ADOPTED", true, true, "adopted", text_count},    {"ZOMBIES", true, true, "zombies", text_count},
     {"RSS", true, true, "rss_bytes", text_size},       {"CPU", true, true, "cpu_ms", text_age},
-    {"COMMAND", false, false, "command", ps_text},
+    {"LIMITS", true, false, "limits", ps_text},        {"COMMAND", false, false, "command", ps_text},
 };
 
 enum { PS_NAME = 0, PS_STATE = 1, PS_N = ARRAY_LEN(ps_columns), PS_LAST = PS_N - 1 };

@@ -121,6 +121,7 @@ void view_service(struct buf *out, const struct view *v, const json_t *result)
         service_stop(out, v, s);
         service_relations(out, v, s);
         service_processes(out, v, s);
+        service_row(out, v, "limits", json_string_value(json_object_get(s, "limits")));
         if (json_array_size(lines) > 0) {
             buf_puts(out, "  ");
             text_paint(out, v, TEXT_FAINT, "output", 0);

@@ -142,7 +142,7 @@ static void q23_status(void **state)
     scenario_check(s, is_text(c, ctl_service(c, r, "extra"), "state", "skipped"));
     r = ctl_call(c, "status", "{'services':['db','job'],'wide':true,'lines':1}");
     json_t *db = ctl_service(c, r, "db");
-    ctl_check_keys(c, db, SERVICE_KEYS " processes adopted zombies rss_bytes cpu_ms lines");
+    ctl_check_keys(c, db, SERVICE_KEYS " processes adopted zombies rss_bytes cpu_ms limits lines");
     scenario_check(s, ctl_number(c, db, "processes") == 1 && ctl_number(c, db, "rss_bytes") > 0);
     scenario_check(s, strcmp(joined(json_object_get(db, "lines")), "it's up ") == 0);
     end(s, c);
