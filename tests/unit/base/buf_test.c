@@ -57,6 +57,26 @@ static void appends(void **state)
     assert_null(b.data);
 }
 
+static void takes_back_its_end(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 100);
+    buf_truncate(&b, 0);
+    assert_true(buf_puts(&b, "abcdef"));
+    buf_truncate(&b, 7);
+    buf_truncate(&b, 6);
+    assert_string_equal(buf_str(&b), "abcdef");
+    buf_truncate(&b, 2);
+    assert_string_equal(buf_str(&b), "ab");
+    assert_true(buf_puts(&b, "x"));
+    assert_string_equal(buf_str(&b), "abx");
+    buf_truncate(&b, 0);
+    assert_string_equal(buf_str(&b), "");
+    buf_done(&b);
+}
+
 static void holds_exactly_its_maximum(void **state)
 {
     struct buf b;
@@ -255,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_empty_without_memory),
         cmocka_unit_test(appends),
+        cmocka_unit_test(takes_back_its_end),
         cmocka_unit_test(holds_exactly_its_maximum),
         cmocka_unit_test(failure_is_sticky_until_reset),
         cmocka_unit_test(refused_memory_fails_the_append),

@@ -360,6 +360,38 @@ static void sizes(void **state)
     check_ints(cases, ARRAY_LEN(cases), parse_size);
 }
 
+static void size_texts(void **state)
+{
+    static const struct {
+        int64_t bytes;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {1, "1"},
+        {1023, "1023"},
+        {1024, "1k"},
+        {1536, "1536"},
+        {1 << 20, "1m"},
+        {3 << 19, "1536k"},
+        {512 << 20, "512m"},
+        {1 << 30, "1g"},
+        {INT64_C(1) << 50, "1024t"},
+        {INT64_MAX, "9223372036854775807"},
+    };
+    char buf[32] = "########";
+
+    (void)state;
+    parse_size_text(INT64_C(12345) << 10, buf, 4);
+    assert_string_equal(buf, "123");
+    assert_string_equal(buf + 4, "####");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t back = -1;
+        assert_ptr_equal(parse_size_text(cases[i].bytes, buf, sizeof buf), buf);
+        assert_string_equal(buf, cases[i].text);
+        assert_true(parse_size(buf, &back) && back == cases[i].bytes);
+    }
+}
+
 static void booleans(void **state)
 {
     static const char *const yes[] = {"true", "True", "TRUE"}, *const no[] = {"false", "False", "FALSE"};
@@ -439,6 +471,7 @@ int main(void)
         cmocka_unit_test(duration_text_stays_within_its_buffer),
         cmocka_unit_test(random_durations_are_read_back),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(size_texts),
         cmocka_unit_test(booleans),
         cmocka_unit_test(modes),
     };

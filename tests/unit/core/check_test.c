@@ -36,6 +36,10 @@ static void refuses_contradictions_in_a_service(void **state)
         {WEB "no_restart_exit_codes: [0]\n",
          "f.yaml:4:28: an exit that is a success (`success_exit_codes`) is a failure "
          "here as well; remove it from one\n"},
+        {WEB "cap_drop: [ALL, net_admin]\n    cap_add: [NET_ADMIN]\n",
+         "f.yaml:4:15: `NET_ADMIN` is in `cap_add` and in `cap_drop`; remove it from one\n"},
+        {WEB "cap_drop: [all]\n    cap_add: [CAP_ALL]\n",
+         "f.yaml:4:15: `ALL` is in `cap_add` and in `cap_drop`; remove it from one\n"},
         {WEB "success_exit_codes: [TERM]\n    no_restart_exit_codes: [SIGTERM]\n",
          "f.yaml:5:28: an exit that is a success (`success_exit_codes`) is a failure here as well; remove it from "
          "one\n"},
@@ -200,6 +204,8 @@ static void accepts_what_goes_together(void **state)
         WEB "depends_on: { db: { condition: service_completed } }\n  db: { command: d, restart: on-failure }\n",
         WEB "depends_on: { db: { condition: service_ready } }\n  db: { command: d, restart: always }\n",
         WEB "type: oneshot\n    restart: always\n",
+        WEB "cap_drop: [ALL]\n    cap_add: [NET_ADMIN, KILL]\n",
+        WEB "cap_drop: [KILL]\n    cap_add: [ALL]\n",
     };
     struct config_bench b = {0};
 

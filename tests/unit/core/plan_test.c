@@ -194,6 +194,34 @@ static void variables_of_a_file_are_environment(void **state)
     config_bench_done(&b);
 }
 
+/* Another entry in /etc/passwd makes another service of the same text. */
+static void what_names_stand_for_counts(void **state)
+{
+    static const char yaml[] = "services: { web: { command: run, user: app, group_add: [audio], cap_add: [KILL] } }\n";
+    struct config_bench a = {0}, b = {0};
+    struct plan p;
+    char keys[64];
+
+    (void)state;
+    config_bench_service(&a, yaml);
+    config_bench_service(&b, yaml);
+    b.set->services[0].user.uid++;
+    b.set->services[0].group_add.gids[0]++;
+    b.set->services[0].cap_add.mask <<= 1;
+    assert_true(plan_make(&p, a.set, b.set));
+    assert_int_equal(only_decision(&p, keys, sizeof keys), RESTART);
+    assert_string_equal(keys, "user, group_add, cap_add");
+    plan_done(&p);
+    b.set->services[0] = a.set->services[0];
+    b.set->services[0].user.groups = (gid_t[]){1000, 44, 46};
+    assert_true(plan_make(&p, a.set, b.set));
+    assert_int_equal(only_decision(&p, keys, sizeof keys), RESTART);
+    assert_string_equal(keys, "user");
+    plan_done(&p);
+    config_bench_done(&a);
+    config_bench_done(&b);
+}
+
 /* The plan from one file to another as lines "- old stop". */
 static void check_plan(const char *from, const char *to, const char *const *profiles, const char *expected)
 {
@@ -299,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_has_its_effect),
         cmocka_unit_test(variables_of_a_file_are_environment),
+        cmocka_unit_test(what_names_stand_for_counts),
         cmocka_unit_test(equal_configurations_give_nothing),
         cmocka_unit_test(services_come_and_go),
         cmocka_unit_test(a_restart_outweighs_all_else),

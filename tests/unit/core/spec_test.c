@@ -140,6 +140,7 @@ static void names_every_value(void **state)
     NAMES(spec_log_driver_name, SPEC_LOG_N, "stdout", "inherit", "none");
     NAMES(spec_condition_name, SPEC_COND_N, "service_started", "service_ready", "service_completed_successfully",
           "service_completed");
+    NAMES(spec_zombie_action_name, SPEC_ZOMBIES_N, "off", "warn", "nudge", "restart", "reap");
     NAMES(spec_exit_when_name, SPEC_EXIT_N, "idle", "essential", "never");
 }
 

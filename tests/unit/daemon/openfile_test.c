@@ -246,6 +246,35 @@ static void variables_come_from_our_environment(void **state)
     assert_string_equal(web->command[2], "default");
 }
 
+static void users_and_capabilities_are_those_of_this_machine(void **state)
+{
+    struct cli c = {.mode = CLI_RUN};
+    (void)state;
+    rig_write_file("foster.yaml", ONE_SERVICE("web") "    user: \"4711:4712\"\n"
+                                                     "    group_add: [4713]\n"
+                                                     "    cap_drop: [NET_BIND_SERVICE]\n");
+    assert_string_equal(load(&c), "");
+    const struct spec *web = spec_find(set, "web");
+    assert_int_equal(web->user.uid, 4711);
+    assert_int_equal(web->user.gid, 4712);
+    assert_int_equal(web->user.n_groups, 1);
+    assert_int_equal(web->user.groups[0], 4712);
+    assert_non_null(web->user.name);
+    assert_non_null(web->user.home);
+    assert_non_null(web->user.shell);
+    assert_int_equal(web->group_add.gids[0], 4713);
+    assert_int_equal(web->cap_drop.mask, 1 << 10);
+    rig_write_file("foster.yaml", ONE_SERVICE("web") "    user: foster-no-such-user\n"
+                                                     "    group_add: [foster-no-such-group]\n"
+                                                     "    cap_add: [NET_BIND_SERVICES]\n");
+    const char *said = load(&c);
+    assert_null(set);
+    assert_non_null(strstr(said, "foster.yaml:4:11: `user`: "));
+    assert_non_null(strstr(said, "foster.yaml:5:17: `group_add`: "));
+    assert_non_null(strstr(said, "foster.yaml:6:15: `NET_BIND_SERVICES` is not a capability; did you mean "
+                                 "`NET_BIND_SERVICE`?\n"));
+}
+
 static void included_files_are_found_by_pattern(void **state)
 {
     struct cli c = {.mode = CLI_RUN};
@@ -273,6 +302,7 @@ int main(void)
         TEST(every_problem_is_shown),
         TEST(the_command_line_reaches_the_core),
         TEST(variables_come_from_our_environment),
+        TEST(users_and_capabilities_are_those_of_this_machine),
         TEST(included_files_are_found_by_pattern),
     };
 
