@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "core/snapshot.h"
+#include "daemon/cgroups.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "sys/probe.h"
@@ -290,20 +291,69 @@ static void doctor_pids(struct doctor *d)
         doctor_ok(d, "pids-limit", "none");
 }
 
+#define DOCTOR_DELEGATE                                                                                                \
+    "Start fosterd as root, or in a group that is its own (in systemd Delegate=yes; in a container a writable "        \
+    "/sys/fs/cgroup), or name one in `supervisor: cgroup:`."
+
+/* What services get of control groups beside limits. */
 static void doctor_cgroup(struct doctor *d)
 {
-    static const char later[] =
-        "Nothing today: services are kept apart by their tags. Groups of their own would need a writable control group "
-        "of version 2 (in systemd Delegate=yes).";
+    static const char tags[] =
+        "Services are kept apart by their tags, and killed one process after the other. " DOCTOR_DELEGATE;
+    struct cgroup_base base;
+    if (strcmp(d->g->set->supervisor.cgroup, "off") == 0)
+        doctor_note(d, "cgroup", "Services get no control groups, and limits are not enforced.", "`cgroup: off`");
+    else if (!cgroup_base_unified(&base))
+        doctor_note(d, "cgroup", tags,
+                    sys_access("/sys/fs/cgroup", F_OK) == 0 ? "no hierarchy of version 2" : "no control groups");
+    else if (sys_access(base.path, W_OK) < 0)
+        doctor_note(d, "cgroup", tags, "version 2, %s, not writable", base.path);
+    else
+        doctor_ok(d, "cgroup", "version 2, %s, writable; %s get groups", base.path,
+                  cgroups_for_all(d->g) ? "all services" : "services with limits");
+}
+
+/* Where limits of controller C could be enforced, for services that may have them one day. */
+static void doctor_could_limit(struct doctor *d, const char *name, const char *consequence, enum cgroup_controller c)
+{
+    struct cgroup_base base = {0};
+    bool unified = cgroup_base_unified(&base) && (base.controllers >> c & 1) != 0;
+    if (!unified && !cgroup_base_of(c, &base))
+        doctor_note(d, name, consequence, "no control group with the controller %s", cgroup_controller_name(c));
+    else if (sys_access(base.path, W_OK) < 0)
+        doctor_note(d, name, consequence, "version %d, %s, not writable", unified ? 2 : 1, base.path);
+    else
+        doctor_ok(d, name, "version %d, %s, writable", unified ? 2 : 1, base.path);
+}
+
+static void doctor_cgroup_limits(struct doctor *d)
+{
+#define DOCTOR_UNENFORCED(key)                                                                                         \
+    "Services run without their `" key "`, or are refused where `require_limits` is set. " DOCTOR_DELEGATE
+    static const struct {
+        const char *name;
+        const char *consequence;
+    } limits[CGROUP_CONTROLLER_N] = {
+        [CGROUP_PIDS] = {"cgroup-pids", DOCTOR_UNENFORCED("pids_limit")},
+        [CGROUP_MEMORY] = {"cgroup-memory", DOCTOR_UNENFORCED("mem_limit")},
+        [CGROUP_CPU] = {"cgroup-cpu", DOCTOR_UNENFORCED("cpus")},
+    };
+    unsigned needed = cgroups_needed(d->g);
+    for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLER_N; c++) {
+        char where[DOCTOR_PATH_MAX];
+        if ((needed >> c & 1) == 0)
+            doctor_could_limit(d, limits[c].name, limits[c].consequence, c);
+        else if (cgroups_where(d->g, c, where, sizeof where))
+            doctor_ok(d, limits[c].name, "%s", where);
+        else
+            doctor_warn(d, limits[c].name, limits[c].consequence, "%s", where);
+    }
+}
+
+static void doctor_oom_group(struct doctor *d)
+{
     char dir[DOCTOR_PATH_MAX];
     uint64_t together;
-    if (!probe_cgroup(NULL, dir, sizeof dir))
-        doctor_note(d, "cgroup", later,
-                    sys_access("/sys/fs/cgroup", F_OK) == 0 ? "no hierarchy of version 2" : "no control groups");
-    else if (sys_access(dir, W_OK) < 0)
-        doctor_note(d, "cgroup", later, "version 2, %s, not writable", dir);
-    else
-        doctor_ok(d, "cgroup", "version 2, %s, writable", dir);
     if (probe_group_number("memory", "memory.oom.group", dir, sizeof dir, &together) && together == 1)
         doctor_warn(d, "oom-group",
                     "When memory runs out the kernel kills everything in this control group at once, fosterd included, "
@@ -416,9 +466,9 @@ static void doctor_init(struct doctor *d)
 json_t *doctor_look(struct engine *g)
 {
     static void (*const checks[])(struct doctor * d) = {
-        doctor_kernel, doctor_subreaper,    doctor_proc,        doctor_children, doctor_tags,
-        doctor_calls,  doctor_capabilities, doctor_confinement, doctor_limits,   doctor_pids,
-        doctor_cgroup, doctor_socket,       doctor_state_dir,   doctor_output,   doctor_init,
+        doctor_kernel,       doctor_subreaper,   doctor_proc,      doctor_children, doctor_tags,   doctor_calls,
+        doctor_capabilities, doctor_confinement, doctor_limits,    doctor_pids,     doctor_cgroup, doctor_cgroup_limits,
+        doctor_oom_group,    doctor_socket,      doctor_state_dir, doctor_output,   doctor_init,
     };
     struct doctor d = {.g = g, .list = json_array()};
     for (size_t i = 0; d.list != NULL && i < ARRAY_LEN(checks); i++)

@@ -25,6 +25,7 @@ static struct spec_set set;
 static int begin(void **state)
 {
     set = (struct spec_set){0};
+    spec_supervisor_defaults(&set.supervisor);
     int ret = bench_begin(state);
     bench.set = &set;
     return ret;
@@ -92,6 +93,9 @@ static void every_check_says_what_it_must(void **state)
         "pid-max",
         "pids-limit",
         "cgroup",
+        "cgroup-pids",
+        "cgroup-memory",
+        "cgroup-cpu",
         "oom-group",
         "control-socket",
         "state-dir",
@@ -334,6 +338,28 @@ static void without_privileges_there_are_notes_and_no_warnings(void **state)
                               "no-new-privileges=note ");
 }
 
+/* Whether anybody needs them makes the difference between what could be and what is amiss. */
+static void limits_are_where_they_can_be(void **state)
+{
+    struct spec spec;
+    (void)state;
+    spec_defaults(&spec);
+    spec.enabled = true;
+    set.services = &spec;
+    set.n_services = 1;
+    json_t *checks = look();
+    assert_string_not_equal(member(find(checks, "cgroup-pids"), "level"), "warn");
+    json_decref(checks);
+    set.supervisor.cgroup = "off";
+    spec.pids_limit = 10;
+    checks = look();
+    assert_string_equal(member(find(checks, "cgroup"), "level"), "note");
+    assert_string_equal(member(find(checks, "cgroup-pids"), "level"), "warn");
+    assert_non_null(strstr(member(find(checks, "cgroup-pids"), "found"), "off"));
+    assert_string_not_equal(member(find(checks, "cgroup-memory"), "level"), "warn");
+    json_decref(checks);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bench_end)
@@ -349,6 +375,7 @@ int main(void)
         TEST(the_socket_and_its_directory),
         TEST(the_state_directory),
         TEST(without_privileges_there_are_notes_and_no_warnings),
+        TEST(limits_are_where_they_can_be),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
