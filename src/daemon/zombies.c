@@ -20,7 +20,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { ZOMBIES_TEXT_MAX = 256 };
+enum { ZOMBIES_TEXT_MAX = 256, ZOMBIES_TELLING_MS = 1000 /* a shorter time says nothing */ };
 
 static struct spec_zombies zombies_policy(const struct engine_unit *u)
 {
@@ -61,14 +61,16 @@ static struct zombies_holders zombies_holders_of(const struct zombie_record *r)
 /* "1000 zombies held by 4711 (python3), for at least 12 s" into BUF of ZOMBIES_TEXT_MAX bytes; returns it. */
 static const char *zombies_text(const struct zombie_record *r, const struct zombies_holders *h, char *buf)
 {
-    char age[REPORT_DURATION_MAX], most[64] = "";
+    char age[REPORT_DURATION_MAX], most[64] = "", since[REPORT_DURATION_MAX + 16] = "";
+    int64_t ms = sys_now_ms() - h->seen_ms;
     struct procstat st;
     bool seen = procfs_stat(h->pid, &st) && st.start_ticks == h->start_ticks;
     if (h->n > 1)
         snprintf(most, sizeof most, "%zu processes, %zu of them by ", h->n, h->n_of_it);
-    snprintf(buf, ZOMBIES_TEXT_MAX, "%zu zombie%s held by %s%d (%s), for at least %s", r->n_unwaited,
-             r->n_unwaited == 1 ? "" : "s", most, (int)h->pid, seen ? st.comm : "gone",
-             report_duration(sys_now_ms() - h->seen_ms, age));
+    if (ms >= ZOMBIES_TELLING_MS)
+        snprintf(since, sizeof since, ", for at least %s", report_duration(ms, age));
+    snprintf(buf, ZOMBIES_TEXT_MAX, "%zu zombie%s held by %s%d (%s)%s", r->n_unwaited, r->n_unwaited == 1 ? "" : "s",
+             most, (int)h->pid, seen ? st.comm : "gone", since);
     return buf;
 }
 
@@ -89,7 +91,7 @@ static void zombies_warn(const struct engine_unit *u, struct zombie_note *note)
     if (note->told > 0 && note->record.n_unwaited / 2 < note->told)
         return;
     note->told = note->record.n_unwaited;
-    zombies_say(u, LOG_LEVEL_WARN, h.pid, "%s; it does not wait for its children: see fosterctl zombies %s",
+    zombies_say(u, LOG_LEVEL_WARN, h.pid, "%s; it does not wait for its children; fosterctl zombies %s says what helps",
                 zombies_text(&note->record, &h, text), u->name);
 }
 

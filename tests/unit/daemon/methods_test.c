@@ -126,6 +126,8 @@ static const char *params_of(enum proto_method m)
         return "{'services':['db']}";
     case PROTO_WAIT:
         return "{'for':'up'}";
+    case PROTO_CURE:
+        return "{'action':'nudge'}";
     default:
         return "{}";
     }
