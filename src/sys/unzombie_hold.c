@@ -137,17 +137,26 @@ static enum look look(struct unzombie_hold *h)
     return sys_ptrace(PTRACE_INTERRUPT, h->target.tid, 0, 0) < 0 && errno == ESRCH ? LOOK_LOST : LOOK_NOTHING;
 }
 
-/* Waits until something has become of the thread: a stop is told by SIGCHLD, as a death is. */
-static enum look await(struct unzombie_hold *h, int64_t deadline_us)
+/* Waits for a stop or a death, which SIGCHLD tells of. False when the time is up. */
+static bool await_signal(int64_t deadline_us)
 {
     sigset_t set;
+    int64_t left_us = deadline_us - sys_now_us();
+    if (left_us <= 0)
+        return false;
     sigchld_only(&set);
+    if (sys_await_signal(&set, left_us) == SIGCHLD)
+        has_taken_signal = true;
+    return true;
+}
+
+/* Waits until something has become of the thread, which was made to go on just now. */
+static enum look await(struct unzombie_hold *h, int64_t deadline_us)
+{
     for (;;) {
-        int64_t left_us = deadline_us - sys_now_us();
-        if (left_us > 0 && sys_await_signal(&set, left_us) == SIGCHLD)
-            has_taken_signal = true;
+        bool in_time = await_signal(deadline_us);
         enum look found = look(h);
-        if (found != LOOK_NOTHING || left_us <= 0)
+        if (found != LOOK_NOTHING || !in_time)
             return found;
     }
 }
@@ -178,10 +187,11 @@ static enum unzombie_verdict judge(enum look found)
     return UNZOMBIE_GONE;
 }
 
+/* ESRCH is for a thread that has been killed. */
 static enum unzombie_verdict fail(int *errnum)
 {
     *errnum = errno;
-    return UNZOMBIE_FAILED;
+    return errno == ESRCH ? UNZOMBIE_GONE : UNZOMBIE_FAILED;
 }
 
 enum unzombie_verdict unzombie_hold_stop(struct unzombie_hold *h, int64_t deadline_us, int *errnum)
@@ -360,30 +370,12 @@ static bool settle(struct unzombie_hold *h)
     return false;
 }
 
+/* Looks before it waits: the signal that told of a death may have been taken already. */
 void unzombie_hold_end(struct unzombie_hold *h, int64_t deadline_us)
 {
-    if (!h->is_stopped)
-        (void)insist(h, PTRACE_INTERRUPT, 0, 0);
-    while (h->target.pid != 0) {
-        if (h->is_stopped && !step_out(h)) {
-            (void)settle(h);
-            return;
-        }
-        if (h->target.pid == 0)
-            return;
-        switch (await(h, deadline_us)) {
-        case LOOK_STOPPED:
-            break;
-        case LOOK_ENDED:
-            (void)bury(h);
-            break;
-        case LOOK_LOST:
-            forget(h);
-            break;
-        case LOOK_NOTHING:
-            return;
-        }
-    }
+    (void)settle(h);
+    while (h->target.pid != 0 && !h->is_stopped && await_signal(deadline_us))
+        (void)settle(h);
 }
 
 void unzombie_settle(void)
