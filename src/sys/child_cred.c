@@ -29,23 +29,17 @@ static bool bounding_gives_nothing(const struct spawn_request *req)
     return req->no_new_privs || sys_get_no_new_privs() == 1;
 }
 
-/* Takes N out of the bounding set. */
-static bool drop_bounding(unsigned n)
-{
-    int has = sys_bounding_has(n);
-    return has == 0 || (has == 1 && sys_bounding_drop(n) == 0);
-}
-
 bool child_bounding(struct child_plan *plan)
 {
     const struct spawn_caps *caps = plan->req->caps;
     if (caps == NULL)
         return true;
     for (unsigned n = 0; n < CAP_BITS; n++) {
-        if (has_bit(caps->bounding, n) || drop_bounding(n))
-            continue;
-        if (errno == EINVAL)
+        int has = has_bit(caps->bounding, n) ? 0 : sys_bounding_has(n);
+        if (has == -1 && errno == EINVAL)
             return true; /* this kernel's capabilities end here */
+        if (has == 0 || (has == 1 && sys_bounding_drop(n) == 0))
+            continue;
         if (errno == EPERM && bounding_gives_nothing(plan->req))
             return true;
         plan->detail = (int)n;

@@ -108,6 +108,8 @@ static int fault_next(enum fault_call call)
         int errnum = fault_next(FAULT_##name);                                                                         \
         if (errnum == 0)                                                                                               \
             return __real_##name arguments;                                                                            \
+        if (errnum == FAULT_PRETEND)                                                                                   \
+            return (type)0;                                                                                            \
         errno = errnum;                                                                                                \
         return failed;                                                                                                 \
     }

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "sys/sys.h"
+#include "sys/sys_cred.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +31,11 @@ enum fault_side {
     FAULT_SIDE_N
 };
 
-/** An errnum of a rule: the call is made, but with one byte (sys_read and sys_write only). */
-enum { FAULT_SHORT = -1 };
+/** An errnum of a rule. */
+enum {
+    FAULT_SHORT = -1,   /**< the call is made, but with one byte (sys_read and sys_write only) */
+    FAULT_PRETEND = -2, /**< the call is not made, and returns 0 (all others) */
+};
 
 /** One line of a script. */
 struct fault_rule {

@@ -15,10 +15,44 @@ extern char **environ;
 /** The size of the buffers for reports. */
 enum { TEXT_MAX = 4096 };
 
+/** A line "KEY=VALUE…" for each line of /proc/self/status that says who a process is and what it may. */
+static inline void spawn_report_status(void)
+{
+    static const char *const keys[] = {"SigBlk", "SigIgn", "Uid",    "Gid",    "Groups",    "CapInh",
+                                       "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"};
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "re");
+    while (fgets(line, sizeof line, status) != NULL) {
+        size_t len = strcspn(line, ":");
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+            if (strlen(keys[i]) != len || strncmp(line, keys[i], len) != 0)
+                continue;
+            printf("%s=", keys[i]);
+            const char *gap = "";
+            for (char *rest, *word = strtok_r(line + len + 1, " \t\n", &rest); word != NULL;
+                 word = strtok_r(NULL, " \t\n", &rest), gap = " ")
+                printf("%s%s", gap, word);
+            printf("\n");
+        }
+    }
+    fclose(status);
+}
+
+/** The number that /proc/self/oom_score_adj says. */
+static inline int spawn_oom_score_adj(void)
+{
+    char text[16];
+    int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return atoi(text);
+}
+
 /** One line "KEY=VALUE" for everything that a child may inherit by accident. */
 static inline int spawn_report(int argc, char **argv)
 {
-    char line[256], path[KIT_PATH_MAX], target[KIT_PATH_MAX];
+    char path[KIT_PATH_MAX], target[KIT_PATH_MAX];
     struct rlimit limit;
     mode_t mask = umask(0);
 
@@ -42,12 +76,13 @@ static inline int spawn_report(int argc, char **argv)
     }
     closedir(dir);
 
-    FILE *status = fopen("/proc/self/status", "re");
-    while (fgets(line, sizeof line, status) != NULL) {
-        if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0)
-            printf("%.6s=%s", line, line + 8);
+    spawn_report_status();
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        getrlimit(resource, &limit);
+        printf("limit%d=%llu/%llu\n", resource, (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
     }
-    fclose(status);
+    printf("nice=%d\n", getpriority(PRIO_PROCESS, 0));
+    printf("oom=%d\n", spawn_oom_score_adj());
     for (int i = 0; i < argc; i++)
         printf("arg%d=%s\n", i, argv[i]);
     for (char **variable = environ; *variable != NULL; variable++)
