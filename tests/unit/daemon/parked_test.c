@@ -404,6 +404,46 @@ static void without_memory_a_reload_is_not_denied(void **state)
     assert_non_null(strstr(json_string_value(json_object_get(error, "message")), "it was carried out"));
 }
 
+static void note_gone(void *data)
+{
+    ++*(unsigned *)data;
+}
+
+static struct parked *park_other(int id, unsigned *n_gone)
+{
+    json_t *number = json_integer(id);
+    struct parked *p = parked_new_other(&desk.client, number, note_gone, n_gone);
+    json_decref(number);
+    return p;
+}
+
+/* What becomes of units does not settle it, and whoever works for it learns when nobody waits any more. */
+static void another_waits_for_its_maker(void **state)
+{
+    unsigned n_gone = 0;
+    (void)state;
+    struct parked *p = park_other(1, &n_gone), *left = park_other(2, &n_gone);
+    assert_non_null(p);
+    assert_non_null(left);
+    parked_settle_all(&desk.control);
+    assert_int_equal(desk.client.n_parked, 2);
+    parked_reply(p, json_pack("{s:b}", "ok", 1));
+    check_said("reply 1: ok");
+    assert_int_equal(n_gone, 0);
+    parked_free_all(&desk.client);
+    check_said("");
+    assert_int_equal(n_gone, 1);
+    for (int i = 0; i < CLIENT_PARKED_MAX; i++)
+        assert_non_null(park_other(i, &n_gone));
+    assert_null(park_other(99, &n_gone));
+    check_said("error 99: not");
+    parked_free_all(&desk.client);
+    p = park_other(3, &n_gone);
+    assert_non_null(p);
+    parked_reply(p, NULL);
+    check_said("error 3: not");
+}
+
 #define PARKED(test) cmocka_unit_test_setup_teardown(test, desk_begin, desk_end)
 
 int main(void)
@@ -426,6 +466,7 @@ int main(void)
         PARKED(a_shutdown_ends_a_start),
         PARKED(without_memory_nobody_is_left_waiting),
         PARKED(without_memory_a_reload_is_not_denied),
+        PARKED(another_waits_for_its_maker),
     };
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
 }
