@@ -260,9 +260,9 @@ enum unzombie_verdict unzombie_hold_wait4(struct unzombie_hold *h, uintptr_t ins
     struct unzombie_regs regs = h->saved;
     size_t len = sizeof regs;
     unzombie_regs_order(&regs, insn, pid, WNOHANG | __WALL);
-    h->is_ordered = true;
     if (sys_ptrace_set_regs(h->target.tid, &regs, sizeof regs) < 0)
         return fail(errnum);
+    h->is_ordered = true;
     enum unzombie_verdict v = run(h, deadline_us, errnum);
     if (v == UNZOMBIE_DONE && !mask_signals(h))
         v = fail(errnum);
