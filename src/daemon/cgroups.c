@@ -71,11 +71,11 @@ static void cgroups_on_left(const char *path, const struct cgroup_left *left, vo
         return;
     for (size_t i = 0, at = 0; i < left->n && i < CGROUP_LEFT_MAX; i++)
         at += (size_t)snprintf(pids + at, sizeof pids - at, "%s%d", i > 0 ? ", " : "", (int)left->pids[i]);
-    log_write(
-        LOG_LEVEL_WARN, &about,
-        "control group %s is left over from a fosterd that was killed, with %zu processes in it (%s%s); end them, "
-        "and the next fosterd removes it",
-        path, left->n, pids, left->n > CGROUP_LEFT_MAX ? " …" : "");
+    log_write(LOG_LEVEL_WARN, &about,
+              "control group %s is left over from a fosterd that was killed, with %zu process%s in it (%s%s); end %s, "
+              "and the next fosterd removes it",
+              path, left->n, left->n == 1 ? "" : "es", pids, left->n > CGROUP_LEFT_MAX ? " …" : "",
+              left->n == 1 ? "it" : "them");
 }
 
 /* Makes sure that tree T is there. */
