@@ -44,48 +44,48 @@ violations() { # violations FILE: print and judge
 }
 
 check_includes() {
-    c_files | while read -r file; do
-        floor=${file#*/}
-        floor=${floor%%/*}
-        sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^>"]*[>"]\).*/\1/p' "$file" |
-            while read -r name; do
-                allowed=no
-                case $floor:$name in
-                base:\"base/*\") allowed=yes ;;
-                base:\<ev.h\> | base:\<yaml.h\>) ;;
-                base:\<*) allowed=yes ;;
-                core:\"base/*\" | core:\"core/*\") allowed=yes ;;
-                core:\<yaml.h\>) case $file in src/core/tree*.c) allowed=yes ;; esac ;;
-                core:\<jansson.h\>) case $file in */core/proto.[ch] | */core/snapshot*.[ch]) allowed=yes ;; esac ;;
-                core:\<fnmatch.h\>) case $file in src/core/select.c) allowed=yes ;; esac ;;
-                # The C library's pure part, the names of POSIX types and of limits, the macros that read a wait status.
-                core:\<assert.h\> | core:\<ctype.h\> | core:\<errno.h\> | core:\<float.h\> | core:\<inttypes.h\> | \
-                    core:\<limits.h\> | core:\<math.h\> | core:\<signal.h\> | core:\<stdalign.h\> | \
-                    core:\<stdarg.h\> | core:\<stdbool.h\> | core:\<stddef.h\> | core:\<stdint.h\> | \
-                    core:\<stdio.h\> | core:\<stdlib.h\> | core:\<string.h\> | core:\<sys/resource.h\> | core:\<sys/types.h\> | \
-                    core:\<sys/wait.h\>) allowed=yes ;;
-                sys:\"base/*\" | sys:\"sys/*\") allowed=yes ;;
-                sys:\<ev.h\> | sys:\<yaml.h\>) ;;
-                sys:\<*) allowed=yes ;;
-                # What a client shares with fosterd is the protocol, and nothing else of it.
-                foster:\<std*.h\>) allowed=yes ;;
-                client:\<ev.h\> | client:\<yaml.h\> | ctl:\<ev.h\> | ctl:\<yaml.h\>) ;;
-                client:\"base/*\" | client:\"client/*\" | client:\"foster/*\" | client:\"core/proto.h\" | client:\<*) allowed=yes ;;
-                ctl:\"base/*\" | ctl:\"ctl/*\" | ctl:\"foster/*\" | ctl:\"client/call.h\" | ctl:\"core/proto.h\" | ctl:\<*) allowed=yes ;;
-                daemon:\<yaml.h\>) ;;
-                daemon:\"base/*\" | daemon:\"core/*\" | daemon:\"sys/*\" | daemon:\"daemon/*\" | daemon:\<*) allowed=yes ;;
-                esac
-                # Private tables beside their user: "options.def".
-                case $file:$name in
-                src/*:\"*/*\") ;;
-                src/*:\"*.def\" | src/*:\"*.h\")
-                    stem=${name#\"}
-                    if [ -e "$(dirname "$file")/${stem%\"}" ]; then allowed=yes; fi
-                    ;;
-                include/*:\"*/*.def\") ;;
-                esac
-                if [ $allowed = no ]; then echo "$file: the floor '$floor' may not include $name"; fi
-            done
+    # shellcheck disable=SC2016 # the dollars are awk's
+    c_files | xargs awk '
+        /^[ \t]*#[ \t]*include[ \t]*[<"]/ && match($0, /[<"][^>"]*[>"]/) {
+            split(FILENAME, part, "/")
+            print part[2], FILENAME, substr($0, RSTART, RLENGTH)
+        }' | while read -r floor file name; do
+        allowed=no
+        case $floor:$name in
+        base:\"base/*\") allowed=yes ;;
+        base:\<ev.h\> | base:\<yaml.h\>) ;;
+        base:\<*) allowed=yes ;;
+        core:\"base/*\" | core:\"core/*\") allowed=yes ;;
+        core:\<yaml.h\>) case $file in src/core/tree*.c) allowed=yes ;; esac ;;
+        core:\<jansson.h\>) case $file in */core/proto.[ch] | */core/snapshot*.[ch]) allowed=yes ;; esac ;;
+        core:\<fnmatch.h\>) case $file in src/core/select.c) allowed=yes ;; esac ;;
+        # The C library's pure part, the names of POSIX types and of limits, the macros that read a wait status.
+        core:\<assert.h\> | core:\<ctype.h\> | core:\<errno.h\> | core:\<float.h\> | core:\<inttypes.h\> | \
+            core:\<limits.h\> | core:\<math.h\> | core:\<signal.h\> | core:\<stdalign.h\> | \
+            core:\<stdarg.h\> | core:\<stdbool.h\> | core:\<stddef.h\> | core:\<stdint.h\> | \
+            core:\<stdio.h\> | core:\<stdlib.h\> | core:\<string.h\> | core:\<sys/resource.h\> | core:\<sys/types.h\> | \
+            core:\<sys/wait.h\>) allowed=yes ;;
+        sys:\"base/*\" | sys:\"sys/*\") allowed=yes ;;
+        sys:\<ev.h\> | sys:\<yaml.h\>) ;;
+        sys:\<*) allowed=yes ;;
+        # What a client shares with fosterd is the protocol, and nothing else of it.
+        foster:\<std*.h\>) allowed=yes ;;
+        client:\<ev.h\> | client:\<yaml.h\> | ctl:\<ev.h\> | ctl:\<yaml.h\>) ;;
+        client:\"base/*\" | client:\"client/*\" | client:\"foster/*\" | client:\"core/proto.h\" | client:\<*) allowed=yes ;;
+        ctl:\"base/*\" | ctl:\"ctl/*\" | ctl:\"foster/*\" | ctl:\"client/call.h\" | ctl:\"core/proto.h\" | ctl:\<*) allowed=yes ;;
+        daemon:\<yaml.h\>) ;;
+        daemon:\"base/*\" | daemon:\"core/*\" | daemon:\"sys/*\" | daemon:\"daemon/*\" | daemon:\<*) allowed=yes ;;
+        esac
+        # Private tables beside their user: "options.def".
+        case $file:$name in
+        src/*:\"*/*\") ;;
+        src/*:\"*.def\" | src/*:\"*.h\")
+            stem=${name#\"}
+            if [ -e "${file%/*}/${stem%\"}" ]; then allowed=yes; fi
+            ;;
+        include/*:\"*/*.def\") ;;
+        esac
+        if [ $allowed = no ]; then echo "$file: the floor '$floor' may not include $name"; fi
     done >"$scratch/out"
     violations "$scratch/out"
 }
@@ -251,32 +251,29 @@ check_words() {
     unfinished='\<TOD[O]\>|\<FIXM[E]\>|\<XX[X]\>|\<HAC[K]:'
     foreign='(^|[^A-Za-z0-9_.$}/-])/(wor[k]|hom[e]|User[s]|roo[t])/[A-Za-z0-9_.]'
     tracker='\<[Ii]ssu[e] #?[0-9]+|\<[Bb]u[g] #[0-9]+'
-    tree | grep -vE '\.(png|ico|gz)$' | while read -r file; do
-        grep -nE "$unfinished|$foreign|$tracker" "$file" /dev/null || :
-    done >"$scratch/out"
+    tree | grep -vE '\.(png|ico|gz)$' | xargs grep -nE "$unfinished|$foreign|$tracker" /dev/null >"$scratch/out" || :
     violations "$scratch/out"
 }
 
 check_guide() {
     guide=doc/architecture.md
     [ -e "$guide" ] || { echo "no $guide"; exit 2; }
-    tree | grep -E '^(src/.*\.c|include/.*\.def)$' | while read -r file; do
-        file=${file#src/}
-        file=${file#include/}
-        if ! grep -qF "\`$file\`" "$guide"; then echo "$guide does not name $file"; fi
-    done >"$scratch/out"
-    # shellcheck disable=SC2016,SC2129 # the backticks are Markdown; three loops read best on their own
-    grep -oE '`(base|core|sys|daemon|client|ctl)/[a-z_0-9]+\.(c|h|def)`' "$guide" | tr -d '`' | sort -u | while read -r file; do
-        if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
-    done >>"$scratch/out"
-    # What the documents link to within the tree has to be there.
-    for page in README.md CHANGELOG.md doc/*.md; do
-        [ -e "$page" ] || continue
-        grep -oE '\]\([^):]+\)' "$page" | sed 's/^](//; s/)$//; s/#.*//' | sort -u | while read -r link; do
-            if [ -n "$link" ] && [ ! -e "$(dirname "$page")/$link" ]; then echo "$page links to $link, which is not there"; fi
+    # shellcheck disable=SC2016 # the backticks are Markdown
+    grep -oE '`[a-z]+/[a-z_0-9/.-]+`' "$guide" | tr -d '`' | sort -u >"$scratch/named"
+    {
+        tree | grep -E '^(src/.*\.c|include/.*\.def)$' | sed 's,^src/,,; s,^include/,,' | grep -vxFf "$scratch/named" |
+            sed "s,^,$guide does not name ,"
+        grep -E '^(base|core|sys|daemon|client|ctl)/[a-z_0-9]+\.(c|h|def)$' "$scratch/named" | while read -r file; do
+            if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
         done
-    done >>"$scratch/out"
-    guide_tests >>"$scratch/out"
+        # What the documents link to within the tree has to be there.
+        grep -soE '\]\([^):]+\)' /dev/null README.md CHANGELOG.md doc/*.md | sed 's/:](/ /; s/)$//; s/#.*//' | sort -u |
+            while read -r page link; do
+                case $page in */*) dir=${page%/*} ;; *) dir=. ;; esac
+                if [ -n "$link" ] && [ ! -e "$dir/$link" ]; then echo "$page links to $link, which is not there"; fi
+            done
+        guide_tests
+    } >"$scratch/out"
     violations "$scratch/out"
 }
 
@@ -284,6 +281,7 @@ check_guide() {
 guide_tests() {
     page=doc/reliability.md
     [ -e "$page" ] || return 0
+    : >"$scratch/cases"
     # shellcheck disable=SC2016 # the backticks are Markdown
     sed -n 's/^|.*|\([^|]*\)|$/\1/p' "$page" | grep -oE '`[^`]+`' | tr -d '`' | sort -u | while read -r name cases; do
         file=tests/${name}_test.c
@@ -292,10 +290,14 @@ guide_tests() {
             echo "$page names the test $name, which is not there"
             continue
         fi
-        for case in $cases; do
-            if ! grep -qw "$case" "$file"; then echo "$page names the case $case, which $file has not"; fi
-        done
+        for case in $cases; do echo "$file $case"; done >>"$scratch/cases"
     done
+    # shellcheck disable=SC2016 # the dollars are awk's
+    cut -d ' ' -f 1 "$scratch/cases" | sort -u | xargs awk -v page="$page" '
+        NR == FNR { want[$1, $2]; next }
+        { n = split($0, word, /[^A-Za-z0-9_]+/); for (i = 1; i <= n; i++) delete want[FILENAME, word[i]] }
+        END { for (w in want) { split(w, at, SUBSEP); print page " names the case " at[2] ", which " at[1] " has not" } }
+    ' "$scratch/cases"
 }
 
 # A row is OPTION(personas, 'letter' or 0, "word" or NULL, ... or VARIABLE(personas, "name", ...; what a page has to

@@ -14,13 +14,11 @@ nm=$3
 ar=$4
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/foster-arch-self.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-t=$scratch/tree
 status=0
 made=0
 
 # A small tree that keeps every rule.
-plant() {
-    rm -rf "$t"
+make_clean_tree() {
     mkdir -p "$t/src/base" "$t/src/core" "$t/src/sys" "$t/include/base" "$t/include/core" "$t/include/daemon" \
         "$t/include/sys" "$t/doc" "$t/src/client" "$t/src/ctl" "$t/src/daemon" "$t/include/client" "$t/include/foster"
     head='/* SPDX-License-Identifier: MIT
@@ -81,6 +79,14 @@ END
         printf '`-w` `--grace` `FOSTER_INIT_GRACE`\n' >"$t/doc/init-mode.md"
         printf '| `FOSTER_INIT_GRACE` | how long |\n' >"$t/README.md"
     }
+}
+
+t=$scratch/clean
+make_clean_tree
+t=$scratch/tree
+plant() {
+    rm -rf "$t"
+    cp -R "$scratch/clean" "$t"
 }
 
 libraries() {

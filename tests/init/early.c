@@ -9,7 +9,7 @@
  * WORD is an option, or "-" for none. In every other try, and always as process 1, for which the kernel throws away
  * what is not blocked, time counts from when the init has blocked TERM; only the command may die of it then.
  *
- * EARLY_TRIES sets how many times; FOSTER_TEST_SEED the sequence of delays.
+ * EARLY_TRIES sets how many times (the integration run has many), FOSTER_TEST_SEED the sequence of delays.
  */
 #include <sched.h>
 #include <signal.h>
@@ -24,7 +24,8 @@
 #include "init/support/trial.h"
 #include "support/seed.h"
 
-enum { TRIES = 500, DELAY_MAX_NS = 4000000, EX_SKIP = 77 };
+/* As process 1 it is the same code once more, in a namespace that is made for each try: fewer are enough. */
+enum { TRIES = 120, TRIES_PID1 = 40, DELAY_MAX_NS = 4000000, EX_SKIP = 77 };
 
 /** How many ended by the witness's death, and how many because TERM came before the init could do anything about it. */
 struct tally {
@@ -64,12 +65,12 @@ static bool try_once(struct trial *t, bool blocked, long delay_ns, struct tally 
     return by_command || by_init;
 }
 
-/** What EARLY_TRIES says; 0: nothing that makes sense. */
-static long given_tries(void)
+/** What EARLY_TRIES says, or USUAL; 0: nothing that makes sense. */
+static long given_tries(long usual)
 {
     const char *given = getenv("EARLY_TRIES");
     char *end = NULL;
-    long tries = given ? strtol(given, &end, 10) : TRIES;
+    long tries = given ? strtol(given, &end, 10) : usual;
     return given && (end == given || *end || tries < 0) ? 0 : tries;
 }
 
@@ -110,7 +111,8 @@ static int try_often(void *data)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.form = argc > 2 ? form_named(argv[1]) : FORM_N, .pid1 = argc > 3, .tries = given_tries()};
+    struct run run = {.form = argc > 2 ? form_named(argv[1]) : FORM_N, .pid1 = argc > 3};
+    run.tries = given_tries(run.pid1 ? TRIES_PID1 : TRIES);
     if (run.form == FORM_N) {
         (void)fprintf(stderr, "usage: early FORM WORD [pid1]\n");
         return 2;

@@ -69,6 +69,7 @@ static bool receive(struct trial *t)
         trial_fail(t, "too many messages");
     }
     ssize_t n = recvmsg(t->talk, &msg, MSG_DONTWAIT);
+    t->silent = n == 0;
     if (n <= 0) {
         return false;
     }
@@ -100,16 +101,15 @@ static void look_at_end(struct trial *t)
 
 void trial_turn(struct trial *t)
 {
-    struct pollfd fds[2] = {{.fd = t->talk, .events = POLLIN}, {.fd = t->ended ? -1 : t->pidfd, .events = POLLIN}};
+    /* A socket at its end is always ready: waiting for it would be spinning. */
+    struct pollfd fds[2] = {{.fd = t->silent ? -1 : t->talk, .events = POLLIN},
+                            {.fd = t->ended ? -1 : t->pidfd, .events = POLLIN}};
     if (t->guard_at_ms == 0) {
         t->guard_at_ms = now_ms() + TRIAL_GUARD_MS;
     } else if (now_ms() > t->guard_at_ms) {
         trial_fail(t, "nothing happens any more");
     }
     (void)poll(fds, 2, TURN_MS);
-    if (fds[0].revents & POLLHUP && !(fds[0].revents & POLLIN)) {
-        look_again();
-    }
     look_at_end(t);
     while (receive(t)) {
     }

@@ -71,6 +71,7 @@ struct trial {
     int gate;     /**< owned; -1: none */
     int out;      /**< owned; what has been written to its standard output */
     int err;      /**< owned */
+    bool silent;  /**< nobody is left who could say anything */
     bool ended;
     int status;
     int64_t guard_at_ms;

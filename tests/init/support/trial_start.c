@@ -236,7 +236,7 @@ void trial_start(struct trial *t)
     int gate[2];
     int yes = 1;
     int flags = t->pid1 ? namespace_flags() : 0;
-    t->ended = false;
+    t->ended = t->silent = false;
     t->n_messages = 0;
     t->guard_at_ms = 0;
     t->out = memfd_create("stdout", MFD_CLOEXEC);
