@@ -180,13 +180,14 @@ static bool is_tree_name(const char *name)
            strspn(name + len, "0123456789.") == strlen(name + len);
 }
 
-/* Removes the tree NAME in BASE_FD unless its fosterd lives. */
+/* Removes the tree NAME in BASE_FD unless its fosterd lives. The lock is shared with others that sweep: each is to see
+ * what is left, and what one has removed is not missed by another. */
 static void sweep_one(const struct cgroup_tree *t, int base_fd, const char *name, cgroup_left_fn *fn, void *data)
 {
     struct cgroup_left left = {0};
     char path[CGROUP_PATH_MAX + CGROUP_NAME_MAX];
     CLEANUP(sys_close_fd) int fd = sys_openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (fd < 0 || sys_flock(fd, LOCK_EX | LOCK_NB) != 0 || cgroup_remove(base_fd, name, &left) || left.n == 0)
+    if (fd < 0 || sys_flock(fd, LOCK_SH | LOCK_NB) != 0 || cgroup_remove(base_fd, name, &left) || left.n == 0)
         return;
     snprintf(path, sizeof path, "%s/%.*s", t->base.path, CGROUP_NAME_MAX - 1, name);
     fn(path, &left, data);
