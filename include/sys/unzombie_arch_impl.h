@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #include <sys/user.h>
 
 /** The call in which a thread was seen blocked: /proc/PID/task/TID/syscall. */
@@ -81,11 +82,11 @@ static inline void unzombie_regs_mend(struct unzombie_regs *regs, const struct u
 static inline void unzombie_regs_order(struct unzombie_regs *regs, uintptr_t insn, pid_t pid, int options)
 {
     regs->r.rip = insn;
-    regs->r.orig_rax = (unsigned long long)-1;
+    regs->r.orig_rax = (unsigned long)-1;
     regs->r.rax = SYS_wait4;
-    regs->r.rdi = (unsigned long long)pid;
+    regs->r.rdi = (unsigned)pid;
     regs->r.rsi = 0;
-    regs->r.rdx = (unsigned long long)options;
+    regs->r.rdx = (unsigned)options;
     regs->r.r10 = 0;
 }
 
@@ -143,9 +144,9 @@ static inline void unzombie_regs_order(struct unzombie_regs *regs, uintptr_t ins
 {
     regs->r.pc = insn;
     regs->r.regs[8] = SYS_wait4;
-    regs->r.regs[0] = (unsigned long long)pid;
+    regs->r.regs[0] = (unsigned)pid;
     regs->r.regs[1] = 0;
-    regs->r.regs[2] = (unsigned long long)options;
+    regs->r.regs[2] = (unsigned)options;
     regs->r.regs[3] = 0;
 }
 
