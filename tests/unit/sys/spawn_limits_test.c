@@ -105,17 +105,17 @@ static void a_limit_of_no_descriptors_does_not_hinder_the_start(void **state UNU
 static void beyond_hard_limits(void *arg UNUSED)
 {
     const struct rlimit low = {7, 7};
-    const struct spawn_limit limits[] = {{RLIMIT_MSGQUEUE, {7, 7}}, {RLIMIT_CORE, {7, 100}}};
+    const struct spawn_limit limits[] = {{RLIMIT_CORE, {0, 0}}, {RLIMIT_MSGQUEUE, {7, 100}}};
     const struct spawn_limit nofile = {RLIMIT_NOFILE, {1, RLIM_INFINITY}};
     char text[128];
     struct rlimit own;
     struct spawn_request req = request();
     become_ordinary();
-    REQUIRE(setrlimit(RLIMIT_CORE, &low) == 0 && setrlimit(RLIMIT_MSGQUEUE, &low) == 0);
+    REQUIRE(setrlimit(RLIMIT_MSGQUEUE, &low) == 0);
     req.limits = limits;
     req.n_limits = ARRAY_LEN(limits);
     assert_fails(&req, SPAWN_STEP_LIMITS, EPERM, 1,
-                 "ulimits core 7:100: Operation not permitted; above the hard limit 7 needs CAP_SYS_RESOURCE");
+                 "ulimits msgqueue 7:100: Operation not permitted; above the hard limit 7 needs CAP_SYS_RESOURCE");
     REQUIRE(getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_max != RLIM_INFINITY);
     req.limits = &nofile;
     req.n_limits = 1;
