@@ -22,7 +22,7 @@
 static const char passwd_text[] = "root:x:0:0:root:/root:/bin/bash\n"
                                   "\n"
                                   "#comment:x:1:1::/:\n"
-                                  "app:x:1000:1000:App,,,:/home/app:/bin/zsh\n"
+                                  "app:x:1000:1000:App,,,:/srv/app:/bin/zsh\n"
                                   "bare:x:1001:100:::\n"
                                   "twin:x:1000:7::/twin:/bin/twin\n"
                                   "short:x:50:50\n"
@@ -97,17 +97,17 @@ static void finds_users(void **state)
         const char *text, *found;
     } cases[] = {
         {"root", "0:0:0,45:root:/root:/bin/bash"},
-        {"app", "1000:1000:1000,44,45,99:app:/home/app:/bin/zsh"},
+        {"app", "1000:1000:1000,44,45,99:app:/srv/app:/bin/zsh"},
         {"bare", "1001:100:100:bare:/:/bin/sh"},
         {"last", "2000:2000:2000,45:last:/last:/bin/last"},
         {"a b", "56:56:56:a b:/:/bin/sh"},
         {"0", "0:0:0,45:root:/root:/bin/bash"},
-        {"1000", "1000:1000:1000,44,45,99:app:/home/app:/bin/zsh"},
-        {"app:audio", "1000:44:44,45,1000,99:app:/home/app:/bin/zsh"},
-        {"app:4711", "1000:4711:4711,44,45,1000,99:app:/home/app:/bin/zsh"},
+        {"1000", "1000:1000:1000,44,45,99:app:/srv/app:/bin/zsh"},
+        {"app:audio", "1000:44:44,45,1000,99:app:/srv/app:/bin/zsh"},
+        {"app:4711", "1000:4711:4711,44,45,1000,99:app:/srv/app:/bin/zsh"},
         {"bare:first", "1001:1:1:bare:/:/bin/sh"},
-        {"1000:1000", "1000:1000:1000:app:/home/app:/bin/zsh"},
-        {"1000:audio", "1000:44:44:app:/home/app:/bin/zsh"},
+        {"1000:1000", "1000:1000:1000:app:/srv/app:/bin/zsh"},
+        {"1000:audio", "1000:44:44:app:/srv/app:/bin/zsh"},
         {"0:0", "0:0:0:root:/root:/bin/bash"},
         {"4711:4712", "4711:4712:4712:4711:/:/bin/sh"},
         {"4711:nopass", "4711:13:13:4711:/:/bin/sh"},
@@ -252,7 +252,7 @@ static void goes_by_numbers_without_files(void **state)
     assert_int_equal(unlink(f->group), 0);
     assert_true(users_find_in(&f->files, &f->arena, "app", &found, &e));
     show(&found, text, sizeof text);
-    assert_string_equal(text, "1000:1000:1000:app:/home/app:/bin/zsh");
+    assert_string_equal(text, "1000:1000:1000:app:/srv/app:/bin/zsh");
     assert_false(users_find_in(&f->files, &f->arena, "app:audio", &found, &e));
     (void)snprintf(want, sizeof want, "%s: No such file or directory", f->group);
     assert_string_equal(e.text, want);
