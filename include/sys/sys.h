@@ -56,6 +56,7 @@ int sys_epoll_add(int epoll_fd, int fd, uint32_t events) MUST_CHECK;
 int sys_fstat(int fd, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lstat(const char *path, struct stat *ret) MUST_CHECK NONNULL();
 int sys_lchown(const char *path, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
+int sys_fchown(int fd, uid_t uid, gid_t gid) MUST_CHECK;
 /** faccessat(2) with our effective rights. */
 int sys_access(const char *path, int mode) MUST_CHECK NONNULL();
 int sys_chmod(const char *path, mode_t mode) MUST_CHECK NONNULL();

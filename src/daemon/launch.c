@@ -48,6 +48,17 @@ static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const
     engine_post(u->engine, &ev);
 }
 
+/* Programs that log to /dev/stderr do not write to the pipe that they were given: they open it anew, as their own user.
+ */
+static void launch_give_output(const struct engine_unit *u)
+{
+    if (u->spec->user.text == NULL || u->out.write_fd < 0)
+        return;
+    int given = sys_fchown(u->out.write_fd, u->spec->user.uid, (gid_t)-1);
+    /* Without the right to it we run as that user already, or cannot become it either. */
+    (void)given;
+}
+
 /* Makes ready whatever a start needs beside the process itself. */
 static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
 {
@@ -57,6 +68,7 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
             return false;
         u->out.tail = &u->tail;
     }
+    launch_give_output(u);
     tail_begin_run(&u->tail);
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {

@@ -171,6 +171,11 @@ int sys_lchown(const char *path, uid_t uid, gid_t gid)
     return lchown(path, uid, gid);
 }
 
+int sys_fchown(int fd, uid_t uid, gid_t gid)
+{
+    return fchown(fd, uid, gid);
+}
+
 int sys_access(const char *path, int mode)
 {
     return faccessat(AT_FDCWD, path, mode, AT_EACCESS);

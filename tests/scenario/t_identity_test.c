@@ -91,10 +91,16 @@ static void t01_every_word_from_within(void **state)
                                         "    nice: 19\n"
                                         "    umask: '027'\n"
                                         "    environment: { HOME: /elsewhere }\n"
+                                        "  opens:\n"
+                                        "    user: '54321:54322'\n"
+                                        "    type: oneshot\n"
+                                        "    command: [sh, -c, 'echo opened >/dev/stdout; echo too >/dev/stderr']\n"
                                         "  dropped:\n" TELL "    user: '54321:54322'\n"
                                         "  root:\n" TELL "    cap_drop: [ALL]\n"
                                         "    cap_add: [chown]\n");
     wait_lines(s, "all", all);
+    (void)scenario_wait_line(s, "opens", "opened");
+    (void)scenario_wait_line(s, "opens", "too");
     wait_lines(s, "dropped", dropped);
     wait_lines(s, "root", root);
     scenario_end(s, 0);
