@@ -62,6 +62,16 @@ static void fuzz_env(const char *text, size_t len, const char *name)
     require(!procstat_parse_env(text, len, name, larger, value_len));
 }
 
+static void fuzz_cgroup(const char *text, size_t len)
+{
+    char path[16], larger[256];
+
+    if (!procstat_parse_cgroup(text, len, path, sizeof(path)))
+        return;
+    require(memchr(path, '\n', strlen(path)) == NULL && strlen(path) + 4 <= len);
+    require(procstat_parse_cgroup(text, len, larger, sizeof(larger)) && strcmp(path, larger) == 0);
+}
+
 static void fuzz_pids(const char *text, size_t len)
 {
     pid_t pids[8];
@@ -111,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_locks(text, size);
     fuzz_env(text, size, "FOSTER_SERVICE");
     fuzz_env(text, size, "A");
+    fuzz_cgroup(text, size);
     fuzz_pids(text, size);
     fuzz_status(text, size);
     fuzz_line(text, size);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "sys/sys.h"
 #include "sys/sys_cred.h"
+#include "sys/sys_dir.h"
 #include "sys/sys_ptrace.h"
 
 #include <stdbool.h>

@@ -341,6 +341,32 @@ static void lines_for_people(void **state)
     }
 }
 
+static void control_groups(void **state)
+{
+    static const struct {
+        const char *text, *path; /* NULL: there is none */
+    } cases[] = {
+        {"0::/\n", "/"},
+        {"4:memory:/a\n1:cpu:/b\n0::/user.slice/x y\n", "/user.slice/x y"},
+        {"0::/foster-1/web/3 (deleted)\n", "/foster-1/web/3 (deleted)"},
+        {"4:memory:/a\n", NULL},
+        {"10::/a\n", NULL},
+        {"0:cpu:/a\n", NULL},
+        {"0::/cut", NULL},
+        {"0::/12345678901234567890123456789012345678\n", "/12345678901234567890123456789012345678"},
+        {"0::/123456789012345678901234567890123456789\n", NULL},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[40] = "before";
+        bool ok = procstat_parse_cgroup(cases[i].text, strlen(cases[i].text), path, sizeof(path));
+        assert_int_equal(ok, cases[i].path != NULL);
+        assert_string_equal(path, ok ? cases[i].path : "before");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +381,7 @@ int main(void)
         cmocka_unit_test(environment_value_must_fit),
         cmocka_unit_test(children),
         cmocka_unit_test(status_lines),
+        cmocka_unit_test(control_groups),
         cmocka_unit_test(lines_for_people),
     };
 
