@@ -82,7 +82,7 @@ static bool split_entry(struct slice line, struct slice *fields, size_t n, int64
 
     while (i < n && next_part(&line, ':', &fields[i]))
         i++;
-    return i == n && !line.s && fields[NAME].len > 0 && !memchr("#+-", fields[NAME].s[0], 3) &&
+    return i == n && !line.s && fields[NAME].len > 0 && !strchr("#+-", fields[NAME].s[0]) &&
            parse_id(fields[ID], ret_id);
 }
 
