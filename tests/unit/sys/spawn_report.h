@@ -6,6 +6,8 @@
 #ifndef FOSTER_TESTS_UNIT_SYS_SPAWN_REPORT_H
 #define FOSTER_TESTS_UNIT_SYS_SPAWN_REPORT_H
 
+#include "sys/sys.h"
+
 #include "unit/sys/spawn_kit.h"
 
 #include <sys/resource.h>
@@ -78,8 +80,9 @@ static inline int spawn_report(int argc, char **argv)
 
     spawn_report_status();
     for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-        getrlimit(resource, &limit);
-        printf("limit%d=%llu/%llu\n", resource, (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+        if (sys_prlimit_get(0, resource, &limit) == 0)
+            printf("limit%d=%llu/%llu\n", resource, (unsigned long long)limit.rlim_cur,
+                   (unsigned long long)limit.rlim_max);
     }
     printf("nice=%d\n", getpriority(PRIO_PROCESS, 0));
     printf("oom=%d\n", spawn_oom_score_adj());
