@@ -8,7 +8,11 @@
  * vdso, is stopped once more in the signal path before any code of its own runs, gets its registers back and is let go.
  * What it was blocked in goes on; the calls that the kernel does not restart behind a stop (epoll_wait, sigtimedwait,
  * semtimedop, those with SO_RCVTIMEO: signal(7)) return EINTR, as behind SIGSTOP and SIGCONT. The exit status of the
- * zombie is lost to the parent.
+ * zombie is lost to the parent. Signals that arrive meanwhile are delivered afterwards, as if they had arrived in the
+ * call.
+ *
+ * BUGS: when fosterd is killed by SIGKILL within these milliseconds, the kernel lets the parent go with foreign
+ * registers, and it crashes. A process that was restored from a checkpoint with another vDSO is refused.
  */
 #ifndef FOSTER_SYS_UNZOMBIE_H
 #define FOSTER_SYS_UNZOMBIE_H
@@ -32,13 +36,14 @@ enum unzombie_verdict {
     UNZOMBIE_GONE,        /**< there is no such parent any more, or it has ended */
     UNZOMBIE_TRACED,      /**< somebody traces it already */
     UNZOMBIE_SUSPENDED,   /**< state T: a signal has stopped it */
-    UNZOMBIE_BUSY,        /**< no thread of it is blocked in a system call (it runs, or is in state D) */
-    UNZOMBIE_SECCOMP,     /**< it has more seccomp filters than we have */
-    UNZOMBIE_NAMESPACE,   /**< it is in another pid namespace */
-    UNZOMBIE_FOREIGN,     /**< it is not a 64-bit program of our own architecture */
-    UNZOMBIE_REFUSED, /**< the kernel does not let us: another user's, not dumpable, Yama, or a seccomp filter of ours
-                       */
-    UNZOMBIE_FAILED,  /**< something else went wrong: errnum */
+    UNZOMBIE_BUSY,    /**< no thread of it is blocked in a system call (it runs, as for an instant behind each cure), or
+                         one is    in state D */
+    UNZOMBIE_SECCOMP, /**< it has more seccomp filters than we have */
+    UNZOMBIE_NAMESPACE, /**< it is in another pid namespace */
+    UNZOMBIE_FOREIGN,   /**< it is not a 64-bit program of our own architecture, or has no vDSO */
+    UNZOMBIE_REFUSED,   /**< the kernel does not let us: another user's, not dumpable, Yama, or a seccomp filter of ours
+                         */
+    UNZOMBIE_FAILED,    /**< something else went wrong: errnum */
     UNZOMBIE_VERDICT_N
 };
 
@@ -57,7 +62,9 @@ int unzombie_probe(void) MUST_CHECK;
 
 /** Makes PARENT, a live process below us that is not our thread group, wait for its N > 0 zombie children ZOMBIES (at
  * most UNZOMBIE_MAX), for no longer than BUDGET_US microseconds. Whatever happens PARENT is let go before the return;
- * where the kernel keeps it from stopping in time, it is remembered and let go by unzombie_settle(). */
+ * where the kernel keeps it from stopping in time, it is remembered and let go by unzombie_settle(). SIGCHLD is taken
+ * meanwhile and raised again at the end. What no parent or zombie can be (ourselves, pids below 2) is UNZOMBIE_FAILED
+ * with EINVAL. */
 void unzombie(pid_t parent, const pid_t *zombies, size_t n, int64_t budget_us, struct unzombie_result *ret) NONNULL();
 
 /** Lets those go that had not stopped in time and have now; called behind each SIGCHLD while unzombie_is_pending(). */
