@@ -36,13 +36,12 @@ enum unzombie_verdict {
     UNZOMBIE_GONE,        /**< there is no such parent any more, or it has ended */
     UNZOMBIE_TRACED,      /**< somebody traces it already */
     UNZOMBIE_SUSPENDED,   /**< state T: a signal has stopped it */
-    UNZOMBIE_BUSY,    /**< no thread of it is blocked in a system call (it runs, as for an instant behind each cure), or
-                         one is    in state D */
-    UNZOMBIE_SECCOMP, /**< it has more seccomp filters than we have */
+    UNZOMBIE_BUSY, /**< no thread of it is blocked in a system call (nor is one for an instant behind a cure), or one is
+                      in state D */
+    UNZOMBIE_SECCOMP,   /**< it has more seccomp filters than we have */
     UNZOMBIE_NAMESPACE, /**< it is in another pid namespace */
     UNZOMBIE_FOREIGN,   /**< it is not a 64-bit program of our own architecture, or has no vDSO */
-    UNZOMBIE_REFUSED,   /**< the kernel does not let us: another user's, not dumpable, Yama, or a seccomp filter of ours
-                         */
+    UNZOMBIE_REFUSED,   /**< by the kernel: another user's, not dumpable, Yama, or a seccomp filter of ours; errnum */
     UNZOMBIE_FAILED,    /**< something else went wrong: errnum */
     UNZOMBIE_VERDICT_N
 };
