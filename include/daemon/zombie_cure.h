@@ -27,13 +27,13 @@ struct zombie_patient {
     pid_t pid;
     uint64_t start_ticks;
     char name[ATTRIB_NAME_MAX];
-    unsigned unit;     /**< SUPER_NO_UNIT: unclaimed */
-    uint64_t id;       /**< of that unit */
-    size_t n_before;   /**< zombies that are to be cured */
-    size_t n_left;     /**< of them, those that are still there */
-    size_t next;       /**< so many of its zombies have been gone through */
-    unsigned n_stalls; /**< stops in a row in which nothing could be done */
-    bool is_over;      /**< nothing more is done with it */
+    unsigned unit;   /**< SUPER_NO_UNIT: unclaimed */
+    uint64_t id;     /**< of that unit */
+    size_t n_before; /**< zombies that are to be cured */
+    size_t n_left;   /**< of them, those that are still there */
+    pid_t tried;     /**< its zombies up to this number have been gone through */
+    bool is_busy;    /**< it could not be stopped just now */
+    bool is_over;    /**< nothing more is done with it, or not before the next round */
     enum unzombie_verdict verdict;
     int errnum;
 };
@@ -45,9 +45,10 @@ struct zombie_cure {
     size_t cap;
     size_t at;         /**< the one that is treated */
     size_t n_left_out; /**< zombies of parents for which there was no room */
-    unsigned n_rounds;
-    int64_t since_ms; /**< zombies that were seen later are none of its business */
-    int64_t ripe_ms;  /**< when the youngest of the others is old enough */
+    unsigned n_vain;   /**< rounds in a row in which nothing was achieved */
+    bool has_moved;    /**< something was, in the present one */
+    int64_t since_ms;  /**< zombies that were seen later are none of its business */
+    int64_t ripe_ms;   /**< when the youngest of the others is old enough */
 };
 
 /** What zombie_cure_treat() has come to. */

@@ -16,10 +16,8 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum {
-    CURE_STALLS_MAX = 3, /* stops of a parent in which there was no time for a single zombie */
-    CURE_ROUNDS_MAX = 4, /* through those that run, and must block in a call before they can be stopped */
-};
+/* Rounds in a row through those that run, or have run since they were stopped last, and must block in a call first. */
+enum { CURE_VAIN_MAX = 7 };
 
 /* Whether the process PID that was started at START_TICKS is still there and lives. */
 static bool zombie_cure_lives(pid_t pid, uint64_t start_ticks)
@@ -99,32 +97,30 @@ void zombie_cure_refuse(struct zombie_cure *c, enum unzombie_verdict verdict, in
     }
 }
 
-/* The next zombies of P that it is to wait for, at most UNZOMBIE_MAX, into PIDS; behind each its place among all of P's
- * into ENDS. How many. */
+/* The next zombies of P that it is to wait for, at most UNZOMBIE_MAX, into PIDS. How many. */
 static size_t zombie_cure_collect(const struct zombie_cure *c, const struct zombie_patient *p,
-                                  const struct zombie_record *r, pid_t *pids, size_t *ends)
+                                  const struct zombie_record *r, pid_t *pids)
 {
     int64_t now_ms = sys_now_ms();
     size_t n, n_taken = 0;
     const struct zombie *z = r->list + zombie_record_of(r, p->pid, &n);
-    for (size_t i = p->next; i < n && n_taken < UNZOMBIE_MAX; i++)
-        if (zombie_cure_concerns(c, &z[i]) && now_ms - z[i].seen_ms >= ZOMBIE_RIPE_MS && zombie_cure_is_there(&z[i])) {
-            pids[n_taken] = z[i].pid;
-            ends[n_taken++] = i + 1;
-        }
+    for (size_t i = 0; i < n && n_taken < UNZOMBIE_MAX; i++)
+        if (z[i].pid > p->tried && zombie_cure_concerns(c, &z[i]) && now_ms - z[i].seen_ms >= ZOMBIE_RIPE_MS &&
+            zombie_cure_is_there(&z[i]))
+            pids[n_taken++] = z[i].pid;
     return n_taken;
 }
 
 /* Stops P once. */
-static void zombie_cure_stop(const struct zombie_cure *c, struct engine *g, struct zombie_patient *p, int64_t budget_us)
+static void zombie_cure_stop(struct zombie_cure *c, struct engine *g, struct zombie_patient *p, int64_t budget_us)
 {
     const struct zombie_note *note = zombie_note_of(g, p->unit, false);
     pid_t pids[UNZOMBIE_MAX];
-    size_t ends[UNZOMBIE_MAX];
     struct unzombie_result result = {.verdict = UNZOMBIE_GONE};
     bool there = note != NULL && note->record.n > 0 && zombie_cure_lives(p->pid, p->start_ticks);
-    size_t n = there ? zombie_cure_collect(c, p, &note->record, pids, ends) : 0;
+    size_t n = there ? zombie_cure_collect(c, p, &note->record, pids) : 0;
     if (there && n == 0) {
+        p->verdict = UNZOMBIE_DONE;
         p->is_over = true;
         return;
     }
@@ -132,28 +128,26 @@ static void zombie_cure_stop(const struct zombie_cure *c, struct engine *g, stru
         unzombie(p->pid, pids, n, budget_us, &result);
     p->verdict = result.verdict;
     p->errnum = result.errnum;
-    p->n_stalls = result.n_tried > 0 ? 0 : p->n_stalls + 1;
-    if (result.n_tried > 0)
-        p->next = ends[result.n_tried - 1];
-    bool goes_on = p->verdict == UNZOMBIE_DONE || p->verdict == UNZOMBIE_LATER;
-    p->is_over = !goes_on || p->n_stalls == CURE_STALLS_MAX;
+    if (result.n_tried > 0) {
+        p->tried = pids[result.n_tried - 1];
+        c->has_moved = true;
+    }
+    /* One that was let go a moment ago has to get to its call again. */
+    p->is_busy = p->verdict == UNZOMBIE_BUSY || (p->verdict == UNZOMBIE_LATER && result.n_tried == 0);
+    p->is_over = p->is_busy || (p->verdict != UNZOMBIE_DONE && p->verdict != UNZOMBIE_LATER);
 }
 
 /* Begins another round with those who were busy. False: there are none, or it was tried often enough. */
 static bool zombie_cure_again(struct zombie_cure *c)
 {
     bool any = false;
-    if (++c->n_rounds >= CURE_ROUNDS_MAX)
-        return false;
-    for (size_t i = 0; i < c->n; i++) {
-        struct zombie_patient *p = &c->list[i];
-        if (p->verdict != UNZOMBIE_BUSY)
-            continue;
-        p->is_over = false;
-        p->n_stalls = 0;
-        any = true;
-    }
+    c->n_vain = c->has_moved ? 0 : c->n_vain + 1;
+    c->has_moved = false;
     c->at = 0;
+    for (size_t i = 0; c->n_vain < CURE_VAIN_MAX && i < c->n; i++) {
+        any = any || c->list[i].is_busy;
+        c->list[i].is_over = c->list[i].is_over && !c->list[i].is_busy;
+    }
     return any;
 }
 

@@ -20,8 +20,8 @@ enum {
     JOBS_REVIEW_MS = 100,
     JOBS_REVIEWS_MIN = 2,
     JOBS_REVIEWS_MAX = 10,
-    /* For who runs to get to its next call. */
-    JOBS_BUSY_MS = 100,
+    /* For who runs to get to its next call; each time in vain it is twice as long. */
+    JOBS_BUSY_MS = 10,
 };
 
 static void zombie_jobs_go_on(struct zombie_jobs *j)
@@ -163,7 +163,7 @@ static void zombie_job_treat(struct zombie_job *job, int64_t budget_us)
     case ZOMBIE_TREATING:
         break;
     case ZOMBIE_TREAT_BUSY:
-        zombie_job_rest(job, JOBS_BUSY_MS, ZOMBIE_TREATMENT);
+        zombie_job_rest(job, JOBS_BUSY_MS << job->cure.n_vain, ZOMBIE_TREATMENT);
         break;
     case ZOMBIE_TREATED:
         zombie_job_rest(job, 0, ZOMBIE_REVIEW);
