@@ -60,6 +60,8 @@ static const struct said rows[] = {
     {"ps", 0, {"--json", "ps", "--wide", "w*"}},
     {"tree", 0, {"--json", "tree"}},
     {"tree", 0, {"--json", "tree", "db"}},
+    {"zombies", 0, {"--json", "zombies"}},
+    {"cure", 0, {"--json", "zombies", "--nudge", "db"}},
     {"start", 0, {"--json", "start", "job", "db"}},
     {"start", 1, {"--json", "start", "bad"}},
     {"start", 0, {"--json", "start", "bad", "--no-wait"}},
