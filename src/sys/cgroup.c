@@ -205,16 +205,22 @@ static int64_t quota_us(double cpus)
 /* What stands in the file for the limit of C, or for none. */
 static void limit_text(bool unified, enum cgroup_controller c, const struct cgroup_limits *limits, char *text)
 {
-    bool none = !cgroup_has_limit(limits, c);
-    if (c == CGROUP_CPU && unified && !none)
+    const char *none = unified || c == CGROUP_PIDS ? "max" : "-1";
+    if (!cgroup_has_limit(limits, c))
+        snprintf(text, CGROUP_VALUE_MAX, "%s", none);
+    else if (c == CGROUP_PIDS)
+        snprintf(text, CGROUP_VALUE_MAX, "%" PRId64, limits->pids);
+    else if (c == CGROUP_MEMORY)
+        snprintf(text, CGROUP_VALUE_MAX, "%" PRId64, limits->bytes);
+    else if (unified)
         snprintf(text, CGROUP_VALUE_MAX, "%" PRId64 " %d", quota_us(limits->cpus), CGROUP_PERIOD_US);
-    else if (none)
-        snprintf(text, CGROUP_VALUE_MAX, "%s", unified || c == CGROUP_PIDS ? "max" : "-1");
     else
-        snprintf(text, CGROUP_VALUE_MAX, "%" PRId64,
-                 c == CGROUP_PIDS     ? limits->pids
-                 : c == CGROUP_MEMORY ? limits->bytes
-                                      : quota_us(limits->cpus));
+        snprintf(text, CGROUP_VALUE_MAX, "%" PRId64, quota_us(limits->cpus));
+}
+
+static const char *limit_file(bool unified, enum cgroup_controller c)
+{
+    return (unsigned)c < CGROUP_CONTROLLER_N ? limit_files[c][unified] : "?";
 }
 
 bool cgroup_set_limit(int dir_fd, bool unified, enum cgroup_controller c, const struct cgroup_limits *limits,
@@ -222,9 +228,9 @@ bool cgroup_set_limit(int dir_fd, bool unified, enum cgroup_controller c, const 
 {
     char text[CGROUP_VALUE_MAX];
     limit_text(unified, c, limits, text);
-    if (cgroup_write(dir_fd, limit_files[c][unified], text))
+    if (cgroup_write(dir_fd, limit_file(unified, c), text))
         return true;
-    err_set_errno(e, errno, "writing %s to %s", text, limit_files[c][unified]);
+    err_set_errno(e, errno, "writing %s to %s", text, limit_file(unified, c));
     return false;
 }
 
