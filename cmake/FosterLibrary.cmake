@@ -8,6 +8,7 @@ if(FOSTER_STATIC OR FOSTER_FUZZ)
 endif()
 
 set_target_properties(foster_client PROPERTIES C_VISIBILITY_PRESET hidden)
+set_target_properties(foster_base foster_client PROPERTIES POSITION_INDEPENDENT_CODE ON)
 add_library(foster_shared SHARED $<TARGET_OBJECTS:foster_client>)
 set_target_properties(foster_shared PROPERTIES OUTPUT_NAME foster VERSION ${PROJECT_VERSION} SOVERSION 0
   LINKER_LANGUAGE C)

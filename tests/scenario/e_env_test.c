@@ -367,6 +367,18 @@ static void e16_when_descriptors_run_out(void **state)
     scenario_end(s, 0);
 }
 
+static void without_close_range(void *data)
+{
+    open_200(data);
+    world_no_close_range(data);
+}
+
+static void e17_where_close_range_is_refused(void **state)
+{
+    (void)state;
+    check_leaks(without_close_range);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +398,7 @@ int main(void)
         SCENARIO(e14_with_a_small_stack),
         SCENARIO(e15_without_tags_the_environment_tells),
         SCENARIO(e16_when_descriptors_run_out),
+        SCENARIO(e17_where_close_range_is_refused),
     };
     return SCENARIO_RUN("e_env", tests);
 }

@@ -56,7 +56,7 @@ void own_spawn(struct scenario *s, const struct scenario_options *o, const char 
     all.args = words + init + 1;
     words[init] = NULL;
     all.prefix = init > 1 ? words : NULL;
-    all.no_config = all.plain_log = true;
+    all.no_config = all.plain_log = all.init_mode = true;
     scenario_spawn(s, &all, "");
 }
 

@@ -4,6 +4,7 @@
  * From fosterd's standard error and output to events and lines, and waiting for them.
  */
 #include "scenario/support/internal.h"
+#include "scenario/support/leaks.h"
 #include "scenario/support/procs.h"
 
 #include <errno.h>
@@ -102,6 +103,7 @@ static void note_event(struct scenario *s, const struct scenario_event *e)
 {
     if (!strcmp(e->event, "started")) {
         s->n_live++;
+        leaks_look_at(s, e->pid);
         /* The pipe of its output stays, for its next runs. */
         if (s->fds_settled >= 0 && is_first_start(s, e)) {
             s->fds_settled += 2;

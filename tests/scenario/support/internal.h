@@ -54,6 +54,8 @@ struct scenario {
     int n_live;      /**< main processes alive, by the log */
     int fds_settled; /**< descriptors at `settled`; -1: not yet */
     int live_settled;
+    bool shares_stdio; /**< some configuration has `driver: inherit` */
+    const char *leak;  /**< kept; the first descriptor of fosterd that was found elsewhere; NULL: none */
     struct fifo fifos[FIFOS_MAX];
     size_t n_fifos;
     char **texts; /**< owned, each of them too; paths and contents handed to the test */

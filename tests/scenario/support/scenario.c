@@ -6,6 +6,7 @@
 #include "scenario/support/scenario.h"
 
 #include "scenario/support/internal.h"
+#include "scenario/support/leaks.h"
 #include "scenario/support/procs.h"
 
 #include <errno.h>
@@ -250,6 +251,10 @@ pid_t scenario_pid(const struct scenario *s)
 void scenario_signal(struct scenario *s, int sig)
 {
     assert_true(s->pid > 1 && !s->reaped);
+    /* SIGUSR1 only asks, and often. */
+    if (sig != SIGUSR1) {
+        leaks_look(s);
+    }
     assert_int_equal(kill(s->pid, sig), 0);
 }
 
@@ -272,6 +277,9 @@ void scenario_end(struct scenario *s, int code)
     int got = scenario_wait_exit(s);
     if (got != code) {
         scenario_fail(s, "fosterd has ended with %d instead of %d", got, code);
+    }
+    if (s->leak) {
+        scenario_fail(s, "%s", s->leak);
     }
     if (!s->options.leaves_children) {
         check_no_children(s);

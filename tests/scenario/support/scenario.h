@@ -6,9 +6,9 @@
  *
  * A test starts fosterd on a configuration, waits for events, says what must be true, and ends with
  * scenario_stop() or scenario_end(), which also check what holds in every scenario: no process left, no zombie, no
- * descriptor gained, no file left, nothing but JSON on standard error (so no report of a sanitizer). Nothing sleeps:
- * tests wait for events, lines, pipes and pidfds, and a guard of a minute turns a hang into a failure that shows the
- * log.
+ * descriptor gained, none of fosterd's in another process (leaks.h), no file left, nothing but JSON on standard error
+ * (so no report of a sanitizer). Nothing sleeps: tests wait for events, lines, pipes and pidfds, and a guard of a
+ * minute turns a hang into a failure that shows the log.
  *
  * The test program is a child subreaper itself. What outlives its fosterd therefore becomes its child, however it was
  * daemonized, and is found.
@@ -57,6 +57,7 @@ struct scenario_options {
     bool leaves_children; /**< what is left when it has ended is the test's own business */
     bool plain_log;       /**< lines that are not JSON are fine */
     bool no_config;       /**< without -c FILE and --log-format json */
+    bool init_mode;       /**< fosterd passes on the descriptors that it was given */
     bool quiet;           /**< at level info, for what would make 100,000 lines */
 };
 

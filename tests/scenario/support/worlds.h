@@ -24,6 +24,9 @@ void world_read_only(void *data);
 /** For a new mount namespace: an empty /run (with /run/sshd), no jobs for cron. */
 void world_own_run(void *data);
 
+/** From here on close_range(2) is answered with ENOSYS; ends the process with 113 where no filter can be installed. */
+void world_no_close_range(void *data);
+
 /** Becomes the user whose id DATA points to, without any privilege. */
 void world_user(void *data);
 
