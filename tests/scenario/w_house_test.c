@@ -24,11 +24,11 @@
 
 enum { HOUSE_MAX = 1002 };
 
-static size_t zombies_below(pid_t pid)
+static size_t zombies_of(pid_t pid)
 {
     static struct procs below;
     size_t n = 0;
-    procs_descendants(pid, &below);
+    procs_children(pid, &below);
     for (size_t i = 0; i < below.n; i++) {
         n += procs_state(below.pids[i]) == 'Z';
     }
@@ -63,7 +63,7 @@ static void w01_tini_looks_on(void **state)
     struct scenario *s = scenario_new();
     scenario_spawn(s, &o, "");
     (void)scenario_wait_line(s, NULL, "up");
-    scenario_check(s, zombies_below(scenario_pid(s)) == 1000);
+    scenario_check(s, zombies_of(procs_child_named(scenario_pid(s), "zombies")) == 1000);
     scenario_signal(s, SIGTERM);
     (void)scenario_wait_exit(s);
 }
@@ -101,7 +101,7 @@ static void w02_a_full_house_has_room_again(void **state)
     (void)scenario_wait(s, "ready", "late");
     (void)scenario_wait_text(s, "pids-full", NULL, "can be started again");
     scenario_check(s, a_shell_can_fork());
-    scenario_check(s, zombies_below(app) == 0 && procs_is_alive(app) && scenario_count(s, "started", "app") == 1);
+    scenario_check(s, zombies_of(app) == 0 && procs_is_alive(app) && scenario_count(s, "started", "app") == 1);
     scenario_check(s, scenario_count(s, "failed", NULL) == 0 && scenario_count(s, "pids-full", NULL) == 2);
     scenario_stop(s);
 }
@@ -129,7 +129,8 @@ static void reap_few(struct scenario *s)
         scenario_skip("no process may be traced here");
     }
     fosterctl_check(s, got, 0, "* of app has waited for 20 zombies\n", "");
-    scenario_check(s, zombies_below(scenario_pid(s)) == 0);
+    pid_t app = procs_child_named(scenario_pid(s), "sleep");
+    scenario_check(s, app > 0 && zombies_of(app) == 0);
     scenario_check(s, scenario_count(s, "exited", "app") == 0);
     scenario_stop(s);
 }
@@ -189,7 +190,8 @@ static void w05_where_tracing_is_refused_that_is_said(void **state)
                    " it *\n"
                    " cure: fosterctl restart app (--reap is not possible here: Operation not permitted)\n",
                    "zombies");
-    scenario_check(s, zombies_below(scenario_pid(s)) == 20 && scenario_count(s, "exited", NULL) == 0);
+    scenario_check(s,
+                   zombies_of(scenario_wait(s, "started", "app")->pid) == 20 && scenario_count(s, "exited", NULL) == 0);
     scenario_stop(s);
 }
 
