@@ -131,8 +131,9 @@ static bool add_cap(struct value_ctx *c, const struct tree_node *node, const cha
         *mask = UINT64_MAX;
         return true;
     }
-    /* A number would be a second name for the same thing. */
-    if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != strlen(name) || !name[0] ||
+    /* A number, or CAP_ twice, would be a second name for the same thing. */
+    if (strncmp(name, cap_prefix, sizeof cap_prefix - 1) == 0 ||
+        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != strlen(name) || !name[0] ||
         !io->capability(name, &number, io->data) || number >= CAP_NUMBERS)
         return unknown_cap(c, node, name);
     *mask |= UINT64_C(1) << number;

@@ -139,6 +139,8 @@ static void refuses_who_cannot_be(void **state)
         {WEB "cap_add: [NET_ADMN]\n", "f.yaml:4:15: `NET_ADMN` is not a capability; did you mean `NET_ADMIN`?\n"},
         {WEB "cap_add: [cap_net_admn]\n",
          "f.yaml:4:15: `cap_net_admn` is not a capability; did you mean `NET_ADMIN`?\n"},
+        {WEB "cap_add: [cap_cap_kill]\n",
+         "f.yaml:4:15: `cap_cap_kill` is not a capability; write one of capabilities(7), or ALL\n"},
         {WEB "cap_add: [CAP_, 12, 'KILL ', everything]\n",
          "f.yaml:4:15: `CAP_` is not a capability; write one of capabilities(7), or ALL\n"
          "f.yaml:4:21: `12` is not a capability; write one of capabilities(7), or ALL\n"
