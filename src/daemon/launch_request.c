@@ -190,17 +190,20 @@ static bool launch_ids(const struct spec *spec, struct arena *a, struct spawn_id
     return (spec->user.text == NULL && spec->group_add.n == 0) || launch_groups(spec, a, ids);
 }
 
+/* As in a container: a name in cap_add wins over the same name in cap_drop, a name in cap_drop over ALL in cap_add. */
 static bool launch_caps(const struct spec *spec, struct spawn_caps *caps)
 {
+    uint64_t drop = spec->cap_drop.mask;
     struct caps_own own;
     caps->add = spec->cap_add.mask;
-    caps->bounding = ~spec->cap_drop.mask | caps->add;
-    if (caps->add != UINT64_MAX)
-        return true;
-    /* ALL is all that there is to give; a single one that we lack is a mistake. */
-    if (!caps_read(&own))
-        return false;
-    caps->add = own.permitted & own.bounding;
+    if (caps->add == UINT64_MAX) {
+        /* ALL is all that there is to give; a single one that we lack is a mistake. */
+        if (!caps_read(&own))
+            return false;
+        drop = drop == UINT64_MAX ? 0 : drop;
+        caps->add = own.permitted & own.bounding & ~drop;
+    }
+    caps->bounding = ~drop | caps->add;
     return true;
 }
 

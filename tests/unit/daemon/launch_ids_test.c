@@ -150,12 +150,24 @@ static void capabilities_are_dropped_before_they_are_added(void **state)
         assert_int_equal(req.caps->bounding, cases[i].bounding);
         assert_int_equal(req.caps->add, cases[i].add);
     }
-    /* ALL is what there is. */
+}
+
+static void all_capabilities_are_what_there_is_but_for_those_dropped(void **state)
+{
     struct caps_own own;
+    (void)state;
     assert_true(caps_read(&own));
+    uint64_t have = own.permitted & own.bounding;
     bench_specs[0].cap_add.mask = UINT64_MAX;
-    assert_int_equal(asked().caps->add, own.permitted & own.bounding);
-    assert_int_equal(asked().caps->bounding, UINT64_MAX);
+    static const uint64_t drops[] = {0, UINT64_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(drops); i++) {
+        bench_specs[0].cap_drop.mask = drops[i];
+        assert_int_equal(asked().caps->add, have);
+        assert_int_equal(asked().caps->bounding, UINT64_MAX);
+    }
+    bench_specs[0].cap_drop.mask = 8 | 16;
+    assert_int_equal(asked().caps->add, have & ~24ULL);
+    assert_int_equal(asked().caps->bounding, ~24ULL);
 }
 
 /* The value of NAME in REQ's environment, in which it is once; NULL: it is not there. */
@@ -217,6 +229,7 @@ int main(void)
         TEST(a_user_brings_its_groups),
         TEST(groups_alone_are_added_to_ours),
         TEST(capabilities_are_dropped_before_they_are_added),
+        TEST(all_capabilities_are_what_there_is_but_for_those_dropped),
         TEST(a_user_brings_its_variables),
     };
 
