@@ -49,13 +49,14 @@ static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const
 }
 
 /* Programs that log to /dev/stderr do not write to the pipe that they were given: they open it anew, as their own user.
- */
+ * The pipe outlives a reload that changes the user or takes it away, and whose it was must not go on reading it. */
 static void launch_give_output(const struct engine_unit *u)
 {
-    if (u->spec->user.text == NULL || u->out.write_fd < 0)
+    const struct spec_user *user = &u->spec->user;
+    if (u->out.write_fd < 0)
         return;
-    int given = sys_fchown(u->out.write_fd, u->spec->user.uid, (gid_t)-1);
-    /* Without the right to it we run as that user already, or cannot become it either. */
+    int given = sys_fchown(u->out.write_fd, user->text != NULL ? user->uid : sys_geteuid(), (gid_t)-1);
+    /* Who may become somebody else, but lacks CAP_CHOWN, has services that cannot open it anew. */
     (void)given;
 }
 

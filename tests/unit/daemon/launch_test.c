@@ -157,6 +157,34 @@ static void output_comes_as_lines_of_the_unit(void **state)
     }
 }
 
+/* Only that user, or its successor, can open it anew, to write or to read what others write. */
+static void output_belongs_to_the_user_of_the_last_run(void **state)
+{
+    gid_t group = 54321;
+    const struct spec_user users[] = {
+        {.text = "a", .uid = 54321, .gid = group, .groups = &group, .n_groups = 1},
+        {.text = "b", .uid = 54322, .gid = group, .groups = &group, .n_groups = 1},
+        {.text = NULL},
+    };
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("SKIP: only root can be somebody else\n");
+        skip();
+    }
+    catch_output();
+    COMMAND(0, "sh", "-c", "echo >/dev/stderr");
+    for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
+        bench_specs[0].user = users[i];
+        if (users[i].text != NULL)
+            bench_specs[0].user.name = bench_specs[0].user.home = bench_specs[0].user.shell = "/";
+        launch(0, i + 1);
+        assert_int_equal(finish(0), 0);
+        assert_int_equal(fstat(bench_units[0].out.write_fd, &st), 0);
+        assert_int_equal(st.st_uid, users[i].uid);
+    }
+}
+
 static void inherited_output_is_ours(void **state)
 {
     (void)state;
@@ -360,6 +388,7 @@ int main(void)
         TEST(entrypoint_and_command_are_one),
         TEST(the_umask_is_set),
         TEST(output_comes_as_lines_of_the_unit),
+        TEST(output_belongs_to_the_user_of_the_last_run),
         TEST(inherited_output_is_ours),
         TEST(what_fails_in_the_child_is_told_with_its_reason),
         TEST(what_fails_before_the_child_is_told_once),
