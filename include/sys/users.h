@@ -31,8 +31,8 @@ struct users_entry {
 
 /** Looks up TEXT: "name", "name:group", "uid" or "uid:gid"; a group may be a name or a number in each. The groups are
  * those that /etc/group has the user in, and gid. A number with a group means exactly what it says: that user and that
- * group, whatever the files add; with both as numbers no file needs to be there. "uid" alone needs an entry, which has
- * its group. False with *E (ERR_INPUT when there is no such user or group). */
+ * group, whatever the files add; with both as numbers no file needs to be there, or to be one that can be read. "uid"
+ * alone needs an entry, which has its group. False with *E (ERR_INPUT when there is no such user or group). */
 bool users_find(struct arena *a, const char *text, struct users_entry *ret, struct err *e) MUST_CHECK NONNULL();
 
 /** The group that TEXT names, by its name in /etc/group or as a number. False with *E (ERR_INPUT when there is none).

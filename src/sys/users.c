@@ -105,12 +105,30 @@ static bool is_meant(const struct who *who, struct slice name, int64_t id)
     return who->kind == WHO_ID ? who->id == id : who->kind == WHO_NAME && same(who->text, name);
 }
 
-/* Reads PATH, which MAY_MISS, into OUT. */
-static bool read_file(const char *path, bool may_miss, struct buf *out, struct err *e)
+/* How much the content of a file matters. */
+enum need { NEEDED, NEEDED_IF_THERE, NICE_TO_HAVE };
+
+/* Whether a file that cannot be read because of WHY counts as empty. What may pass, as a shortage does, is no reason:
+ * a later look would find somebody else. */
+static bool can_do_without(enum need need, const struct err *why)
+{
+    switch (need) {
+    case NEEDED:
+        break;
+    case NEEDED_IF_THERE:
+        return why->errnum == ENOENT;
+    case NICE_TO_HAVE:
+        return why->kind == ERR_INPUT || why->kind == ERR_LIMIT || why->errnum == ENOENT || why->errnum == EACCES;
+    }
+    return false;
+}
+
+/* Reads PATH into OUT as far as that is NEED. */
+static bool read_file(const char *path, enum need need, struct buf *out, struct err *e)
 {
     struct err why = {0};
 
-    if (files_read(path, FILE_BYTES_MAX, FILES_TRUST_ANY, out, &why) || (may_miss && why.errnum == ENOENT))
+    if (files_read(path, FILE_BYTES_MAX, FILES_TRUST_ANY, out, &why) || can_do_without(need, &why))
         return true;
     *e = why;
     err_prefix(e, "%s", path);
@@ -215,7 +233,8 @@ bool users_find_group_in(const struct users_files *files, const char *text, gid_
         return true;
     }
     buf_init(&content, FILE_BYTES_MAX);
-    bool found = read_file(files->group, false, &content, e) && find_group(&who, whole(&content), files->group, ret, e);
+    bool found =
+        read_file(files->group, NEEDED, &content, e) && find_group(&who, whole(&content), files->group, ret, e);
     buf_done(&content);
     return found;
 }
@@ -324,8 +343,8 @@ bool users_find_in(const struct users_files *files, struct arena *a, const char 
     buf_init(&passwd, FILE_BYTES_MAX);
     buf_init(&group, FILE_BYTES_MAX);
     bool by_numbers = is_exact(&r) && r.group.kind == WHO_ID;
-    bool ok = read_file(files->passwd, is_exact(&r), &passwd, e) &&
-              (by_numbers || read_file(files->group, r.group.kind != WHO_NAME, &group, e)) &&
+    bool ok = read_file(files->passwd, is_exact(&r) ? NICE_TO_HAVE : NEEDED, &passwd, e) &&
+              (by_numbers || read_file(files->group, r.group.kind == WHO_NAME ? NEEDED : NEEDED_IF_THERE, &group, e)) &&
               resolve(&r, files, whole(&passwd), whole(&group), a, &found, e);
     buf_done(&passwd);
     buf_done(&group);

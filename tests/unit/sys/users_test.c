@@ -283,6 +283,26 @@ static void refuses_what_is_no_file(void **state)
     assert_string_equal(e.text, "/dev/null: not a regular file; name a regular file");
     assert_false(users_find_group_in(&devices, "first", &gid, &e));
     assert_string_equal(e.text, "/dev/null: not a regular file; name a regular file");
+    assert_false(users_find_in(&devices, &f->arena, "77", &found, &e));
+    /* Two numbers need neither. */
+    assert_true(users_find_in(&devices, &f->arena, "77:78", &found, &e));
+    assert_int_equal(found.uid, 77);
+    assert_int_equal(found.gid, 78);
+    assert_string_equal(found.home, "/");
+    assert_false(users_find_in(&devices, &f->arena, "77:app", &found, &e));
+}
+
+/* To be without the groups that the file has is not to be that user. */
+static void a_name_needs_the_groups_that_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct users_files files = f->files;
+    struct users_entry found = {0};
+    struct err e = {0};
+
+    files.group = "/dev/null";
+    assert_false(users_find_in(&files, &f->arena, "app", &found, &e));
+    assert_string_equal(e.text, "/dev/null: not a regular file; name a regular file");
 }
 
 /* The C library reads the same files by its own means. */
@@ -343,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_groups, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_by_numbers_without_files, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_needs_the_groups_that_cannot_be_read, setup, teardown),
         cmocka_unit_test(finds_all_groups_of_this_machine),
         cmocka_unit_test_setup_teardown(finds_all_users_of_this_machine, setup, teardown),
     };
