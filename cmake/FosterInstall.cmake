@@ -5,7 +5,7 @@
 # completions, documents, examples. Components: fosterd, fosterctl, libfoster (FosterLibrary.cmake), documents.
 set(doc "${CMAKE_INSTALL_DOCDIR}")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION "${doc}" COMPONENT documents)
-install(FILES doc/architecture.md doc/adoption.md doc/identity.md doc/init-mode.md doc/limits.md doc/protocol.md doc/reliability.md doc/states.md
+install(FILES doc/architecture.md doc/adoption.md doc/identity.md doc/init-mode.md doc/limits.md doc/protocol.md doc/reliability.md doc/states.md doc/zombies.md
   doc/schema/fosterctl.json DESTINATION "${doc}" COMPONENT documents)
 install(FILES conf/demo.yaml DESTINATION "${doc}/examples" COMPONENT documents)
 install(DIRECTORY conf/examples/ DESTINATION "${doc}/examples" COMPONENT documents)
