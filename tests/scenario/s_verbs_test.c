@@ -64,8 +64,8 @@ static void s01_ps(void **state)
     fosterctl_says(s, TABLE "web.1 ready *\nweb.2 ready *\n", "ls", "w*");
     fosterctl_says(s, TABLE "db ready *\nweb.2 ready *\n", "status", "web.2", "db");
     fosterctl_says(s,
-                   "NAME STATE HEALTH PID UPTIME RESTARTS LAST-EXIT PROCS ADOPTED ZOMBIES RSS CPU COMMAND\n"
-                   "db ready - * *s 0 - 1 0 0 * *s @ACTOR@ print up wait\n",
+                   "NAME STATE HEALTH PID UPTIME RESTARTS LAST-EXIT PROCS ADOPTED ZOMBIES RSS CPU LIMITS COMMAND\n"
+                   "db ready - * *s 0 - 1 0 0 * *s - @ACTOR@ print up wait\n",
                    "ps", "-w", "d[b]");
     fosterctl_says(s,
                    "db: ready for *, pid *, up *\n"
