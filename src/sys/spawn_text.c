@@ -8,6 +8,7 @@
 #include "sys/spawn.h"
 #include "sys/spawn_impl.h"
 #include "sys/sys.h"
+#include "sys/sys_cred.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -175,6 +176,15 @@ static void add_user(struct text *t, const struct spawn_ids *ids)
         text_add(t, " (%s)", numbers);
 }
 
+/* Whether REQ asks for the user and the group that we are. */
+static bool is_own_user(const struct spawn_request *req)
+{
+    uid_t uids[3];
+    gid_t gids[3];
+    return changes_user(req) && sys_getresuid(uids) == 0 && sys_getresgid(gids) == 0 && uids[1] == req->ids->uid &&
+           gids[1] == req->ids->gid;
+}
+
 static void tell_groups(struct text *t, const struct spawn_request *req, int errnum)
 {
     if (changes_user(req)) {
@@ -190,6 +200,8 @@ static void tell_groups(struct text *t, const struct spawn_request *req, int err
         text_add(t, "; /proc/self/setgroups of this user namespace denies it");
     else if (errnum == EPERM)
         text_add(t, "; fosterd needs root or CAP_SETGID");
+    if (errnum == EPERM && is_own_user(req))
+        text_add(t, "; without `user` it is that user, too, with the groups of fosterd");
 }
 
 static void tell_user(struct text *t, const struct spawn_request *req, const struct spawn_failure *f)

@@ -191,12 +191,12 @@ static void as_ordinary_user(void *arg UNUSED)
     ids.n_groups = 3;
     require_failure(&req, SPAWN_STEP_GROUPS, EPERM,
                     "user nobody (65534:65534): supplementary groups: Operation not permitted; fosterd needs root or "
-                    "CAP_SETGID");
+                    "CAP_SETGID; without `user` it is that user, too, with the groups of fosterd");
     ids.groups = fewer;
     ids.n_groups = 1;
     require_failure(&req, SPAWN_STEP_GROUPS, EPERM,
                     "user nobody (65534:65534): supplementary groups: Operation not permitted; fosterd needs root or "
-                    "CAP_SETGID");
+                    "CAP_SETGID; without `user` it is that user, too, with the groups of fosterd");
     ids = (struct spawn_ids){.change_groups = true, .groups = more, .n_groups = 3};
     require_failure(&req, SPAWN_STEP_GROUPS, EPERM,
                     "group_add: Operation not permitted; fosterd needs root or CAP_SETGID");

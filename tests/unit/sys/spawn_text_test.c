@@ -144,6 +144,16 @@ static void the_remedy_is_what_is_missing(void **state UNUSED)
                                     "denies it"
                                   : "group_add: Operation not permitted; fosterd needs root or CAP_SETGID");
 
+    gid_t group = getegid();
+    const struct spawn_ids us = {
+        .text = "us", .change_user = true, .uid = geteuid(), .gid = group, .groups = &group, .n_groups = 1};
+    struct spawn_request ours = request(&us);
+    spawn_failure_text(&ours, &(struct spawn_failure){SPAWN_STEP_GROUPS, EPERM, -1}, text, sizeof text);
+    assert_non_null(strstr(text, "; without `user` it is that user, too, with the groups of fosterd"));
+    ours = request(&app);
+    spawn_failure_text(&ours, &(struct spawn_failure){SPAWN_STEP_GROUPS, EPERM, -1}, text, sizeof text);
+    assert_null(strstr(text, "without `user`"));
+
     for (unsigned n = 0; n < 64; n++) {
         bool have = ((own.permitted & own.bounding) >> n & 1) != 0;
         spawn_failure_text(&req, &(struct spawn_failure){SPAWN_STEP_CAPS, EPERM, (int)n}, text, sizeof text);
