@@ -17,19 +17,6 @@
 
 enum { ALL = 1000 };
 
-static char self[PATH_MAX];
-
-/* ------------------------------------------------------------------ the program that is started */
-
-/* The number of descriptors beyond the standard ones that came along. */
-static int count_strays(void)
-{
-    int n = 0;
-    for (int fd = 3; fd < 2000; fd++)
-        n += fcntl(fd, F_GETFD) != -1;
-    return n;
-}
-
 /* ------------------------------------------------------------------ what must come of a refused call */
 
 enum outcome { RUNS, DOES_NOT_START, STEP_FAILS };
@@ -184,14 +171,12 @@ static void assert_started(const struct expectation *x, const struct spawn_child
 static void start(void *arg, const struct fault_rule *rule)
 {
     const struct operation *op = arg;
-    static char path[PATH_MAX + 32];
     struct rlimit nofile;
     struct spawn_child child = {.pid = -1, .pidfd = -7, .status_fd = -7};
     struct err e = {0};
     sigset_t before;
 
-    snprintf(path, sizeof path, "PATH=/nonexistent:%.*s", (int)(strrchr(self, '/') - self), self);
-    char *envp[] = {path, (char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
+    char *envp[] = {(char *)"PATH=/nonexistent:" FIXTURES, NULL};
     struct spawn_request req = {
         .argv = op->argv,
         .envp = envp,
@@ -255,9 +240,7 @@ static int close_strays(void **state)
 
 static char **program(void)
 {
-    static char *argv[3];
-    argv[0] = strrchr(self, '/') + 1;
-    argv[1] = (char *)"count-strays";
+    static char *argv[] = {(char *)"strays", NULL};
     return argv;
 }
 
@@ -381,12 +364,8 @@ static void every_wrapped_symbol_has_its_row(void **state UNUSED)
     assert_int_equal(n, FAULT_N);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1)
-        return count_strays();
-    if (realpath(argv[0], self) == NULL)
-        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrapped_symbol_has_its_row),
         cmocka_unit_test_setup_teardown(every_call_refused, open_strays, close_strays),
