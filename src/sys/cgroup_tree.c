@@ -109,22 +109,9 @@ static bool pass_on(int dir_fd, enum cgroup_controller c, bool on)
     return is_passed_on(dir_fd, c) == on || cgroup_write(dir_fd, "cgroup.subtree_control", text);
 }
 
-/* Moves us from BASE_FD, where nobody else may be, to a leaf of T. False with *E. */
-static bool move_aside(struct cgroup_tree *t, int base_fd, struct err *e)
+/* Moves us from the base to a leaf of T. False with *E. */
+static bool move_aside(struct cgroup_tree *t, struct err *e)
 {
-    struct cgroup_left there = {0};
-    if (!cgroup_list(base_fd, &there)) {
-        err_set_errno(e, errno, "%s/cgroup.procs", t->base.path);
-        return false;
-    }
-    if (there.n != 1 || there.pids[0] != sys_getpid()) {
-        err_set(e, ERR_BUSY,
-                "%s has %zu processes, and may have none of its own when groups below it are to have limits; start "
-                "fosterd in a group of its own",
-                t->base.path, there.n);
-        e->errnum = EBUSY;
-        return false;
-    }
     CLEANUP(sys_close_fd) int fd = cgroup_make(t->fd, leaf, e);
     if (fd < 0)
         return false;
@@ -134,21 +121,50 @@ static bool move_aside(struct cgroup_tree *t, int base_fd, struct err *e)
     return t->moved;
 }
 
+/* Whether BASE_FD is the topmost group of the machine, which may pass on controllers and have processes. Only the files
+ * tell: in a namespace another one may look as if it were. */
+static bool is_topmost(int base_fd)
+{
+    char text[TREE_TEXT_MAX];
+    return !cgroup_read(base_fd, "cgroup.events", text, sizeof text) && errno == ENOENT;
+}
+
+/* Sees to it that BASE_FD may pass on controllers. To be asked before it is told to: a group with processes takes pids
+ * and cpu (not memory) at its word, becomes the root of a threaded subtree, and nobody can enter the groups below it
+ * any more. False with *E. */
+static bool make_way(struct cgroup_tree *t, int base_fd, struct err *e)
+{
+    struct cgroup_left there = {0};
+    if (is_topmost(base_fd))
+        return true;
+    if (!cgroup_list(base_fd, &there)) {
+        err_set_errno(e, errno, "%s/cgroup.procs", t->base.path);
+        return false;
+    }
+    if (there.n == 0)
+        return true;
+    if (there.n == 1 && there.pids[0] == sys_getpid())
+        return move_aside(t, e);
+    err_set(e, ERR_BUSY,
+            "%s has %zu process%s, and may have none of its own when groups below it are to have limits; start "
+            "fosterd in a group of its own",
+            t->base.path, there.n, there.n == 1 ? "" : "es");
+    e->errnum = EBUSY;
+    return false;
+}
+
 static bool enable_in_base(struct cgroup_tree *t, int base_fd, enum cgroup_controller c, struct err *e)
 {
+    if (!make_way(t, base_fd, e))
+        return false;
     if (is_passed_on(base_fd, c))
         return true;
-    bool ok = pass_on(base_fd, c, true);
-    if (!ok && errno == EBUSY) {
-        if (!move_aside(t, base_fd, e))
-            return false;
-        ok = pass_on(base_fd, c, true);
-    }
-    if (ok)
-        t->passed_on |= 1U << c;
-    else
+    if (!pass_on(base_fd, c, true)) {
         err_set_errno(e, errno, "%s/cgroup.subtree_control", t->base.path);
-    return ok;
+        return false;
+    }
+    t->passed_on |= 1U << c;
+    return true;
 }
 
 bool cgroup_tree_enable(struct cgroup_tree *t, enum cgroup_controller c, struct err *e)
@@ -213,8 +229,7 @@ void cgroup_tree_sweep(const struct cgroup_tree *t, cgroup_left_fn *fn, void *da
 static bool move_back(struct cgroup_tree *t, int base_fd)
 {
     for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLER_N; c++)
-        if ((t->enabled >> c & 1) != 0 &&
-            (!pass_on(t->fd, c, false) || ((t->passed_on >> c & 1) != 0 && !pass_on(base_fd, c, false))))
+        if (!pass_on(t->fd, c, false) || ((t->passed_on >> c & 1) != 0 && !pass_on(base_fd, c, false)))
             return false;
     t->enabled = t->passed_on = 0;
     t->moved = !cgroup_write(base_fd, "cgroup.procs", "0");

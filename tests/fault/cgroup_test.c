@@ -157,6 +157,7 @@ static void make_unified(const struct bench *b, const char *procs, struct cgroup
     *t = tree_in(b);
     t->base.unified = true;
     t->base.controllers = 1U << CGROUP_PIDS;
+    put(b->dir, "cgroup.events", "populated 1\n");
     put(b->dir, "cgroup.procs", procs);
     put(b->dir, "cgroup.subtree_control", "");
     assert_true(cgroup_tree_make(t, &e));
@@ -165,9 +166,6 @@ static void make_unified(const struct bench *b, const char *procs, struct cgroup
     assert_int_equal(mkdir(kit_path(path, "%s/supervisor", dir), 0755), 0);
     put(path, "cgroup.procs", "");
 }
-
-/* The first write is that to the base's subtree_control. */
-static const struct fault_rule base_has_processes = {FAULT_PARENT, FAULT_sys_write, 1, false, EBUSY};
 
 static void fosterd_makes_way_for_its_services(void **state)
 {
@@ -178,9 +176,7 @@ static void fosterd_makes_way_for_its_services(void **state)
     snprintf(text, sizeof text, "%d\n", (int)getpid());
     make_unified(b, text, &t, dir);
     kit_path(supervisor, "%s/supervisor", dir);
-    fault_begin(&base_has_processes, 1);
     assert_true(cgroup_tree_enable(&t, CGROUP_PIDS, &e));
-    fault_end();
     assert_true(t.moved);
     assert_string_equal(get(supervisor, "cgroup.procs", text, sizeof text), "0");
     assert_string_equal(get(b->dir, "cgroup.subtree_control", text, sizeof text), "+pids");
@@ -205,14 +201,35 @@ static void others_are_not_moved(void **state)
     snprintf(text, sizeof text, "%d\n1\n", (int)getpid());
     make_unified(b, text, &t, dir);
     kit_path(supervisor, "%s/supervisor", dir);
-    fault_begin(&base_has_processes, 1);
     assert_false(cgroup_tree_enable(&t, CGROUP_PIDS, &e));
-    fault_end();
     assert_int_equal(e.errnum, EBUSY);
     assert_non_null(strstr(e.text, "has 2 processes"));
     assert_false(t.moved);
     assert_string_equal(get(supervisor, "cgroup.procs", text, sizeof text), "");
+    /* Nothing is passed on: with processes in it that would make a threaded subtree of the group. */
+    assert_string_equal(get(b->dir, "cgroup.subtree_control", text, sizeof text), "");
     (void)cgroup_tree_remove(&t);
+}
+
+/* The base passes a controller on and the tree does not: on the way back that of the base is taken back all the same.
+ */
+static void the_way_back_is_whole(void **state)
+{
+    const struct bench *b = *state;
+    const struct fault_rule third_write = {FAULT_PARENT, FAULT_sys_write, 3, false, EPERM};
+    struct cgroup_tree t;
+    struct err e = {0};
+    char dir[KIT_PATH_MAX], text[64];
+    snprintf(text, sizeof text, "%d\n", (int)getpid());
+    make_unified(b, text, &t, dir);
+    fault_begin(&third_write, 1);
+    assert_false(cgroup_tree_enable(&t, CGROUP_PIDS, &e));
+    fault_end();
+    assert_true(t.moved);
+    put(b->dir, "cgroup.subtree_control", "pids");
+    (void)cgroup_tree_remove(&t);
+    assert_false(t.moved);
+    assert_string_equal(get(b->dir, "cgroup.subtree_control", text, sizeof text), "-pids");
 }
 
 int main(void)
@@ -224,6 +241,7 @@ int main(void)
         TEST(a_group_that_cannot_be_asked_is_not_delegated),
         TEST(fosterd_makes_way_for_its_services),
         TEST(others_are_not_moved),
+        TEST(the_way_back_is_whole),
     };
     return cmocka_run_group_tests_name("cgroup_fault", tests, NULL, NULL);
 }
