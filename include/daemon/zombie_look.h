@@ -93,4 +93,7 @@ void zombie_record_done(struct zombie_record *r) NONNULL();
 /** The place in R->list of the first zombie whose parent is PARENT, and how many there are of them in *RET_N. */
 size_t zombie_record_of(const struct zombie_record *r, pid_t parent, size_t *ret_n) NONNULL();
 
+/** How many of the N zombies at Z are no leaders. */
+size_t zombie_count_unwaited(const struct zombie *z, size_t n) NONNULL();
+
 #endif

@@ -93,7 +93,7 @@ static void ask_cure(const struct procwait *w, pid_t pid, const char *service, c
 static json_t *ask_parent(const struct zombie *z, struct procwait *ret_wait)
 {
     struct procstat st;
-    bool seen = procfs_stat(z->parent, &st) && st.start_ticks == z->parent_start;
+    bool seen = procfs_stat(z->parent, &st) && (z->parent == sys_getpid() || st.start_ticks == z->parent_start);
     if (!seen || !procwait_read(z->parent, ret_wait)) {
         *ret_wait = (struct procwait){.state = '?', .call = PROCWAIT_UNKNOWN, .call_name = "-"};
         return json_pack("{s:i, s:n, s:n, s:n, s:n}", "pid", (int)z->parent, "name", "state", "call", "sigchld");
@@ -146,12 +146,11 @@ static void ask_family(struct ask *a, const struct zombie *z, size_t n, const ch
     struct procwait wait;
     json_t *parent = ask_parent(z, &wait);
     int64_t seen_ms = INT64_MAX;
-    size_t n_unwaited = 0;
+    size_t n_unwaited = zombie_count_unwaited(z, n);
     ask_why(&wait, why);
     ask_cure(&wait, z->parent, service, cure);
     for (size_t i = 0; i < n; i++) {
         bool leader = zombie_is_leader(&z[i]);
-        n_unwaited += !leader;
         if (!leader && z[i].seen_ms < seen_ms)
             seen_ms = z[i].seen_ms;
         if (a->n_zombies == ASK_LIST_MAX)

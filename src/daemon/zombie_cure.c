@@ -57,15 +57,11 @@ void zombie_cure_admit(struct zombie_cure *c, const struct zombie_record *r, uns
 {
     for (size_t i = 0, n; i < r->n; i += n) {
         const struct zombie *z = &r->list[i];
-        size_t n_unwaited = 0;
         (void)zombie_record_of(r, z->parent, &n);
-        for (size_t k = 0; k < n; k++) {
-            if (zombie_is_leader(&z[k]))
-                continue;
-            n_unwaited++;
-            if (z[k].seen_ms + ZOMBIE_RIPE_MS > c->ripe_ms)
+        size_t n_unwaited = zombie_count_unwaited(z, n);
+        for (size_t k = 0; k < n; k++)
+            if (!zombie_is_leader(&z[k]) && z[k].seen_ms + ZOMBIE_RIPE_MS > c->ripe_ms)
                 c->ripe_ms = z[k].seen_ms + ZOMBIE_RIPE_MS;
-        }
         if (n_unwaited > 0)
             zombie_cure_add(c, z, n_unwaited, unit, id);
     }

@@ -127,10 +127,10 @@ void zombie_look_take(struct zombie_look *l, struct zombie_record *r, int64_t no
     struct zombie_record now = {.list = l->found, .n = l->n_found, .n_tasks = l->n_tasks, .is_cut = l->is_cut};
     if (now.n > 0)
         qsort(now.list, now.n, sizeof *now.list, zombie_look_compare);
-    for (size_t i = 0; i < now.n; i++) {
+    for (size_t i = 0; i < now.n; i++)
         now.list[i].seen_ms = zombie_look_seen(r, &now.list[i], now_ms);
-        now.n_unwaited += !zombie_is_leader(&now.list[i]);
-    }
+    if (now.n > 0)
+        now.n_unwaited = zombie_count_unwaited(now.list, now.n);
     l->found = NULL;
     zombie_look_done(l);
     mem_free(r->list);
@@ -165,4 +165,12 @@ size_t zombie_record_of(const struct zombie_record *r, pid_t parent, size_t *ret
     for (*ret_n = 0; low + *ret_n < r->n && r->list[low + *ret_n].parent == parent;)
         ++*ret_n;
     return low;
+}
+
+size_t zombie_count_unwaited(const struct zombie *z, size_t n)
+{
+    size_t n_unwaited = 0;
+    for (size_t i = 0; i < n; i++)
+        n_unwaited += !zombie_is_leader(&z[i]);
+    return n_unwaited;
 }

@@ -41,13 +41,11 @@ static struct zombies_holders zombies_holders_of(const struct zombie_record *r)
     struct zombies_holders h = {.seen_ms = INT64_MAX};
     for (size_t i = 0, n; i < r->n; i += n) {
         const struct zombie *z = &r->list[i];
-        size_t n_unwaited = 0;
         (void)zombie_record_of(r, z->parent, &n);
-        for (size_t k = 0; k < n; k++) {
-            n_unwaited += !zombie_is_leader(&z[k]);
+        size_t n_unwaited = zombie_count_unwaited(z, n);
+        for (size_t k = 0; k < n; k++)
             if (!zombie_is_leader(&z[k]) && z[k].seen_ms < h.seen_ms)
                 h.seen_ms = z[k].seen_ms;
-        }
         h.n += n_unwaited > 0;
         if (n_unwaited > h.n_of_it) {
             h.n_of_it = n_unwaited;
@@ -102,10 +100,12 @@ static void zombies_nudge(const struct engine_unit *u, struct zombie_note *note)
     if (note->is_nudged)
         zombies_warn(u, note);
     for (size_t i = 0, n; i < r->n; i += n) {
-        (void)zombie_record_of(r, r->list[i].parent, &n);
-        if (zombie_cure_send(r->list[i].parent, r->list[i].parent_start) && !note->is_nudged)
-            zombies_say(u, LOG_LEVEL_INFO, r->list[i].parent, "%zu zombies held by %d; sent it SIGCHLD", n,
-                        (int)r->list[i].parent);
+        const struct zombie *z = &r->list[i];
+        (void)zombie_record_of(r, z->parent, &n);
+        size_t n_unwaited = zombie_count_unwaited(z, n);
+        if (n_unwaited > 0 && zombie_cure_send(z->parent, z->parent_start) && !note->is_nudged)
+            zombies_say(u, LOG_LEVEL_INFO, z->parent, "%zu zombie%s held by %d; sent it SIGCHLD", n_unwaited,
+                        n_unwaited == 1 ? "" : "s", (int)z->parent);
     }
     note->is_nudged = true;
 }
