@@ -37,7 +37,8 @@ static void f01_with_an_init_that_never_waits_fork_fails(void **state)
     (void)scenario_wait_raw(s, "actor: fork: Resource temporarily unavailable");
 }
 
-/** After the first of them, each round passes only because those before have been cleared away. */
+/** One round fits into the group even when fosterd gets no processor meanwhile; the next ones pass only because those
+ * before have been cleared away. */
 static void f02_with_fosterd_round_after_round_passes(void **state)
 {
     (void)state;
