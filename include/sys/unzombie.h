@@ -59,6 +59,10 @@ struct unzombie_result {
  * give (ENOSYS: not supported here). Changes nothing. */
 int unzombie_probe(void) MUST_CHECK;
 
+/** What unzombie() would find of PARENT before it stops anybody: UNZOMBIE_DONE when nothing speaks against it, else the
+ * verdict, with *ERRNUM as in the result. UNZOMBIE_BUSY may pass by itself. */
+enum unzombie_verdict unzombie_outlook(pid_t parent, int *errnum) MUST_CHECK NONNULL();
+
 /** Makes PARENT, a live process below us that is not our thread group, wait for its N > 0 zombie children ZOMBIES (at
  * most UNZOMBIE_MAX), for no longer than BUDGET_US microseconds. Whatever happens PARENT is let go before the return;
  * where the kernel keeps it from stopping in time, it is remembered and let go by unzombie_settle(). SIGCHLD is taken

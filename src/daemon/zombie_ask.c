@@ -66,12 +66,21 @@ static void ask_why(const struct procwait *w, char *buf)
                  w->state == 'S' ? "sleeps" : "runs", sigchld);
 }
 
+/* Why PID cannot be made to wait; NULL: it can, or could as soon as it sleeps again. */
+static const char *ask_against_reaping(pid_t pid)
+{
+    int errnum = unzombie_probe();
+    if (errnum != 0)
+        return errnum == ENOSYS ? unzombie_verdict_text(UNZOMBIE_UNSUPPORTED) : err_errno_text(errnum);
+    enum unzombie_verdict v = unzombie_outlook(pid, &errnum);
+    return v == UNZOMBIE_DONE || v == UNZOMBIE_BUSY || v == UNZOMBIE_GONE ? NULL : unzombie_verdict_text(v);
+}
+
 /* What helps against the zombies of process PID of SERVICE (NULL: of none), into BUF. */
 static void ask_cure(const struct procwait *w, pid_t pid, const char *service, char *buf)
 {
     char restart[SPEC_NAME_MAX + 48], first[SPEC_NAME_MAX + 48] = "", of[SPEC_NAME_MAX + 16] = "";
     bool handles = w->catches_sigchld && !w->blocks_sigchld;
-    int errnum = unzombie_probe();
     if (service != NULL) {
         snprintf(of, sizeof of, " %s", service);
         snprintf(restart, sizeof restart, "fosterctl restart %s", service);
@@ -82,11 +91,11 @@ static void ask_cure(const struct procwait *w, pid_t pid, const char *service, c
         snprintf(first, sizeof first, "kill -CONT %d, or ", (int)pid);
     else if (handles)
         snprintf(first, sizeof first, "fosterctl zombies --nudge%s, or ", of);
-    if (errnum == 0)
+    const char *against = ask_against_reaping(pid);
+    if (against == NULL)
         snprintf(buf, ASK_TEXT_MAX, "%s%s, or fosterctl zombies --reap%s", first, restart, of);
     else
-        snprintf(buf, ASK_TEXT_MAX, "%s%s (--reap is not possible here: %s)", first, restart,
-                 errnum == ENOSYS ? "not supported" : err_errno_text(errnum));
+        snprintf(buf, ASK_TEXT_MAX, "%s%s (--reap is not possible here: %s)", first, restart, against);
 }
 
 /* The parent of Z. */

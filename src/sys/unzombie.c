@@ -66,6 +66,13 @@ int unzombie_probe(void)
     return is_kept_by_yama() ? EPERM : 0;
 }
 
+enum unzombie_verdict unzombie_outlook(pid_t parent, int *errnum)
+{
+    struct unzombie_target target;
+    *errnum = 0;
+    return unzombie_target_choose(parent, &target, errnum);
+}
+
 /* Judges what wait4(2) came to. ECHILD: somebody else was quicker. */
 static enum unzombie_verdict note(struct unzombie_result *r, pid_t pid, long result)
 {

@@ -91,7 +91,7 @@ static void check_texts(struct scenario *s)
     fosterctl_says(s,
                    "3 zombies held by * (actor) of stopped, *\n"
                    " a signal has stopped it, so it cannot wait for its children\n"
-                   " cure: kill -CONT *, or fosterctl restart stopped, or *\n"
+                   " cure: kill -CONT *, or fosterctl restart stopped (--reap is not possible here: *)\n"
                    "* (actor) of half, half a zombie, *\n"
                    " its first thread has ended; 1 other lives on, so nobody can wait for it yet\n"
                    " cure: none is needed if its threads end; fosterctl restart half ends them\n",

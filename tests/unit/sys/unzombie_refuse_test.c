@@ -33,6 +33,8 @@ static enum unzombie_verdict verdict_on(pid_t pid, int *errnum)
 static void assert_refused(struct zk_parent *p, enum unzombie_verdict want)
 {
     struct unzombie_result r;
+    int errnum;
+    assert_int_equal(unzombie_outlook(p->pid, &errnum), want);
     unzombie(p->pid, p->zombies, p->n, ZK_BUDGET_US, &r);
     if (r.verdict != want)
         fail_msg("%s (errno %d)", unzombie_verdict_text(r.verdict), r.errnum);
