@@ -58,8 +58,8 @@ ptrdiff_t procstat_parse_pids(const char *text, size_t len, pid_t *pids, size_t 
 bool procstat_parse_status(const char *text, size_t len, const char *name, unsigned base, uint64_t *ret) MUST_CHECK
     NONNULL();
 
-/** The path of the control group of version 2 in the LEN bytes of /proc/PID/cgroup at TEXT, copied to BUF of SIZE bytes.
- * False when there is no such line, or when it does not fit. */
+/** The path of the control group of version 2 in the LEN bytes of /proc/PID/cgroup at TEXT, copied to BUF of SIZE
+ * bytes. False when there is no such line, or when it does not fit. */
 bool procstat_parse_cgroup(const char *text, size_t len, char *buf, size_t size) MUST_CHECK NONNULL();
 
 /** The LEN bytes of /proc/PID/cmdline, or any other text, as one line of UTF-8 in BUF of SIZE > 0 bytes: NULs as

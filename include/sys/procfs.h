@@ -72,8 +72,8 @@ bool procfs_command(pid_t pid, char *buf, size_t size) MUST_CHECK NONNULL();
  * none. */
 bool procfs_status(pid_t pid, const char *name, unsigned base, uint64_t *ret) MUST_CHECK NONNULL();
 
-/** The control group of version 2 that PID, dead or alive, is in, as /proc/PID/cgroup names it ("/", "/a/b"), into BUF of
- * SIZE bytes. False with errno; EPROTO when it is in none, or when the name does not fit. */
+/** The control group of version 2 that PID, dead or alive, is in, as /proc/PID/cgroup names it ("/", "/a/b"), into BUF
+ * of SIZE bytes. False with errno; EPROTO when it is in none, or when the name does not fit. */
 bool procfs_cgroup(pid_t pid, char *buf, size_t size) MUST_CHECK NONNULL();
 
 /** Fills L with every process id in /proc. False with errno. */
