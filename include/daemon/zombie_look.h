@@ -50,6 +50,15 @@ struct zombie_record {
     bool is_cut;       /**< there are more, or some could not be seen */
 };
 
+/** The zombies of one parent in a record. Zero-initialised: before the first. */
+struct zombie_family {
+    const struct zombie *list; /**< borrowed from the record */
+    size_t n;
+    size_t n_unwaited;   /**< of them, those that are no leaders; the times are of these */
+    int64_t oldest_ms;   /**< when the first was first seen; INT64_MAX: there is none */
+    int64_t youngest_ms; /**< the last; INT64_MIN */
+};
+
 /** A process that lives, to go down from. */
 struct zombie_node {
     pid_t pid;
@@ -93,7 +102,7 @@ void zombie_record_done(struct zombie_record *r) NONNULL();
 /** The place in R->list of the first zombie whose parent is PARENT, and how many there are of them in *RET_N. */
 size_t zombie_record_of(const struct zombie_record *r, pid_t parent, size_t *ret_n) NONNULL();
 
-/** How many of the N zombies at Z are no leaders. */
-size_t zombie_count_unwaited(const struct zombie *z, size_t n) NONNULL();
+/** Makes *F the family behind it in R. False: it was the last. */
+bool zombie_record_next(const struct zombie_record *r, struct zombie_family *f) MUST_CHECK NONNULL();
 
 #endif

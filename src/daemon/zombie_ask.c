@@ -148,31 +148,25 @@ static json_t *ask_zombie(struct ask *a, const struct zombie *z, const char *ser
                      "why", why, "cure", cure);
 }
 
-/* Tells of the N zombies at Z, all of the same parent. */
-static void ask_family(struct ask *a, const struct zombie *z, size_t n, const char *service)
+static void ask_family(struct ask *a, const struct zombie_family *f, const char *service)
 {
+    const struct zombie *z = f->list;
     char why[ASK_TEXT_MAX], cure[ASK_TEXT_MAX], own_why[ASK_TEXT_MAX], own_cure[ASK_TEXT_MAX];
     struct procwait wait;
     json_t *parent = ask_parent(z, &wait);
-    int64_t seen_ms = INT64_MAX;
-    size_t n_unwaited = zombie_count_unwaited(z, n);
     ask_why(&wait, why);
     ask_cure(&wait, z->parent, service, cure);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < f->n && a->n_zombies < ASK_LIST_MAX; i++) {
         bool leader = zombie_is_leader(&z[i]);
-        if (!leader && z[i].seen_ms < seen_ms)
-            seen_ms = z[i].seen_ms;
-        if (a->n_zombies == ASK_LIST_MAX)
-            continue;
         if (leader)
             ask_leader(&z[i], service, own_why, own_cure);
         a->zombies = snapshot_append(
             a->zombies, ask_zombie(a, &z[i], service, parent, leader ? own_why : why, leader ? own_cure : cure));
         a->n_zombies++;
     }
-    if (n_unwaited > 0 && a->n_parents < ASK_LIST_MAX) {
-        json_t *rest = json_pack("{s:s?, s:i, s:I, s:s, s:s}", "service", service, "count", (int)n_unwaited, "age_ms",
-                                 (json_int_t)(a->now_ms - seen_ms), "why", why, "cure", cure);
+    if (f->n_unwaited > 0 && a->n_parents < ASK_LIST_MAX) {
+        json_t *rest = json_pack("{s:s?, s:i, s:I, s:s, s:s}", "service", service, "count", (int)f->n_unwaited,
+                                 "age_ms", (json_int_t)(a->now_ms - f->oldest_ms), "why", why, "cure", cure);
         json_t *entry = json_copy(parent);
         int failed = json_object_update(entry, rest);
         json_decref(rest);
@@ -194,10 +188,9 @@ static void ask_unit(struct ask *a, unsigned unit)
     const struct zombie_record *r = &note->record;
     a->n_count += r->n;
     a->is_cut = a->is_cut || r->is_cut;
-    for (size_t i = 0, n; i < r->n && (a->n_zombies < ASK_LIST_MAX || a->n_parents < ASK_LIST_MAX); i += n) {
-        (void)zombie_record_of(r, r->list[i].parent, &n);
-        ask_family(a, &r->list[i], n, ask_service(a->g, unit));
-    }
+    struct zombie_family f = {0};
+    while ((a->n_zombies < ASK_LIST_MAX || a->n_parents < ASK_LIST_MAX) && zombie_record_next(r, &f))
+        ask_family(a, &f, ask_service(a->g, unit));
 }
 
 static void ask_on_looked(struct zombie_job *job)

@@ -55,15 +55,13 @@ static void zombie_cure_add(struct zombie_cure *c, const struct zombie *z, size_
 
 void zombie_cure_admit(struct zombie_cure *c, const struct zombie_record *r, unsigned unit, uint64_t id)
 {
-    for (size_t i = 0, n; i < r->n; i += n) {
-        const struct zombie *z = &r->list[i];
-        (void)zombie_record_of(r, z->parent, &n);
-        size_t n_unwaited = zombie_count_unwaited(z, n);
-        for (size_t k = 0; k < n; k++)
-            if (!zombie_is_leader(&z[k]) && z[k].seen_ms + ZOMBIE_RIPE_MS > c->ripe_ms)
-                c->ripe_ms = z[k].seen_ms + ZOMBIE_RIPE_MS;
-        if (n_unwaited > 0)
-            zombie_cure_add(c, z, n_unwaited, unit, id);
+    struct zombie_family f = {0};
+    while (zombie_record_next(r, &f)) {
+        if (f.n_unwaited == 0)
+            continue;
+        if (f.youngest_ms + ZOMBIE_RIPE_MS > c->ripe_ms)
+            c->ripe_ms = f.youngest_ms + ZOMBIE_RIPE_MS;
+        zombie_cure_add(c, f.list, f.n_unwaited, unit, id);
     }
 }
 

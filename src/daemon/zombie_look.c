@@ -127,10 +127,10 @@ void zombie_look_take(struct zombie_look *l, struct zombie_record *r, int64_t no
     struct zombie_record now = {.list = l->found, .n = l->n_found, .n_tasks = l->n_tasks, .is_cut = l->is_cut};
     if (now.n > 0)
         qsort(now.list, now.n, sizeof *now.list, zombie_look_compare);
-    for (size_t i = 0; i < now.n; i++)
+    for (size_t i = 0; i < now.n; i++) {
         now.list[i].seen_ms = zombie_look_seen(r, &now.list[i], now_ms);
-    if (now.n > 0)
-        now.n_unwaited = zombie_count_unwaited(now.list, now.n);
+        now.n_unwaited += !zombie_is_leader(&now.list[i]);
+    }
     l->found = NULL;
     zombie_look_done(l);
     mem_free(r->list);
@@ -167,10 +167,19 @@ size_t zombie_record_of(const struct zombie_record *r, pid_t parent, size_t *ret
     return low;
 }
 
-size_t zombie_count_unwaited(const struct zombie *z, size_t n)
+bool zombie_record_next(const struct zombie_record *r, struct zombie_family *f)
 {
-    size_t n_unwaited = 0;
-    for (size_t i = 0; i < n; i++)
-        n_unwaited += !zombie_is_leader(&z[i]);
-    return n_unwaited;
+    const struct zombie *z = f->list != NULL ? f->list + f->n : r->list;
+    if (r->n == 0 || z == r->list + r->n)
+        return false;
+    *f = (struct zombie_family){.list = z, .oldest_ms = INT64_MAX, .youngest_ms = INT64_MIN};
+    for (; z < r->list + r->n && z->parent == f->list->parent; z++) {
+        f->n++;
+        if (zombie_is_leader(z))
+            continue;
+        f->n_unwaited++;
+        f->oldest_ms = z->seen_ms < f->oldest_ms ? z->seen_ms : f->oldest_ms;
+        f->youngest_ms = z->seen_ms > f->youngest_ms ? z->seen_ms : f->youngest_ms;
+    }
+    return true;
 }

@@ -39,18 +39,14 @@ struct zombies_holders {
 static struct zombies_holders zombies_holders_of(const struct zombie_record *r)
 {
     struct zombies_holders h = {.seen_ms = INT64_MAX};
-    for (size_t i = 0, n; i < r->n; i += n) {
-        const struct zombie *z = &r->list[i];
-        (void)zombie_record_of(r, z->parent, &n);
-        size_t n_unwaited = zombie_count_unwaited(z, n);
-        for (size_t k = 0; k < n; k++)
-            if (!zombie_is_leader(&z[k]) && z[k].seen_ms < h.seen_ms)
-                h.seen_ms = z[k].seen_ms;
-        h.n += n_unwaited > 0;
-        if (n_unwaited > h.n_of_it) {
-            h.n_of_it = n_unwaited;
-            h.pid = z->parent;
-            h.start_ticks = z->parent_start;
+    struct zombie_family f = {0};
+    while (zombie_record_next(r, &f)) {
+        h.seen_ms = f.oldest_ms < h.seen_ms ? f.oldest_ms : h.seen_ms;
+        h.n += f.n_unwaited > 0;
+        if (f.n_unwaited > h.n_of_it) {
+            h.n_of_it = f.n_unwaited;
+            h.pid = f.list->parent;
+            h.start_ticks = f.list->parent_start;
         }
     }
     return h;
@@ -96,16 +92,14 @@ static void zombies_warn(const struct engine_unit *u, struct zombie_note *note)
 /* The first time SIGCHLD is enough; what that has left is told at the next look, and tried again. */
 static void zombies_nudge(const struct engine_unit *u, struct zombie_note *note)
 {
-    const struct zombie_record *r = &note->record;
+    struct zombie_family f = {0};
     if (note->is_nudged)
         zombies_warn(u, note);
-    for (size_t i = 0, n; i < r->n; i += n) {
-        const struct zombie *z = &r->list[i];
-        (void)zombie_record_of(r, z->parent, &n);
-        size_t n_unwaited = zombie_count_unwaited(z, n);
-        if (n_unwaited > 0 && zombie_cure_send(z->parent, z->parent_start) && !note->is_nudged)
-            zombies_say(u, LOG_LEVEL_INFO, z->parent, "%zu zombie%s held by %d; sent it SIGCHLD", n_unwaited,
-                        n_unwaited == 1 ? "" : "s", (int)z->parent);
+    while (zombie_record_next(&note->record, &f)) {
+        pid_t parent = f.list->parent;
+        if (f.n_unwaited > 0 && zombie_cure_send(parent, f.list->parent_start) && !note->is_nudged)
+            zombies_say(u, LOG_LEVEL_INFO, parent, "%zu zombie%s held by %d; sent it SIGCHLD", f.n_unwaited,
+                        f.n_unwaited == 1 ? "" : "s", (int)parent);
     }
     note->is_nudged = true;
 }
