@@ -165,17 +165,26 @@ static void assert_single_note(pid_t pid, int wstatus)
     assert_int_equal(reaper.n_reaped, 1);
 }
 
+/* Our child, which walks, or one whose child does; whoever walks is HELD, and nothing has been seen yet. */
+static pid_t start_held(struct walk *w, bool is_below, pid_t *held)
+{
+    memset(&seen, 0, sizeof seen);
+    reaper.n_reaped = 0;
+    walk_begin(w);
+    pid_t pid = is_below ? start_below(w, held) : rig_fork(walk, w);
+    if (!is_below)
+        *held = pid;
+    hold(*held);
+    return pid;
+}
+
 static void late_stops_are_nobodys_news(void **state)
 {
     (void)state;
     for (int is_below = 0; is_below <= 1; is_below++) {
         struct walk w;
-        pid_t inner = 0;
-        memset(&seen, 0, sizeof seen);
-        reaper.n_reaped = 0;
-        walk_begin(&w);
-        pid_t pid = is_below ? start_below(&w, &inner) : rig_fork(walk, &w);
-        hold(is_below ? inner : pid);
+        pid_t held;
+        pid_t pid = start_held(&w, is_below, &held);
         rig_gate_open(&w.stop);
         rig_run_until(is_let_go, NULL);
         assert_int_equal(seen.n_notes, 0);
@@ -190,13 +199,9 @@ static void deaths_are_told_to_whom_they_belong(void **state)
     (void)state;
     for (int is_below = 0; is_below <= 1; is_below++) {
         struct walk w;
-        pid_t inner = 0;
-        memset(&seen, 0, sizeof seen);
-        reaper.n_reaped = 0;
-        walk_begin(&w);
-        pid_t pid = is_below ? start_below(&w, &inner) : rig_fork(walk, &w);
-        hold(is_below ? inner : pid);
-        assert_int_equal(kill(is_below ? inner : pid, SIGKILL), 0);
+        pid_t held;
+        pid_t pid = start_held(&w, is_below, &held);
+        assert_int_equal(kill(held, SIGKILL), 0);
         rig_run_until(has_note, NULL);
         assert_false(unzombie_is_pending());
         assert_single_note(pid, is_below ? 6 << 8 : SIGKILL);
