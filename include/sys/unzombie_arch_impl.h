@@ -62,21 +62,6 @@ static inline bool unzombie_regs_in_call(const struct unzombie_regs *regs, const
     return number >= 0 && (number & UNZOMBIE_X32_BIT) == 0;
 }
 
-/** Whether the thread enters its call anew as soon as it has REGS back, and signals have to be held off until then. */
-static inline bool unzombie_regs_enter(const struct unzombie_regs *regs, const struct unzombie_call *seen)
-{
-    (void)regs;
-    (void)seen;
-    return false;
-}
-
-/** Makes REGS what has to be put back, where the thread came out of the call SEEN. */
-static inline void unzombie_regs_mend(struct unzombie_regs *regs, const struct unzombie_call *seen)
-{
-    (void)regs;
-    (void)seen;
-}
-
 /** Makes REGS those of a thread that is about to execute the instruction at INSN: wait4(PID, NULL, OPTIONS, NULL). The
  * number of the call that it came out of goes away, or the kernel would restart that one. */
 static inline void unzombie_regs_order(struct unzombie_regs *regs, uintptr_t insn, pid_t pid, int options)
@@ -113,6 +98,8 @@ static inline bool unzombie_is_insn(const unsigned char *text)
     return memcmp(text, svc_0, sizeof svc_0) == 0;
 }
 
+/** Whether the thread enters its call anew as soon as it has REGS back, and signals have to be held off until then. */
+#define UNZOMBIE_CALL_IS_REENTERED
 static inline bool unzombie_regs_enter(const struct unzombie_regs *regs, const struct unzombie_call *seen)
 {
     return regs->r.pc == seen->pc - UNZOMBIE_INSN_SIZE;
@@ -134,6 +121,7 @@ static inline bool unzombie_call_has_rest(const struct unzombie_call *c)
     return c->number == SYS_nanosleep || c->number == SYS_restart_syscall;
 }
 
+/** Makes REGS what has to be put back, where the thread came out of the call SEEN. */
 static inline void unzombie_regs_mend(struct unzombie_regs *regs, const struct unzombie_call *seen)
 {
     if (unzombie_regs_enter(regs, seen) && unzombie_call_has_rest(seen))
@@ -176,19 +164,6 @@ static inline bool unzombie_regs_in_call(const struct unzombie_regs *regs, const
     return false;
 }
 
-static inline bool unzombie_regs_enter(const struct unzombie_regs *regs, const struct unzombie_call *seen)
-{
-    (void)regs;
-    (void)seen;
-    return false;
-}
-
-static inline void unzombie_regs_mend(struct unzombie_regs *regs, const struct unzombie_call *seen)
-{
-    (void)regs;
-    (void)seen;
-}
-
 static inline void unzombie_regs_order(struct unzombie_regs *regs, uintptr_t insn, pid_t pid, int options)
 {
     (void)regs;
@@ -204,4 +179,21 @@ static inline long unzombie_regs_result(const struct unzombie_regs *regs)
 }
 
 #endif
+
+#ifndef UNZOMBIE_CALL_IS_REENTERED
+/* The kernel knows the call to the end, and restarts it by itself. */
+static inline bool unzombie_regs_enter(const struct unzombie_regs *regs, const struct unzombie_call *seen)
+{
+    (void)regs;
+    (void)seen;
+    return false;
+}
+
+static inline void unzombie_regs_mend(struct unzombie_regs *regs, const struct unzombie_call *seen)
+{
+    (void)regs;
+    (void)seen;
+}
+#endif
+
 #endif
