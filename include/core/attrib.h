@@ -46,10 +46,11 @@ enum attrib_role {
 
 /** One run of one unit. */
 struct attrib_run {
-    uint64_t run;        /**< number given by super; unique for the daemon's life */
-    unsigned unit;       /**< index of the unit in super */
-    uint32_t tag_id;     /**< 1 … attrib_ids_max() */
-    bool closed;         /**< super has left it; it lives on only for its members */
+    uint64_t run;    /**< number given by super; unique for the daemon's life */
+    unsigned unit;   /**< index of the unit in super */
+    uint32_t tag_id; /**< 1 … attrib_ids_max() */
+    bool helper; /**< of a command that we run beside the unit: no run of super's, and no part of what a stop ends */
+    bool closed; /**< super has left it; it lives on only for its members */
     struct list members; /**< of struct attrib_proc.in_run: our unreaped children in this run */
     unsigned n_members;
     struct list link; /**< in struct attrib.runs */

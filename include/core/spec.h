@@ -23,7 +23,14 @@ enum { SPEC_NAME_MAX = 64, SPEC_SERVICES_MAX = 4096, SPEC_UNITS_MAX = 16384, SPE
 #define SPEC_INHERIT INT64_MIN
 
 /** How a service runs and how its end of start-up is known; see foster.yaml(5). */
-enum spec_type { SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT, SPEC_TYPE_N };
+enum spec_type {
+    SPEC_TYPE_AUTO,
+    SPEC_TYPE_SIMPLE,
+    SPEC_TYPE_FORKING,
+    SPEC_TYPE_NOTIFY,
+    SPEC_TYPE_ONESHOT,
+    SPEC_TYPE_N
+};
 
 enum spec_restart_policy {
     SPEC_RESTART_NO,
@@ -46,6 +53,7 @@ enum spec_log_driver { SPEC_LOG_STDOUT, SPEC_LOG_INHERIT, SPEC_LOG_NONE, SPEC_LO
 enum spec_condition {
     SPEC_COND_STARTED,      /**< its program runs (or has run) */
     SPEC_COND_READY,        /**< it is ready */
+    SPEC_COND_HEALTHY,      /**< it is ready, and its health check has succeeded */
     SPEC_COND_COMPLETED_OK, /**< it has ended for good, successfully */
     SPEC_COND_COMPLETED,    /**< it has ended for good, somehow */
     SPEC_COND_N
@@ -56,6 +64,7 @@ struct spec_dep {
     const char *service; /**< name of the service, without instance number */
     enum spec_condition condition;
     bool required; /**< false: order only; a failed or missing dependency does not matter */
+    bool restart;  /**< whoever restarts it restarts the dependent, too; what the restart policy does does not count */
     struct diag_pos pos;
 };
 
@@ -137,6 +146,148 @@ struct spec_zombies {
     int64_t check_ms;               /**< time between two looks, at least 1000; of `supervisor:` only */
 };
 
+/** A program and its arguments. */
+struct spec_command {
+    char **argv; /**< NULL-terminated, or NULL: none */
+    size_t n;
+};
+
+/** Where a probe connects to. Names are not looked up. */
+struct spec_endpoint {
+    const char *text; /**< as the file has it; NULL: none */
+    const char *host; /**< "localhost", an IPv4 address, or an IPv6 address without brackets */
+    unsigned port;    /**< 1 to 65535 */
+    const char *path; /**< of a URL, with its query, from the slash on; NULL: of no URL */
+};
+
+/** How a probe asks. */
+enum spec_probe_kind {
+    SPEC_PROBE_NONE,
+    SPEC_PROBE_EXEC, /**< a command that exits with 0 */
+    SPEC_PROBE_TCP,  /**< somebody accepts the connection */
+    SPEC_PROBE_HTTP, /**< GET is answered with a status of 200 to 399 */
+    SPEC_PROBE_N
+};
+
+/** One probe. */
+struct spec_probe {
+    enum spec_probe_kind kind;
+    struct spec_command exec;      /**< of EXEC; a test for a shell is `/bin/sh -c TEXT` */
+    struct spec_endpoint endpoint; /**< of TCP and HTTP */
+};
+
+/** How a service shows that it is ready. */
+enum spec_ready_kind {
+    SPEC_READY_TYPE,   /**< as its type has it: see spec_ready_kind() */
+    SPEC_READY_NOTIFY, /**< READY=1 (sd_notify(3)) */
+    SPEC_READY_FD,     /**< a newline on a descriptor that it is given */
+    SPEC_READY_LOG,    /**< a line of output that matches */
+    SPEC_READY_PROBE,  /**< a probe that succeeds */
+    SPEC_READY_AFTER,  /**< by having run so long */
+    SPEC_READY_N
+};
+
+/** The key `ready`. */
+struct spec_ready {
+    enum spec_ready_kind kind;
+    int64_t fd;              /**< of FD: its number, 3 to 1023 */
+    const char *log;         /**< of LOG: a POSIX extended regular expression, known to compile */
+    struct spec_probe probe; /**< of PROBE */
+    int64_t after_ms;        /**< of AFTER */
+};
+
+/** The key `healthcheck`; times as Compose has them. */
+struct spec_health {
+    struct spec_probe probe;   /**< NONE: there is no check */
+    int64_t interval_ms;       /**< from the end of one check to the beginning of the next, and before the first */
+    int64_t timeout_ms;        /**< a check that takes longer has failed */
+    int64_t retries;           /**< so many failures in a row are "unhealthy"; at least 1 */
+    int64_t start_period_ms;   /**< failures so long after the start do not count, until one check has succeeded */
+    int64_t start_interval_ms; /**< in place of interval_ms meanwhile */
+};
+
+/** What follows when a service has become unhealthy. */
+enum spec_unhealthy_action { SPEC_UNHEALTHY_IGNORE, SPEC_UNHEALTHY_RESTART, SPEC_UNHEALTHY_SHUTDOWN, SPEC_UNHEALTHY_N };
+
+/** The points in the life of a run at which commands of the configuration run. */
+enum spec_hook_point {
+    SPEC_HOOK_PRE_START,  /**< before the program is started */
+    SPEC_HOOK_POST_START, /**< when it has shown that it is ready, before anybody else is told */
+    SPEC_HOOK_PRE_STOP,   /**< before the first stop signal of a run that was ready */
+    SPEC_HOOK_POST_STOP,  /**< when nothing of the run is left that would be ended, however it has ended */
+    SPEC_HOOK_N
+};
+
+/** One command of a hook. */
+struct spec_hook {
+    struct spec_command command;
+    struct spec_user user;        /**< text NULL: as the service */
+    struct spec_env *environment; /**< on top of the service's, sorted by name */
+    size_t n_environment;
+    const char *working_dir; /**< NULL: as the service */
+    int64_t timeout_ms;      /**< then it is killed, and has failed; 0: no limit */
+    struct diag_pos pos;
+};
+
+/** The commands of one point, run one after another. */
+struct spec_hooks {
+    struct spec_hook *items;
+    size_t n;
+};
+
+/** The key `reload`: what `fosterctl reload SERVICE` does. */
+struct spec_reload {
+    int signal;                  /**< 0: none */
+    struct spec_command command; /**< run beside the service */
+};
+
+/** Families of listening sockets. */
+enum spec_socket_kind {
+    SPEC_SOCKET_TCP,       /**< stream, IPv4 or IPv6 */
+    SPEC_SOCKET_UDP,       /**< datagram, IPv4 or IPv6 */
+    SPEC_SOCKET_UNIX,      /**< stream, by path */
+    SPEC_SOCKET_DATAGRAM,  /**< datagram, by path */
+    SPEC_SOCKET_SEQPACKET, /**< by path */
+    SPEC_SOCKET_N
+};
+
+/** One socket that is opened for a service. */
+struct spec_socket {
+    const char *listen; /**< as the file has it */
+    enum spec_socket_kind kind;
+    const char *host;      /**< of TCP and UDP: an address; NULL: any, IPv6 and IPv4 alike */
+    unsigned port;         /**< of TCP and UDP: 1 to 65535 */
+    const char *path;      /**< of the others: absolute, at most 107 bytes */
+    const char *name;      /**< for LISTEN_FDNAMES; the name of the service when the file names none */
+    int mode;              /**< of a path: permissions */
+    struct spec_user user; /**< who owns the path; text NULL: fosterd's user */
+    int64_t backlog;       /**< as of listen(2) */
+    struct diag_pos pos;
+};
+
+/** Whether a run of a schedule that falls due while the last one goes on is left out or made up for. */
+enum spec_overlap { SPEC_OVERLAP_SKIP, SPEC_OVERLAP_QUEUE, SPEC_OVERLAP_N };
+
+/** A schedule of five fields as in crontab(5): bit n is value n. */
+struct spec_cron {
+    const char *text; /**< as the file has it; NULL: none */
+    uint64_t minutes;
+    uint32_t hours;
+    uint32_t days;    /**< of the month, from bit 1 on */
+    uint16_t months;  /**< from bit 1 on */
+    uint8_t weekdays; /**< bit 0: Sunday */
+    bool any_day;     /**< the day of the month begins with `*`: then the weekday alone decides */
+    bool any_weekday; /**< the weekday begins with `*`: then the day of the month alone decides */
+    bool any_hour;    /**< the hour begins with `*` */
+};
+
+/** The key `schedule`. */
+struct spec_schedule {
+    int64_t every_ms;      /**< 0: not given */
+    struct spec_cron cron; /**< text NULL: not given */
+    enum spec_overlap overlap;
+};
+
 /** A name and a value. */
 struct spec_label {
     const char *name;
@@ -179,6 +330,15 @@ struct spec {
     struct spec_dep *depends_on;
     size_t n_depends_on;
     int64_t start_timeout_ms; /**< 0: no limit (default for a oneshot) */
+    struct spec_ready ready;
+    struct spec_health healthcheck;
+    enum spec_unhealthy_action on_unhealthy;
+    int64_t watchdog_ms; /**< the longest time between two WATCHDOG=1; 0: nobody watches */
+    struct spec_hooks hooks[SPEC_HOOK_N];
+    struct spec_reload reload;
+    struct spec_socket *sockets;
+    size_t n_sockets;
+    struct spec_schedule schedule;
 
     struct spec_restart restart;
     struct spec_exits success_exit_codes;
@@ -255,11 +415,24 @@ const char *spec_log_driver_name(enum spec_log_driver v);
 const char *spec_condition_name(enum spec_condition v);
 const char *spec_exit_when_name(enum spec_exit_when v);
 const char *spec_zombie_action_name(enum spec_zombie_action v);
+const char *spec_unhealthy_action_name(enum spec_unhealthy_action v);
+const char *spec_hook_point_name(enum spec_hook_point v);
+const char *spec_overlap_name(enum spec_overlap v);
 
 /** Whether S has a limit that only a control group can enforce. */
 static inline bool spec_has_limits(const struct spec *s)
 {
     return s->pids_limit > 0 || s->mem_limit > 0 || s->cpus > 0;
+}
+
+/** How S shows that it is ready: as `ready` says; else SPEC_READY_NOTIFY for type notify, and SPEC_READY_TYPE for the
+ * others: started is ready for auto and simple, a daemon is left for forking, exit code 0 for oneshot. */
+enum spec_ready_kind spec_ready_kind(const struct spec *s) NONNULL();
+
+/** Whether S runs by a schedule. */
+static inline bool spec_is_scheduled(const struct spec *s)
+{
+    return s->schedule.every_ms > 0 || s->schedule.cron.text != NULL;
 }
 
 /** What is to be done about the zombies of S: its own words, where it has any, else those of SUPERVISOR. */

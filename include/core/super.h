@@ -50,6 +50,15 @@ enum unit_state {
     UNIT_STATE_N
 };
 
+/** What the health checks of a run have come to. */
+enum unit_health {
+    UNIT_HEALTH_NONE,      /**< nobody checks */
+    UNIT_HEALTH_STARTING,  /**< nothing is known yet */
+    UNIT_HEALTH_HEALTHY,   /**< the last check succeeded, or too few have failed since */
+    UNIT_HEALTH_UNHEALTHY, /**< as many in a row have failed as `retries` says */
+    UNIT_HEALTH_N
+};
+
 /** What happened. */
 enum event_kind {
     EVENT_START,        /**< unit, no_deps: somebody wants it up (its required dependencies too) */
@@ -66,9 +75,18 @@ enum event_kind {
     EVENT_MAIN_CONTINUED, /**< run, pid */
     EVENT_MEMBER_EXITED,  /**< run, pid, wstatus: an adopted member was reaped; never the service's end */
     EVENT_MEMBERS_GONE,   /**< unit: nothing of it is left alive, in any of its runs (main included) */
-    EVENT_TIMER,          /**< unit: the time of its ARM_TIMER has come; SUPER_NO_UNIT: that of the whole */
-    EVENT_SHUTDOWN,       /**< everything is to end in order; exit_code; once begun, later ones change nothing */
-    EVENT_KILL_NOW,       /**< everything is to be killed at once; implies SHUTDOWN */
+    EVENT_READY,          /**< run: it has shown that it is ready (once more: nothing happens) */
+    EVENT_UNREADY,        /**< run, text: it will never show that */
+    EVENT_HOOKS_DONE, /**< run, hook, ok, text: the commands of EFFECT_HOOKS have ended; the first that failed was the
+                           last, and TEXT says how it did */
+    EVENT_HEALTH,     /**< run, health: what its checks say now */
+    EVENT_WATCHDOG,   /**< run, text: it has failed to send WATCHDOG=1 in time, or says that it is stuck */
+    EVENT_MAIN_PID,   /**< run, pid: this member wants to be the main process */
+    EVENT_EXTEND,     /**< run, extend_ms: what it is at (start or stop) may last so long from now on, at least */
+    EVENT_DUE,        /**< unit: by its schedule it is to run now */
+    EVENT_TIMER,      /**< unit: the time of its ARM_TIMER has come; SUPER_NO_UNIT: that of the whole */
+    EVENT_SHUTDOWN,   /**< everything is to end in order; exit_code; once begun, later ones change nothing */
+    EVENT_KILL_NOW,   /**< everything is to be killed at once; implies SHUTDOWN */
     EVENT_N
 };
 
@@ -93,18 +111,25 @@ struct event {
     bool no_deps;     /**< only this unit: nobody else is started or stopped, or waited for */
     bool has_grace;   /**< grace_ms counts for this stop, in place of stop_grace_period */
     int64_t grace_ms; /**< 0: SIGKILL at once */
+    enum spec_hook_point hook;
+    bool ok;
+    enum unit_health health;
+    int64_t extend_ms; /**< 0 or more */
 };
 
 /** What has to be done. */
 enum effect_kind {
-    EFFECT_SPAWN,        /**< unit, run: start its program */
-    EFFECT_SIGNAL,       /**< unit, signal, scope: send it, and SIGCONT behind it; nobody there is fine */
-    EFFECT_KILL,         /**< unit, scope: SIGKILL until nothing is left (executor looks again by itself) */
-    EFFECT_SET_MAIN,     /**< run, pid: this member is the main process from now on; if it has just been reaped
-                              as a member, its MEMBER_EXITED will do */
-    EFFECT_CLOSE_RUN,    /**< run: super has left this run */
-    EFFECT_ARM_TIMER,    /**< unit, at_ms: post EVENT_TIMER then; replaces the unit's earlier timer; one that fires
-                              too early is armed again */
+    EFFECT_SPAWN,     /**< unit, run: start its program */
+    EFFECT_SIGNAL,    /**< unit, signal, scope: send it, and SIGCONT behind it; nobody there is fine */
+    EFFECT_KILL,      /**< unit, scope: SIGKILL until nothing is left (executor looks again by itself) */
+    EFFECT_SET_MAIN,  /**< run, pid: this member is the main process from now on; if it has just been reaped
+                           as a member, its MEMBER_EXITED will do */
+    EFFECT_HOOKS,     /**< unit, run, hook, code_kind, code: run the commands of that point, one after another, and post
+                           HOOKS_DONE; there is at least one. Code: how the main process has ended, of post_stop */
+    EFFECT_END_HOOKS, /**< unit: kill what EFFECT_HOOKS has begun; nothing is posted for it any more */
+    EFFECT_CLOSE_RUN, /**< run: super has left this run */
+    EFFECT_ARM_TIMER, /**< unit, at_ms: post EVENT_TIMER then; replaces the unit's earlier timer; one that fires
+                           too early is armed again */
     EFFECT_CANCEL_TIMER, /**< unit */
     EFFECT_REPORT,       /**< level, unit, event, pid, run, code, text: tell people; see struct log_about */
     EFFECT_STATE,        /**< unit, from, to: the state has changed */
@@ -138,6 +163,7 @@ struct effect {
                               "stopped", "killed", "refused", "suspended", "resumed", "shutdown", "bug" */
     char code_kind;    /**< as in struct log_about */
     int code;
+    enum spec_hook_point hook;
     enum unit_state from;
     enum unit_state to;
     int exit_code;
@@ -202,6 +228,8 @@ struct unit_view {
     uint64_t id;         /**< of this unit alone, for the daemon's life: numbers of units are used again */
     uint64_t n_attempts; /**< restarts by policy since the last reset */
     unsigned order;      /**< place in the configuration, among all units */
+    enum unit_health health;
+    enum spec_hook_point hook; /**< whose commands run now; SPEC_HOOK_N: none */
 };
 
 /** How many slots for units there are: units have numbers below this. A unit keeps its number for life; replacing the
@@ -240,5 +268,8 @@ bool super_is_shutting_down(const struct super *s) NONNULL();
 
 /** Word for a state; static. */
 const char *unit_state_name(enum unit_state v);
+
+/** Word for what checks have come to, "-" for UNIT_HEALTH_NONE; static. */
+const char *unit_health_name(enum unit_health v);
 
 #endif

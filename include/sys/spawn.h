@@ -93,6 +93,12 @@ struct spawn_cgroups {
     size_t n_procs_fds;
 };
 
+/** A descriptor that the child keeps, and the number it has there. */
+struct spawn_fd {
+    int fd;     /**< borrowed; may have close-on-exec */
+    int number; /**< 3 or more; none twice */
+};
+
 /** What to start. All pointers are borrowed for the call. */
 struct spawn_request {
     char *const *argv;                /**< NULL-terminated; argv[0] is the program: a path when it has a slash, else
@@ -110,7 +116,9 @@ struct spawn_request {
     const int *oom_score_adj;            /**< -1000 to 1000; NULL: inherit */
     bool no_new_privs;                   /**< PR_SET_NO_NEW_PRIVS */
     uint64_t tag;                        /**< soft and hard RLIMIT_LOCKS; 0: leave it */
-    int stdio[3];                        /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
+    const struct spawn_fd *fds;          /**< n_fds of them, put in place behind stdio; all others are closed */
+    size_t n_fds;
+    int stdio[3]; /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
     enum spawn_session session;
     bool foreground;    /**< SPAWN_SESSION_GROUP: the new group gets the foreground of the terminal at terminal_fd; that
                              this fails is fine */

@@ -58,8 +58,8 @@ static const char *const section_names[] = {
 _Static_assert(ARRAY_LEN(section_names) == SCHEMA_SECTION_N, "every section has a name");
 
 const struct schema_word schema_type_words[] = {
-    {"auto", SPEC_TYPE_AUTO},       {"simple", SPEC_TYPE_SIMPLE},  {"forking", SPEC_TYPE_FORKING},
-    {"oneshot", SPEC_TYPE_ONESHOT}, {"notify", SCHEMA_WORD_LATER}, {NULL, 0},
+    {"auto", SPEC_TYPE_AUTO},     {"simple", SPEC_TYPE_SIMPLE},   {"forking", SPEC_TYPE_FORKING},
+    {"notify", SPEC_TYPE_NOTIFY}, {"oneshot", SPEC_TYPE_ONESHOT}, {NULL, 0},
 };
 const struct schema_word schema_restart_words[] = {
     {"no", SPEC_RESTART_NO},
@@ -95,18 +95,32 @@ const struct schema_word schema_log_driver_words[] = {
     {NULL, 0},
 };
 const struct schema_word schema_condition_words[] = {
-    {"service_started", SPEC_COND_STARTED},
-    {"service_ready", SPEC_COND_READY},
-    {"service_completed_successfully", SPEC_COND_COMPLETED_OK},
-    {"service_completed", SPEC_COND_COMPLETED},
-    {"service_healthy", SCHEMA_WORD_LATER},
-    {NULL, 0},
+    {"service_started", SPEC_COND_STARTED},     {"service_ready", SPEC_COND_READY},
+    {"service_healthy", SPEC_COND_HEALTHY},     {"service_completed_successfully", SPEC_COND_COMPLETED_OK},
+    {"service_completed", SPEC_COND_COMPLETED}, {NULL, 0},
 };
 const struct schema_word schema_zombie_action_words[] = {
     {"off", SPEC_ZOMBIES_OFF},         {"warn", SPEC_ZOMBIES_WARN}, {"nudge", SPEC_ZOMBIES_NUDGE},
     {"restart", SPEC_ZOMBIES_RESTART}, {"reap", SPEC_ZOMBIES_REAP}, {NULL, 0},
 };
-
+const struct schema_word schema_unhealthy_action_words[] = {
+    {"ignore", SPEC_UNHEALTHY_IGNORE},
+    {"restart", SPEC_UNHEALTHY_RESTART},
+    {"shutdown", SPEC_UNHEALTHY_SHUTDOWN},
+    {NULL, 0},
+};
+const struct schema_word schema_hook_point_words[] = {
+    {"pre_start", SPEC_HOOK_PRE_START},
+    {"post_start", SPEC_HOOK_POST_START},
+    {"pre_stop", SPEC_HOOK_PRE_STOP},
+    {"post_stop", SPEC_HOOK_POST_STOP},
+    {NULL, 0},
+};
+const struct schema_word schema_overlap_words[] = {
+    {"skip", SPEC_OVERLAP_SKIP},
+    {"queue", SPEC_OVERLAP_QUEUE},
+    {NULL, 0},
+};
 const struct schema_word schema_exit_when_words[] = {
     {"idle", SPEC_EXIT_IDLE},
     {"essential", SPEC_EXIT_ESSENTIAL},

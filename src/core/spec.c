@@ -93,6 +93,28 @@ const char *spec_zombie_action_name(enum spec_zombie_action v)
     return schema_word(schema_zombie_action_words, (int)v);
 }
 
+const char *spec_unhealthy_action_name(enum spec_unhealthy_action v)
+{
+    return schema_word(schema_unhealthy_action_words, (int)v);
+}
+
+const char *spec_hook_point_name(enum spec_hook_point v)
+{
+    return schema_word(schema_hook_point_words, (int)v);
+}
+
+const char *spec_overlap_name(enum spec_overlap v)
+{
+    return schema_word(schema_overlap_words, (int)v);
+}
+
+enum spec_ready_kind spec_ready_kind(const struct spec *s)
+{
+    if (s->ready.kind != SPEC_READY_TYPE)
+        return s->ready.kind;
+    return s->type == SPEC_TYPE_NOTIFY ? SPEC_READY_NOTIFY : SPEC_READY_TYPE;
+}
+
 struct spec_zombies spec_zombies_of(const struct spec *s, const struct spec_supervisor *supervisor)
 {
     struct spec_zombies z = supervisor->zombies;

@@ -149,6 +149,14 @@ static void take_unit_event(struct super *s, struct unit *u, const struct event 
     case EVENT_TIMER:
         take_timer(s, u);
         break;
+    case EVENT_READY:
+    case EVENT_UNREADY:
+    case EVENT_HOOKS_DONE:
+    case EVENT_HEALTH:
+    case EVENT_WATCHDOG:
+    case EVENT_MAIN_PID:
+    case EVENT_EXTEND:
+    case EVENT_DUE:
     case EVENT_SHUTDOWN:
     case EVENT_KILL_NOW:
     case EVENT_N:

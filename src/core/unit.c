@@ -139,6 +139,7 @@ static bool is_met(const struct unit *u, enum spec_condition c)
                (stays && u->want_up && u->ever_execed && u->state != UNIT_FAILED);
     case SPEC_COND_READY:
         return u->state == UNIT_DONE || (stays && u->state == UNIT_READY);
+    case SPEC_COND_HEALTHY:
     case SPEC_COND_COMPLETED_OK:
         return u->state == UNIT_DONE;
     case SPEC_COND_COMPLETED:

@@ -218,6 +218,8 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
         if (g->control != NULL)
             control_on_state(g->control, u->index, f->from, f->to);
         break;
+    case EFFECT_HOOKS:
+    case EFFECT_END_HOOKS:
     case EFFECT_CLOSE_RUN:
     case EFFECT_REPORT:
     case EFFECT_REPLACED:

@@ -153,6 +153,8 @@ static void carry_out(struct world *w, const struct effect *f)
         memset(&w->first, 0xee, sizeof w->first);
         break;
     case EFFECT_SET_MAIN:
+    case EFFECT_HOOKS:
+    case EFFECT_END_HOOKS:
     case EFFECT_CLOSE_RUN:
     case EFFECT_N:
         break;

@@ -505,6 +505,8 @@ void check_effect(struct sim *m, const struct effect *f)
     case EFFECT_EXIT:
         check_exit(m, f);
         break;
+    case EFFECT_HOOKS:
+    case EFFECT_END_HOOKS:
     case EFFECT_N:
         sim_fail(m, "no such effect");
         break;

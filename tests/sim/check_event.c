@@ -151,6 +151,14 @@ void check_event(struct sim *m, const struct event *e)
     case EVENT_MAIN_STOPPED:
     case EVENT_MAIN_CONTINUED:
     case EVENT_MEMBERS_GONE:
+    case EVENT_READY:
+    case EVENT_UNREADY:
+    case EVENT_HOOKS_DONE:
+    case EVENT_HEALTH:
+    case EVENT_WATCHDOG:
+    case EVENT_MAIN_PID:
+    case EVENT_EXTEND:
+    case EVENT_DUE:
     case EVENT_N:
         break;
     }

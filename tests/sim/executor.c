@@ -193,6 +193,8 @@ static void carry_one(struct sim *m, const struct effect *f)
     case EFFECT_REPORT:
     case EFFECT_STATE:
     case EFFECT_REPLACED:
+    case EFFECT_HOOKS:
+    case EFFECT_END_HOOKS:
     case EFFECT_N:
         break;
     }

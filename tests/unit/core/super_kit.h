@@ -154,6 +154,12 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
     case EFFECT_SET_MAIN:
         snprintf(line, sizeof line, "main %s %d", name, (int)f->pid);
         break;
+    case EFFECT_HOOKS:
+        snprintf(line, sizeof line, "hooks %s %d %s", name, (int)f->run, spec_hook_point_name(f->hook));
+        break;
+    case EFFECT_END_HOOKS:
+        snprintf(line, sizeof line, "end-hooks %s", name);
+        break;
     case EFFECT_CLOSE_RUN:
         snprintf(line, sizeof line, "close %s %d", name, (int)f->run);
         break;
