@@ -26,6 +26,7 @@ struct effects_slot {
     const char *event;
     char code_kind;
     int code;
+    enum spec_hook_point hook;
     enum unit_state from;
     enum unit_state to;
     char *text; /**< owned; NULL: none */

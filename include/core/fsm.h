@@ -21,11 +21,18 @@ enum fsm_event {
     FSM_RESET,     /**< somebody wants its failures forgotten */
     FSM_DEPS_MET,  /**< all its dependencies hold */
     FSM_DEPS_LOST, /**< a dependency can never hold any more */
-    FSM_SPAWNED,   /**< as the event of the same name in super.h; so are the next eight */
+    FSM_SPAWNED,   /**< as the event of the same name in super.h; so are the next fourteen */
     FSM_SPAWN_FAILED,
     FSM_EXEC_OK,
     FSM_EXEC_FAILED,
     FSM_MAIN_EXITED,
+    FSM_MAIN_PID,
+    FSM_READY,
+    FSM_UNREADY,
+    FSM_HEALTH,
+    FSM_WATCHDOG,
+    FSM_HOOKS_DONE,
+    FSM_EXTEND,
     FSM_MAIN_STOPPED,
     FSM_MAIN_CONTINUED,
     FSM_MEMBER_EXITED,

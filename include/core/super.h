@@ -15,7 +15,9 @@
  *
  * What the executor of effects promises: it carries them out in order. It answers every SPAWN with exactly
  * one SPAWN_FAILED, or with SPAWNED and then exactly one of EXEC_OK and EXEC_FAILED, and (after SPAWNED) exactly one
- * MAIN_EXITED, which comes after EXEC_OK or EXEC_FAILED, and one more for each SET_MAIN. It posts MEMBERS_GONE
+ * MAIN_EXITED, which comes after EXEC_OK or EXEC_FAILED, and one more for each SET_MAIN that follows on one; a SET_MAIN
+ * while there is a main process makes a member of that. It answers every HOOKS with one HOOKS_DONE, unless END_HOOKS
+ * comes first; processes of such commands are no members of the unit. It posts MEMBERS_GONE
  * whenever the last process of a unit has been reaped, a main process included, behind the event of that
  * process. Members that a unit with orphans `ignore` has left behind in closed runs do not count for that.
  */
@@ -160,7 +162,8 @@ struct effect {
     int64_t at_ms;
     enum log_level level;
     const char *event; /**< static: "started", "ready", "exited", "followed", "backoff", "failed", "done", "stopping",
-                              "stopped", "killed", "refused", "suspended", "resumed", "shutdown", "bug" */
+                              "stopped", "killed", "refused", "suspended", "resumed", "shutdown", "hook", "watchdog",
+                              "scheduled", "bug" */
     char code_kind;    /**< as in struct log_about */
     int code;
     enum spec_hook_point hook;

@@ -3,7 +3,8 @@
  *
  * What the files behind super.h share: the set of units and of services, and the functions by which
  * super.c (entrance), layout.c (what a configuration comes to), replace.c (one configuration after another),
- * order.c (propagation), life.c (actions), stop.c (the stop) and report.c (words) call each other. Nobody else
+ * order.c (propagation), due.c (schedules), life.c (actions), hook.c (commands around a run), signs.c (what a run shows
+ * of itself), stop.c (the stop) and report.c (words) call each other. Nobody else
  * includes it.
  *
  * Two phases: events mark units and services, and the marks wait in a queue; as soon as effects are asked for, the
@@ -169,7 +170,55 @@ void order_mark(struct super *s, unsigned i) NONNULL();
 /** Works the queue off, and finds out whether everything is over. */
 void order_drain(struct super *s) NONNULL();
 
+/* due.c: schedules */
+
+/** By its schedule, U is to run now. */
+void due_take(struct super *s, struct unit *u) NONNULL();
+
+/** Somebody wants U to run now, whatever its schedule. */
+void due_set(struct super *s, struct unit *u) NONNULL();
+
+/** Starts the units of V again that were due while they ran and have ended since. */
+void due_look(struct super *s, struct super_service *v) NONNULL();
+
+/* hook.c: the commands of the configuration around a run */
+
+/** Whether there are commands at POINT to run for U now. */
+bool hook_has(const struct super *s, const struct unit *u, enum spec_hook_point point) MUST_CHECK NONNULL();
+
+/** Begins the commands of POINT for U's present run. False: there are none. */
+bool hook_begin(struct super *s, struct unit *u, enum spec_hook_point point) MUST_CHECK NONNULL();
+
+/** Ends the commands that run for U, if there are any; nothing is heard of them any more. */
+void hook_end(struct super *s, struct unit *u) NONNULL();
+
+/** Takes U, of whose run nothing is left, to STOPPING with the commands of post_stop, unless they were run or there are
+ *  none: false then. */
+bool hook_wind_up(struct super *s, struct unit *u) MUST_CHECK NONNULL();
+
+void hook_action_end_preparation(struct super *s, struct unit *u, const struct event *e);
+void hook_action_end_post_start(struct super *s, struct unit *u, const struct event *e);
+
+/* signs.c: what a run shows of itself */
+
+/** U has shown that it is ready: so it is, when post_start has been run. */
+void signs_become_ready(struct super *s, struct unit *u) NONNULL();
+
+void signs_action_early_ready(struct super *s, struct unit *u, const struct event *e);
+void signs_action_ready(struct super *s, struct unit *u, const struct event *e);
+void signs_action_never_ready(struct super *s, struct unit *u, const struct event *e);
+void signs_action_health(struct super *s, struct unit *u, const struct event *e);
+void signs_action_bite(struct super *s, struct unit *u, const struct event *e);
+void signs_action_main(struct super *s, struct unit *u, const struct event *e);
+void signs_action_extend(struct super *s, struct unit *u, const struct event *e);
+
 /* life.c: the actions of the table */
+
+/** Asks for the program of U's present run. */
+void life_spawn(struct super *s, struct unit *u) NONNULL();
+
+/** Everything is to end because of U, and the daemon with exit status CODE, unless that is under way. */
+void life_end_all(struct super *s, const struct unit *u, int code) NONNULL();
 
 /** Carries out the cell of EV in U's state. E may be NULL for events that do not come from outside. */
 void life_dispatch(struct super *s, struct unit *u, enum fsm_event ev, const struct event *e) NONNULL(1, 2);
@@ -197,6 +246,9 @@ void life_disarm(struct super *s, struct unit *u) NONNULL();
 /** Takes U to STOPPING because of CAUSE and sends the first signal, now or as soon as there is a process. */
 void stop_begin(struct super *s, struct unit *u, enum policy_cause cause) NONNULL();
 
+/** Takes U to STOPPING, with nobody signalled yet. False when the table does not allow that. */
+bool stop_enter(struct super *s, struct unit *u) NONNULL();
+
 /** Whom SIGKILL for U may go to, into *RET. False: nobody. */
 bool stop_kill_scope(const struct unit *u, enum effect_scope *ret) MUST_CHECK NONNULL();
 
@@ -213,6 +265,8 @@ void stop_action_newborn(struct super *s, struct unit *u, const struct event *e)
 void stop_action_main_gone(struct super *s, struct unit *u, const struct event *e);
 void stop_action_members_gone(struct super *s, struct unit *u, const struct event *e);
 void stop_action_start_timed_out(struct super *s, struct unit *u, const struct event *e);
+void stop_action_hooks_done(struct super *s, struct unit *u, const struct event *e);
+void stop_action_extend(struct super *s, struct unit *u, const struct event *e);
 void stop_action_timer(struct super *s, struct unit *u, const struct event *e);
 void stop_action_kill(struct super *s, struct unit *u, const struct event *e);
 

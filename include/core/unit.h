@@ -20,6 +20,7 @@
 /** How far a run has come. */
 enum unit_phase {
     UNIT_NO_RUN, /**< no run is open */
+    UNIT_PRE,    /**< the commands before its program run */
     UNIT_ASKED,  /**< SPAWN has been asked for; nothing has come of it yet */
     UNIT_BORN,   /**< there is a process */
     UNIT_EXECED, /**< its program runs */
@@ -56,6 +57,8 @@ struct unit {
     bool stop_due;          /**< is to stop as soon as those dependents are down that are to be */
     bool again;             /**< is to come up again after the stop */
     bool no_deps;           /**< was asked for without its dependencies: waits for none */
+    bool due;               /**< runs by a schedule, and is to run now */
+    bool lost;              /**< its failure is that of a dependency */
     bool asked_down;        /**< somebody has stopped it, and nobody has wanted it since */
     bool held;              /**< is to be down, and stays so, until the next configuration is in force */
     bool goes;              /**< is held, and has no place there */
@@ -65,17 +68,25 @@ struct unit {
     struct list in_due;     /**< link among the units of its service with stop_due */
 
     enum unit_phase phase;
-    uint64_t run;     /**< present or last run */
-    pid_t main_pid;   /**< 0: none that we know of */
-    int64_t exec_ms;  /**< when the present run's program was started */
-    int64_t since_ms; /**< when the state was entered */
-    int64_t timer_ms; /**< when its timer is due, -1: it has none */
-    bool strays;      /**< processes of closed runs may live, and count as running */
+    uint64_t run;              /**< present or last run */
+    pid_t main_pid;            /**< 0: none that we know of */
+    int64_t exec_ms;           /**< when the present run's program was started */
+    int64_t since_ms;          /**< when the state was entered */
+    int64_t timer_ms;          /**< when its timer is due, -1: it has none */
+    bool acted;                /**< something was executed for the present run */
+    bool ended_known;          /**< last_wstatus is the present run's */
+    bool shown_ready;          /**< it has shown that it is ready, though it may not count as that yet */
+    bool wound_up;             /**< post_stop of the present run has begun */
+    enum spec_hook_point hook; /**< whose commands run now; SPEC_HOOK_N: none */
+    enum unit_health health;
+    int64_t extended_ms; /**< it has asked for its start to last until then; 0: it has not */
+    bool strays;         /**< processes of closed runs may live, and count as running */
 
     struct policy_end end;     /**< how the present run ended, while left-overs are cleared */
     size_t stop_step;          /**< index of the last stop signal sent */
     int64_t stop_deadline_ms;  /**< end of the grace period */
     int64_t stop_grace_ms;     /**< asked for with this stop, or the next; -1: as configured */
+    bool stop_left;            /**< its main process went while pre_stop ran, and others did not */
     bool stop_killed;          /**< SIGKILL has been sent, or is due as soon as there is a process */
     enum unit_state stop_back; /**< final state to go back to after clearing; UNIT_STATE_N: none */
 
@@ -110,6 +121,15 @@ void unit_forget_failures(struct unit *u) NONNULL();
 
 /** Clears what belongs to an earlier start: somebody has asked for a new one. */
 void unit_begin_anew(struct unit *u) NONNULL();
+
+/** A new run of U begins, number RUN. */
+void unit_begin_run(struct unit *u, uint64_t run) NONNULL();
+
+/** The present run of U is over and done with. */
+void unit_end_run(struct unit *u) NONNULL();
+
+/** Whether U waits for nothing but its schedule. */
+bool unit_awaits_schedule(const struct unit *u) MUST_CHECK NONNULL();
 
 /** The grace period of U's present stop, or of the next. */
 int64_t unit_grace_ms(const struct unit *u) MUST_CHECK NONNULL();

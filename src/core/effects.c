@@ -62,6 +62,7 @@ bool effects_take(struct effects *q, struct effect *ret)
                            .event = e->event,
                            .code_kind = e->code_kind,
                            .code = e->code,
+                           .hook = e->hook,
                            .from = e->from,
                            .to = e->to,
                            .exit_code = e->kind == EFFECT_EXIT ? e->number : 0};

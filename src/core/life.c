@@ -55,6 +55,9 @@ static void move(struct super *s, struct unit *u, enum unit_state to)
         order_set_due(s, u, false);
     if (!unit_is_active(u))
         u->stop_grace_ms = -1;
+    /* It was due once more while it ran. */
+    if (u->due && (to == UNIT_STOPPED || to == UNIT_DONE || to == UNIT_FAILED))
+        order_mark(s, u->service);
     e = effects_add(&s->effects, EFFECT_STATE, u->index);
     e->from = from;
     e->to = to;
@@ -65,10 +68,18 @@ static void close_run(struct super *s, struct unit *u)
 {
     if (u->phase == UNIT_NO_RUN)
         return;
-    u->phase = UNIT_NO_RUN;
-    u->main_pid = 0;
-    u->exec_ms = 0;
+    hook_end(s, u);
+    unit_end_run(u);
     effects_add(&s->effects, EFFECT_CLOSE_RUN, u->index)->run = u->run;
+}
+
+void life_end_all(struct super *s, const struct unit *u, int code)
+{
+    if (s->shutting_down || s->end_due)
+        return;
+    s->end_due = true;
+    s->end_code = code;
+    s->end_unit = u->index;
 }
 
 /* U has ended for good: what that means for the daemon. */
@@ -79,11 +90,8 @@ static void conclude(struct super *s, struct unit *u, int code)
 
     u->final_code = code;
     u->final_seq = s->next_final++;
-    if (s->shutting_down || s->end_due || (!spec->essential && action != SPEC_END_SHUTDOWN))
-        return;
-    s->end_due = true;
-    s->end_code = code;
-    s->end_unit = u->index;
+    if (spec->essential || action == SPEC_END_SHUTDOWN)
+        life_end_all(s, u, code);
 }
 
 void life_quarantine(struct super *s, struct unit *u, const char *event, const char *why)
@@ -144,16 +152,22 @@ static void spawn(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
     if (!life_enter(s, u, UNIT_STARTING))
         return;
-    u->run = s->next_run++;
+    unit_begin_run(u, s->next_run++);
+    u->phase = UNIT_PRE;
+    if (!hook_begin(s, u, SPEC_HOOK_PRE_START))
+        life_spawn(s, u);
+}
+
+void life_spawn(struct super *s, struct unit *u)
+{
     u->phase = UNIT_ASKED;
-    u->n_starts++;
-    u->end = (struct policy_end){.cause = POLICY_ASKED};
     effects_add(&s->effects, EFFECT_SPAWN, u->index)->run = u->run;
 }
 
 static void fail_dependency(struct super *s, struct unit *u, const struct event *e)
 {
     u->end = (struct policy_end){.cause = POLICY_ASKED};
+    u->lost = true;
     report(s, u, LOG_LEVEL_ERROR, "failed", "%s", e->text);
     if (life_enter(s, u, UNIT_FAILED))
         conclude(s, u, 1);
@@ -231,17 +245,16 @@ static void forget_unborn(struct super *s, struct unit *u, const struct event *e
 
 static void confirm_run(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    bool ready = u->spec->type == SPEC_TYPE_AUTO || u->spec->type == SPEC_TYPE_SIMPLE;
+    bool by_type = spec_ready_kind(u->spec) == SPEC_READY_TYPE &&
+                   (u->spec->type == SPEC_TYPE_AUTO || u->spec->type == SPEC_TYPE_SIMPLE);
 
     if (!life_enter(s, u, UNIT_RUNNING))
         return;
     report(s, u, LOG_LEVEL_INFO, "started", "started");
-    if (ready) {
-        if (life_enter(s, u, UNIT_READY))
-            report(s, u, LOG_LEVEL_INFO, "ready", "ready");
-    } else if (u->spec->start_timeout_ms > 0) {
+    if (by_type || u->shown_ready)
+        signs_become_ready(s, u);
+    else if (u->spec->start_timeout_ms > 0)
         life_arm(s, u, s->now_ms + u->spec->start_timeout_ms);
-    }
 }
 
 /* The child could not exec; its end is still to come, and nothing may be started before that. */
@@ -275,23 +288,34 @@ static bool follow(struct super *s, struct unit *u, const struct event *e)
     slot->pid = daemon_pid;
     report(s, u, LOG_LEVEL_INFO, "followed", "main process is now %ld (the daemon that %ld left behind)",
            (long)daemon_pid, (long)e->pid);
-    if (u->state == UNIT_RUNNING && life_enter(s, u, UNIT_READY))
-        report(s, u, LOG_LEVEL_INFO, "ready", "ready");
+    if (u->state == UNIT_RUNNING && !u->shown_ready && spec_ready_kind(spec) == SPEC_READY_TYPE)
+        signs_become_ready(s, u);
     return true;
+}
+
+/* How the run of U ended whose main process has just ended as in E. */
+static struct policy_end end_of(const struct unit *u, const struct event *e)
+{
+    struct policy_end end = {.cause = POLICY_EXITED, .wstatus = e->wstatus, .oom_killed = e->oom_killed};
+    bool unready = u->state == UNIT_RUNNING && !u->shown_ready;
+
+    if (unready && u->spec->type == SPEC_TYPE_FORKING && WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0)
+        end.cause = POLICY_NO_DAEMON;
+    else if (unready && spec_ready_kind(u->spec) != SPEC_READY_TYPE)
+        end.cause = POLICY_NOT_READY;
+    return end;
 }
 
 static void after_exit(struct super *s, struct unit *u, const struct event *e)
 {
-    bool unready_daemon = u->state == UNIT_RUNNING && u->spec->type == SPEC_TYPE_FORKING;
     bool comes_down = !u->want_up || u->again;
     bool clear = comes_down ? unit_stops_members(u) : unit_clears_orphans(u);
     char tail[REPORT_STATUS_MAX];
 
     if (follow(s, u, e))
         return;
-    u->end = (struct policy_end){.cause = POLICY_EXITED, .wstatus = e->wstatus, .oom_killed = e->oom_killed};
-    if (unready_daemon && WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0)
-        u->end.cause = POLICY_NO_DAEMON;
+    hook_end(s, u);
+    u->end = end_of(u, e);
     /* A run that was never ready has not shown that it works, however long it took. */
     if (u->state == UNIT_READY && policy_is_steady(u->spec, s->now_ms - u->since_ms)) {
         u->n_attempts = 0;
@@ -305,7 +329,10 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
     }
     if ((e->n_left > 0 || e->n_dying > 0) && u->spec->orphans != SPEC_ORPHANS_IGNORE)
         u->strays = true;
-    if (u->again) {
+    if (hook_has(s, u, SPEC_HOOK_POST_STOP)) {
+        report_exit(s, u, e, "running post_stop");
+        life_finish(s, u);
+    } else if (u->again) {
         report_exit(s, u, e, "restarting");
         life_finish(s, u);
     } else if (u->want_up) {
@@ -331,11 +358,15 @@ static void tell_resumed(struct super *s, struct unit *u, const struct event *e 
 
 static void backoff_over(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
+    /* It is still the turn that it failed in. */
+    u->due = true;
     life_enter(s, u, UNIT_WAITING);
 }
 
 void life_finish(struct super *s, struct unit *u)
 {
+    if (hook_wind_up(s, u))
+        return;
     close_run(s, u);
     if (u->again) {
         u->again = false;
@@ -402,6 +433,17 @@ static void report_failed(struct super *s, struct unit *u, bool gave_up)
                report_duration(u->spec->start_timeout_ms, buf));
     else if (u->end.cause == POLICY_NO_DAEMON)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: exited 0 but left no daemon behind");
+    else if (u->end.cause == POLICY_NOT_READY && u->ended_known)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready; %s%s", report_end(u, &u->end, buf),
+               listed ? " (one of no_restart_exit_codes)" : "");
+    else if (u->end.cause == POLICY_NOT_READY)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready");
+    else if (u->end.cause == POLICY_HOOK)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: a command around its start failed");
+    else if (u->end.cause == POLICY_UNHEALTHY)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: unhealthy");
+    else if (u->end.cause == POLICY_WATCHDOG)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: watchdog");
     else if (u->end.cause == POLICY_EXITED)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s%s", report_end(u, &u->end, buf),
                listed ? " (one of no_restart_exit_codes)" : "");
@@ -467,6 +509,17 @@ static life_action *const actions[] = {
     [FSM_stop_timer] = stop_action_timer,
     [FSM_backoff_over] = backoff_over,
     [FSM_kill_now] = stop_action_kill,
+    [FSM_end_preparation] = hook_action_end_preparation,
+    [FSM_note_early_ready] = signs_action_early_ready,
+    [FSM_show_ready] = signs_action_ready,
+    [FSM_end_post_start] = hook_action_end_post_start,
+    [FSM_never_ready] = signs_action_never_ready,
+    [FSM_note_health] = signs_action_health,
+    [FSM_bite] = signs_action_bite,
+    [FSM_change_main] = signs_action_main,
+    [FSM_extend_start] = signs_action_extend,
+    [FSM_extend_stop] = stop_action_extend,
+    [FSM_go_on_stopping] = stop_action_hooks_done,
     [FSM_tell_suspended] = tell_suspended,
     [FSM_tell_resumed] = tell_resumed,
 };

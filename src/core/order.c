@@ -124,6 +124,8 @@ static void raise_unit(struct super *s, struct unit *u, const struct event *e)
         u->start_settled = false;
     } else {
         u->want_up = true;
+        if (e && (restart || !unit_is_active(u)))
+            due_set(s, u);
         if (restart && unit_can_stop(u))
             begin_cycle(s, u, e);
         else if (u->stop_due && !u->again)
@@ -197,6 +199,42 @@ void order_raise_missing(struct super *s, struct unit *u)
         raise_required(s, u->service, is_missing);
 }
 
+/* D depends on a service that somebody starts or restarts, and goes by that. */
+static void cycle_dependent(struct super *s, struct unit *d, const struct event *e)
+{
+    static const struct event plain = {.kind = EVENT_RESTART};
+
+    if (!d->want_up || d->held)
+        return;
+    if (d->state == UNIT_FAILED && d->lost)
+        raise_unit(s, d, NULL);
+    else if (e->kind == EVENT_RESTART && unit_can_stop(d) && !d->stop_due)
+        begin_cycle(s, d, &plain);
+    order_note(s, d);
+}
+
+/* Somebody starts or restarts U as E says: the dependents that have `restart` on it go with it, and theirs. */
+static void cycle_dependents(struct super *s, const struct unit *u, const struct event *e)
+{
+    struct super_layout *l = s->now;
+    unsigned depth = 0;
+
+    l->services[u->service].visit = ++s->visit;
+    l->stack[depth++] = u->service;
+    while (depth > 0) {
+        const struct super_service *v = &l->services[l->stack[--depth]];
+        for (unsigned k = 0; k < v->n_dependents; k++) {
+            struct super_service *d = &l->services[v->dependents[k].service];
+            if (d->visit == s->visit || !v->dependents[k].dep->restart)
+                continue;
+            d->visit = s->visit;
+            l->stack[depth++] = v->dependents[k].service;
+            for (unsigned i = 0; i < d->n; i++)
+                cycle_dependent(s, layout_unit(l, d, i), e);
+        }
+    }
+}
+
 void order_want_up(struct super *s, struct unit *u, const struct event *e)
 {
     const char *verb = e->kind == EVENT_RESTART ? "restart" : "start";
@@ -215,6 +253,8 @@ void order_want_up(struct super *s, struct unit *u, const struct event *e)
         raise_required(s, u->service, is_idle);
     }
     raise_unit(s, u, e);
+    if (!u->no_deps)
+        cycle_dependents(s, u, e);
     if (!u->no_deps || u->held)
         return;
     if (u->stop_due)
@@ -229,6 +269,7 @@ void order_lower(struct super *s, struct unit *u, const struct event *e)
 
     u->want_up = false;
     u->want_after = false;
+    u->due = false;
     if (e && e->has_grace && u->state != UNIT_STOPPING)
         u->stop_grace_ms = e->grace_ms;
     if (unit_can_stop(u) || (at_rest && unit_has_strays(u))) {
@@ -322,7 +363,7 @@ void order_kill_all(struct super *s)
 static bool may_stop(const struct super *s, const struct super_service *v)
 {
     for (unsigned i = 0; i < v->n_dependents; i++) {
-        if (!s->shutting_down && !v->dependents[i].dep->required)
+        if (!s->shutting_down && !v->dependents[i].dep->required && !v->dependents[i].dep->restart)
             continue;
         if (s->now->services[v->dependents[i].service].count[UNIT_LEAVING] > 0)
             return false;
@@ -338,7 +379,10 @@ static void describe_lost(const struct super *s, const struct super_service *v, 
 
     for (unsigned i = 0; i < v->n && u->state != UNIT_FAILED; i++)
         u = layout_unit(s->now, v, i);
-    if (u->end.cause != POLICY_EXITED)
+    if (u->end.cause == POLICY_UNHEALTHY || u->end.cause == POLICY_WATCHDOG)
+        snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed: %s", u->name,
+                 u->end.cause == POLICY_WATCHDOG ? "watchdog" : "unhealthy");
+    else if (u->end.cause != POLICY_EXITED)
         snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed to start", u->name);
     else if (WIFEXITED(u->end.wstatus))
         snprintf(text, EFFECT_TEXT_MAX, "dependency %s failed: exited %d", u->name, WEXITSTATUS(u->end.wstatus));
@@ -382,11 +426,14 @@ static void look_at(struct super *s, struct super_service *v)
     if (!list_is_empty(&v->due) && may_stop(s, v))
         LIST_EACH (it, &v->due)
             stop_now(s, CONTAINER_OF(it, struct unit, in_due));
+    due_look(s, v);
     if (list_is_empty(&v->waiting))
         return;
     verdict = judge_deps(s, v, text);
     LIST_EACH (it, &v->waiting) {
         struct unit *u = CONTAINER_OF(it, struct unit, in_waiting);
+        if (unit_awaits_schedule(u))
+            continue;
         if (u->no_deps)
             life_dispatch(s, u, FSM_DEPS_MET, NULL);
         else if (verdict != FSM_EVENT_N)
@@ -432,7 +479,8 @@ void order_drain(struct super *s)
     while (l->queue_n > 0 || (s->end_due && !s->shutting_down)) {
         struct super_service *v;
         if (s->end_due && !s->shutting_down) {
-            report(s, s->units[s->end_unit], LOG_LEVEL_INFO, "shutdown", "it has ended: shutting everything down");
+            report(s, s->units[s->end_unit], LOG_LEVEL_INFO, "shutdown", "%s: shutting everything down",
+                   s->units[s->end_unit]->health == UNIT_HEALTH_UNHEALTHY ? "unhealthy" : "it has ended");
             order_shutdown(s, s->end_code);
             continue;
         }

@@ -67,10 +67,14 @@ enum policy_verdict policy_decide(const struct spec *s, const struct policy_end 
     case POLICY_NO_EXEC:
         return policy_errno_is_temporary(e->errnum, e->forked) ? POLICY_RETRY : POLICY_FAILED;
     case POLICY_EXITED:
+    case POLICY_NOT_READY:
         if (spec_exits_has(&s->no_restart_exit_codes, e->wstatus))
             return POLICY_FAILED;
         break;
     case POLICY_TIMED_OUT:
+    case POLICY_HOOK:
+    case POLICY_UNHEALTHY:
+    case POLICY_WATCHDOG:
     case POLICY_NO_DAEMON:
     case POLICY_CAUSE_N:
         break;
@@ -100,7 +104,7 @@ int policy_exit_code(const struct policy_end *e, bool success)
 
     if (e->cause == POLICY_NO_EXEC)
         code = e->errnum == ENOENT ? 127 : 126;
-    else if (e->cause == POLICY_EXITED)
+    else if (e->cause == POLICY_EXITED || e->cause == POLICY_NOT_READY)
         code = policy_status_code(e->wstatus);
     else if (success)
         code = 0;

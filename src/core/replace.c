@@ -234,16 +234,23 @@ void replace_install(struct super *s)
         order_mark(s, i);
 }
 
+static int64_t latest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* U, which was not held, is where its old keys have brought it: what do the new ones say to that? */
 static void adjust(struct super *s, struct unit *u)
 {
     int64_t limit = u->spec->start_timeout_ms, due = -1;
 
-    if (u->state == UNIT_RUNNING && limit > 0)
-        due = u->exec_ms + limit > s->now_ms ? u->exec_ms + limit : s->now_ms;
-    if (u->state == UNIT_RUNNING && due < 0)
+    bool starts = u->state == UNIT_RUNNING && !u->shown_ready;
+
+    if (starts && limit > 0)
+        due = latest(u->exec_ms + limit, latest(u->extended_ms, s->now_ms));
+    if (starts && due < 0)
         life_disarm(s, u);
-    else if (u->state == UNIT_RUNNING && due != u->timer_ms)
+    else if (starts && due != u->timer_ms)
         life_arm(s, u, due);
     /* It waits for members that nobody would signal any more. */
     if (u->state == UNIT_STOPPING && !unit_has_main(u) && u->phase != UNIT_ASKED && !unit_stops_members(u)) {

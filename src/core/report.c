@@ -41,7 +41,10 @@ void report_exit(struct super *s, const struct unit *u, const struct event *e, c
 {
     const struct policy_end end = {.wstatus = e->wstatus, .oom_killed = e->oom_killed};
     char how[REPORT_END_MAX], uptime[REPORT_DURATION_MAX], text[EFFECT_TEXT_MAX];
-    bool well = policy_is_success(u->spec, &u->end) || u->end.cause == POLICY_TIMED_OUT;
+    /* A run that we have stopped was told of when that began. */
+    bool stopped = u->end.cause == POLICY_TIMED_OUT || u->end.cause == POLICY_HOOK ||
+                   u->end.cause == POLICY_UNHEALTHY || u->end.cause == POLICY_WATCHDOG;
+    bool well = policy_is_success(u->spec, &u->end) || stopped;
     struct effects_slot *slot;
 
     snprintf(text, sizeof text, "%s after %s%s%s", report_end(u, &end, how),

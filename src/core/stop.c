@@ -11,6 +11,7 @@
 
 #include "base/parse.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 /* Whom a stop signal goes to. False: nobody is left whom we may signal. */
@@ -55,7 +56,8 @@ static void send_signal(struct super *s, struct unit *u)
     e = effects_add(&s->effects, EFFECT_SIGNAL, u->index);
     e->run = u->run;
     e->scope = scope;
-    e->number = u->spec->stop_signal[u->stop_step].signal;
+    e->number =
+        u->end.cause == POLICY_WATCHDOG && unit_has_main(u) ? SIGABRT : u->spec->stop_signal[u->stop_step].signal;
 }
 
 static void send_kill(struct super *s, struct unit *u)
@@ -95,23 +97,76 @@ static void open_fire(struct super *s, struct unit *u)
         take_step(s, u);
 }
 
-static bool enter_stopping(struct super *s, struct unit *u)
+bool stop_enter(struct super *s, struct unit *u)
 {
     u->stop_killed = false;
+    u->stop_left = false;
     u->stop_back = UNIT_STATE_N;
     return life_enter(s, u, UNIT_STOPPING);
 }
 
 void stop_begin(struct super *s, struct unit *u, enum policy_cause cause)
 {
+    bool was_ready = u->state == UNIT_READY;
+
     u->end = (struct policy_end){.cause = cause};
-    if (enter_stopping(s, u) && u->phase != UNIT_ASKED)
-        open_fire(s, u);
+    hook_end(s, u);
+    if (!stop_enter(s, u))
+        return;
+    if (u->phase == UNIT_PRE) {
+        u->phase = UNIT_ENDED;
+        life_finish(s, u);
+    } else if (u->phase != UNIT_ASKED) {
+        /* A program that is stuck, or that is to be killed, is not asked to get ready for its end. */
+        bool polite = was_ready && cause != POLICY_WATCHDOG && unit_grace_ms(u) > 0;
+        if (!polite || !hook_begin(s, u, SPEC_HOOK_PRE_STOP))
+            open_fire(s, u);
+    }
+}
+
+/* Those of U's run that a stop ends are to end now, or are gone. */
+static void end_rest(struct super *s, struct unit *u, void (*end)(struct super *s, struct unit *u))
+{
+    if (unit_has_main(u) || u->stop_left)
+        end(s, u);
+    else
+        life_finish(s, u);
+}
+
+void stop_action_hooks_done(struct super *s, struct unit *u, const struct event *e)
+{
+    if (!e->ok)
+        report(s, u, LOG_LEVEL_WARN, "hook", "%s", e->text ? e->text : "a command failed");
+    if (u->wound_up)
+        life_finish(s, u);
+    else
+        end_rest(s, u, open_fire);
+}
+
+/* Nobody waits for the commands of pre_stop or post_stop any more. */
+static void cut_hooks(struct super *s, struct unit *u)
+{
+    hook_end(s, u);
+    if (u->wound_up)
+        life_finish(s, u);
+    else
+        end_rest(s, u, send_kill);
+}
+
+void stop_action_extend(struct super *s, struct unit *u, const struct event *e)
+{
+    int64_t until = s->now_ms + e->extend_ms;
+
+    if (u->timer_ms < 0 || u->stop_killed || until <= u->stop_deadline_ms)
+        return;
+    if (u->timer_ms >= u->stop_deadline_ms)
+        life_arm(s, u, until);
+    u->stop_deadline_ms = until;
 }
 
 void stop_clear(struct super *s, struct unit *u)
 {
-    if (enter_stopping(s, u))
+    if (stop_enter(s, u))
         open_fire(s, u);
 }
 
@@ -137,6 +192,11 @@ void stop_set_grace(struct super *s, struct unit *u, const struct event *e)
     u->stop_grace_ms = e->grace_ms;
     if (u->phase == UNIT_ASKED)
         return;
+    if (e->grace_ms <= 0 && u->hook != SPEC_HOOK_N) {
+        report(s, u, LOG_LEVEL_WARN, "killed", "sending SIGKILL");
+        cut_hooks(s, u);
+        return;
+    }
     if (e->grace_ms <= 0) {
         report(s, u, LOG_LEVEL_WARN, "killed", "sending SIGKILL");
         life_disarm(s, u);
@@ -199,7 +259,9 @@ void stop_action_main_gone(struct super *s, struct unit *u, const struct event *
         report_exit(s, u, e, tail);
     if ((e->n_left > 0 || e->n_dying > 0) && !wait && u->spec->orphans != SPEC_ORPHANS_IGNORE)
         u->strays = true;
-    if (!wait)
+    if (u->hook != SPEC_HOOK_N)
+        u->stop_left = wait;
+    else if (!wait)
         life_finish(s, u);
     else if (u->timer_ms < 0 && !u->stop_killed)
         open_fire(s, u);
@@ -209,7 +271,8 @@ void stop_action_main_gone(struct super *s, struct unit *u, const struct event *
 
 void stop_action_members_gone(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    if (u->phase == UNIT_ENDED || u->phase == UNIT_NO_RUN)
+    u->stop_left = false;
+    if (u->hook == SPEC_HOOK_N && (u->phase == UNIT_ENDED || u->phase == UNIT_NO_RUN))
         life_finish(s, u);
 }
 
@@ -244,8 +307,18 @@ void stop_action_kill(struct super *s, struct unit *u, const struct event *e UNU
 {
     if (u->state != UNIT_STOPPING) {
         u->end = (struct policy_end){.cause = POLICY_ASKED};
-        if (!enter_stopping(s, u))
+        hook_end(s, u);
+        if (!stop_enter(s, u))
             return;
+    }
+    if (u->hook != SPEC_HOOK_N) {
+        cut_hooks(s, u);
+        return;
+    }
+    if (u->phase == UNIT_PRE) {
+        u->phase = UNIT_ENDED;
+        life_finish(s, u);
+        return;
     }
     if (u->stop_killed)
         return;

@@ -150,13 +150,32 @@ static void take_unit_event(struct super *s, struct unit *u, const struct event 
         take_timer(s, u);
         break;
     case EVENT_READY:
+        take_run_event(s, u, FSM_READY, e);
+        break;
     case EVENT_UNREADY:
+        take_run_event(s, u, FSM_UNREADY, e);
+        break;
     case EVENT_HOOKS_DONE:
+        if (u->hook == e->hook)
+            take_run_event(s, u, FSM_HOOKS_DONE, e);
+        break;
     case EVENT_HEALTH:
+        if (unit_has_main(u))
+            take_run_event(s, u, FSM_HEALTH, e);
+        break;
     case EVENT_WATCHDOG:
+        take_run_event(s, u, FSM_WATCHDOG, e);
+        break;
     case EVENT_MAIN_PID:
+        if (u->phase == UNIT_EXECED && (u->state == UNIT_RUNNING || u->state == UNIT_READY) && u->main_pid != e->pid)
+            take_run_event(s, u, FSM_MAIN_PID, e);
+        break;
     case EVENT_EXTEND:
+        take_run_event(s, u, FSM_EXTEND, e);
+        break;
     case EVENT_DUE:
+        due_take(s, u);
+        break;
     case EVENT_SHUTDOWN:
     case EVENT_KILL_NOW:
     case EVENT_N:
@@ -290,7 +309,9 @@ bool super_view(const struct super *s, unsigned i, struct unit_view *ret)
                               .timer_ms = u->timer_ms,
                               .id = u->id,
                               .n_attempts = u->n_attempts,
-                              .order = u->order};
+                              .order = u->order,
+                              .health = u->health,
+                              .hook = u->hook};
     return true;
 }
 

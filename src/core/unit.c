@@ -7,11 +7,25 @@
 
 #include <string.h>
 
+const char *unit_health_name(enum unit_health v)
+{
+    static const char *const names[] = {
+        [UNIT_HEALTH_NONE] = "-",
+        [UNIT_HEALTH_STARTING] = "starting",
+        [UNIT_HEALTH_HEALTHY] = "healthy",
+        [UNIT_HEALTH_UNHEALTHY] = "unhealthy",
+    };
+    static_assert(ARRAY_LEN(names) == UNIT_HEALTH_N, "every word is there");
+
+    return (unsigned)v < UNIT_HEALTH_N ? names[v] : names[UNIT_HEALTH_NONE];
+}
+
 void unit_init(struct unit *u, enum unit_state state)
 {
     u->timer_ms = -1;
     u->stop_grace_ms = -1;
     u->stop_back = UNIT_STATE_N;
+    u->hook = SPEC_HOOK_N;
     list_init(&u->in_waiting);
     list_init(&u->in_due);
     unit_set_state(u, state);
@@ -37,11 +51,13 @@ void unit_note(struct unit *u, const struct event *e, int64_t now_ms)
     case EVENT_SPAWNED:
         u->phase = UNIT_BORN;
         u->main_pid = e->pid;
+        u->acted = true;
         break;
     case EVENT_EXEC_OK:
         u->phase = UNIT_EXECED;
         u->exec_ms = now_ms;
         u->ever_execed = true;
+        u->health = u->spec->healthcheck.probe.kind != SPEC_PROBE_NONE ? UNIT_HEALTH_STARTING : UNIT_HEALTH_NONE;
         backoff_reset(&u->spawn_backoff);
         break;
     case EVENT_SPAWN_FAILED:
@@ -55,9 +71,20 @@ void unit_note(struct unit *u, const struct event *e, int64_t now_ms)
         if (u->phase == UNIT_EXECED) {
             u->last_wstatus = e->wstatus;
             u->has_last_wstatus = true;
+            u->ended_known = true;
         }
         u->phase = UNIT_ENDED;
         u->main_pid = 0;
+        u->health = UNIT_HEALTH_NONE;
+        break;
+    case EVENT_HOOKS_DONE:
+        u->hook = SPEC_HOOK_N;
+        break;
+    case EVENT_HEALTH:
+        u->health = e->health;
+        break;
+    case EVENT_MAIN_PID:
+        u->main_pid = e->pid;
         break;
     default:
         break;
@@ -77,6 +104,29 @@ void unit_begin_anew(struct unit *u)
     unit_forget_failures(u);
     u->ever_execed = false;
     u->start_settled = false;
+}
+
+void unit_begin_run(struct unit *u, uint64_t run)
+{
+    u->run = run;
+    u->n_starts++;
+    u->end = (struct policy_end){.cause = POLICY_ASKED};
+    u->acted = u->ended_known = u->shown_ready = u->wound_up = false;
+    u->extended_ms = 0;
+    u->due = u->lost = false;
+}
+
+void unit_end_run(struct unit *u)
+{
+    u->phase = UNIT_NO_RUN;
+    u->main_pid = 0;
+    u->exec_ms = 0;
+    u->health = UNIT_HEALTH_NONE;
+}
+
+bool unit_awaits_schedule(const struct unit *u)
+{
+    return u->state == UNIT_WAITING && spec_is_scheduled(u->spec) && !u->due;
 }
 
 int64_t unit_grace_ms(const struct unit *u)
@@ -140,6 +190,7 @@ static bool is_met(const struct unit *u, enum spec_condition c)
     case SPEC_COND_READY:
         return u->state == UNIT_DONE || (stays && u->state == UNIT_READY);
     case SPEC_COND_HEALTHY:
+        return u->state == UNIT_DONE || (stays && u->state == UNIT_READY && u->health == UNIT_HEALTH_HEALTHY);
     case SPEC_COND_COMPLETED_OK:
         return u->state == UNIT_DONE;
     case SPEC_COND_COMPLETED:
@@ -148,6 +199,12 @@ static bool is_met(const struct unit *u, enum spec_condition c)
         break;
     }
     return false;
+}
+
+/* Whether U may still be on its way to condition C, which does not hold. */
+static bool is_open(const struct unit *u, enum spec_condition c, bool unsettled)
+{
+    return unsettled || (c == SPEC_COND_HEALTHY && u->want_up && u->health == UNIT_HEALTH_STARTING);
 }
 
 static bool is_idle(const struct unit *u)
@@ -170,19 +227,21 @@ unsigned unit_facts(const struct unit *u)
     bool unsettled = (u->want_up || (later && !u->goes)) && !u->start_settled;
     bool to_run = u->state == UNIT_WAITING || u->state == UNIT_BACKOFF;
     bool up = unit_is_active(u) || unit_has_strays(u);
+    bool to_run_by_schedule = u->want_up && spec_is_scheduled(u->spec);
     unsigned facts = 0;
 
     for (unsigned c = 0; c < SPEC_COND_N; c++) {
         bool met = is_met(u, (enum spec_condition)c);
-        facts |= (unsigned)met << (UNIT_MET + c) | (unsigned)(!met && unsettled) << (UNIT_OPEN + c);
+        facts |= (unsigned)met << (UNIT_MET + c) | (unsigned)(!met && is_open(u, (enum spec_condition)c, unsettled))
+                                                       << (UNIT_OPEN + c);
     }
     facts |= (unsigned)(u->state == UNIT_FAILED) << UNIT_LOST;
     facts |= (unsigned)up << UNIT_UP;
     facts |= (unsigned)is_leaving(u) << UNIT_LEAVING;
     facts |= (unsigned)(u->held && (up || to_run || u->phase != UNIT_NO_RUN)) << UNIT_HELD_UP;
     facts |= (unsigned)((u->want_up && (up || to_run)) || later) << UNIT_KEPT;
-    facts |= (unsigned)(unit_is_active(u) || to_run || u->strays || u->asked_down) << UNIT_BUSY;
+    facts |= (unsigned)(unit_is_active(u) || to_run || u->strays || u->asked_down || to_run_by_schedule) << UNIT_BUSY;
     facts |= (unsigned)is_idle(u) << UNIT_IDLE;
-    facts |= (unsigned)unsettled << UNIT_UNSETTLED;
+    facts |= (unsigned)(unsettled && !unit_awaits_schedule(u)) << UNIT_UNSETTLED;
     return facts;
 }

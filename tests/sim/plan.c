@@ -51,6 +51,9 @@ static bool plan_stop(struct sim *m, struct spec *s)
 }
 
 /* Dependencies lead to services of lower rank only, wherever they are in the file. */
+static const enum spec_condition plan_conditions[] = {SPEC_COND_STARTED, SPEC_COND_READY, SPEC_COND_COMPLETED_OK,
+                                                      SPEC_COND_COMPLETED};
+
 static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
 {
     struct spec *s = &c->specs[i];
@@ -65,7 +68,7 @@ static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
             continue;
         d->service = c->specs[k].name;
         d->required = sim_chance(m, 75);
-        d->condition = (enum spec_condition)sim_random(m, SPEC_COND_N);
+        d->condition = plan_conditions[sim_random(m, ARRAY_LEN(plan_conditions))];
         if (d->condition >= SPEC_COND_COMPLETED_OK && c->kinds[k] != SIM_JOB && sim_chance(m, 80))
             d->condition = SPEC_COND_READY;
         s->n_depends_on++;
@@ -78,6 +81,8 @@ static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
     }
     return true;
 }
+
+static const enum spec_type plan_types[] = {SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT};
 
 static bool plan_command(struct sim *m, struct spec *s)
 {
@@ -108,7 +113,7 @@ static bool plan_one(struct sim *m, struct sim_config *c, unsigned name)
     s->stop_signal = NULL;
     s->name = strdup(plan_names[name]);
     c->names[i] = name;
-    s->type = (enum spec_type)sim_random(m, SPEC_TYPE_N);
+    s->type = plan_types[sim_random(m, ARRAY_LEN(plan_types))];
     if (s->type == SPEC_TYPE_FORKING || (s->type == SPEC_TYPE_AUTO && sim_chance(m, 40)))
         kind = SIM_DAEMON;
     else if (s->type == SPEC_TYPE_ONESHOT || sim_chance(m, 20))
