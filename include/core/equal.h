@@ -27,6 +27,11 @@ bool equal_user(const struct schema_row *row, const void *a, const void *b);
 bool equal_groups(const struct schema_row *row, const void *a, const void *b);
 bool equal_caps(const struct schema_row *row, const void *a, const void *b);
 bool equal_ulimits(const struct schema_row *row, const void *a, const void *b);
+bool equal_notify(const struct schema_row *row, const void *a, const void *b);
+bool equal_tcp(const struct schema_row *row, const void *a, const void *b);
+bool equal_http(const struct schema_row *row, const void *a, const void *b);
+bool equal_hooks(const struct schema_row *row, const void *a, const void *b);
+bool equal_sockets(const struct schema_row *row, const void *a, const void *b);
 bool equal_section(const struct schema_row *row, const void *a, const void *b);
 
 /** For keys without a field of their own: always true. */

@@ -48,6 +48,14 @@ void print_caps(struct printer *p, const struct schema_row *row, const void *bas
 void print_security(struct printer *p, const struct schema_row *row, const void *base);
 void print_ulimit(struct printer *p, const struct schema_row *row, const void *base);
 void print_ulimits(struct printer *p, const struct schema_row *row, const void *base);
+void print_notify(struct printer *p, const struct schema_row *row, const void *base);
+void print_tcp(struct printer *p, const struct schema_row *row, const void *base);
+void print_http(struct printer *p, const struct schema_row *row, const void *base);
+void print_test(struct printer *p, const struct schema_row *row, const void *base);
+void print_healthcheck(struct printer *p, const struct schema_row *row, const void *base);
+void print_hooks(struct printer *p, const struct schema_row *row, const void *base);
+void print_sockets(struct printer *p, const struct schema_row *row, const void *base);
+void print_schedule(struct printer *p, const struct schema_row *row, const void *base);
 void print_section(struct printer *p, const struct schema_row *row, const void *base);
 
 /** For keys without a field of their own. */

@@ -33,6 +33,12 @@ enum schema_section {
     SCHEMA_ULIMIT,             /**< struct spec_ulimit */
     SCHEMA_ZOMBIES,            /**< struct spec_zombies, of a service */
     SCHEMA_SUPERVISOR_ZOMBIES, /**< struct spec_zombies, of `supervisor` */
+    SCHEMA_READY,              /**< struct spec_ready */
+    SCHEMA_HEALTHCHECK,        /**< struct spec_health; `disable` is of struct probe_keys_check */
+    SCHEMA_HOOK,               /**< struct spec_hook */
+    SCHEMA_RELOAD,             /**< struct spec_reload */
+    SCHEMA_SOCKET,             /**< struct spec_socket */
+    SCHEMA_SCHEDULE,           /**< struct spec_schedule */
     SCHEMA_SECTION_N
 };
 
@@ -53,6 +59,7 @@ enum schema_flag {
     SCHEMA_INLINE = 1 << 6,       /**< `sub` is a mapping inside the same structure, at `offset` */
     SCHEMA_RESTART_UNIT = 1 << 7, /**< a change takes effect only in a restarted service */
     SCHEMA_RESTART_SELF = 1 << 8, /**< a change takes effect only in a restarted fosterd */
+    SCHEMA_ALTERNATIVE = 1 << 9,  /**< of these in one mapping only one counts, and two in one place are an error */
 };
 
 enum { SCHEMA_WORD_LATER = -1 };

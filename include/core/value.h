@@ -50,7 +50,7 @@ bool value_key(struct value_ctx *c, enum schema_section section, const char *wha
     NONNULL();
 
 /** Converts the mapping NODE, called WHAT in messages, into BASE by the rows of SECTION. Goes on after
- *  an error; false when there was one. */
+ *  an error; false when there was one. Of alternatives those that were written nearest count, and have to be one. */
 bool value_section(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_node *node,
                    void *base) MUST_CHECK NONNULL();
 

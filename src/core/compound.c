@@ -327,7 +327,7 @@ static bool one_dep(struct value_ctx *c, const struct schema_row *row, const cha
     if (!node || (node->kind == TREE_SCALAR && node->null))
         return true;
     (void)snprintf(what, sizeof what, "dependency `%s`", name);
-    return value_is(c, node, TREE_MAPPING, what, "a map of condition and required") &&
+    return value_is(c, node, TREE_MAPPING, what, "a map of condition, required and restart") &&
            value_section(c, row->sub, what, node, ret);
 }
 

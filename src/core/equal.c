@@ -129,18 +129,57 @@ bool equal_exits(const struct schema_row *row, const void *a, const void *b)
     return memcmp(schema_const_field(row, a), schema_const_field(row, b), sizeof(struct spec_exits)) == 0;
 }
 
-bool equal_stop_signal(const struct schema_row *row, const void *a, const void *b)
+/* Whether the lists of structures, SIZE bytes each, are equal by the rows of ROW's sub-section. */
+static bool same_maps(const struct schema_row *row, const void *a, const void *b, size_t size)
 {
-    const struct spec_stop_step *x = *(struct spec_stop_step *const *)schema_const_field(row, a);
-    const struct spec_stop_step *y = *(struct spec_stop_step *const *)schema_const_field(row, b);
+    const char *x = *(const char *const *)schema_const_field(row, a);
+    const char *y = *(const char *const *)schema_const_field(row, b);
     size_t n = count_of(row, a);
 
     if (n != count_of(row, b))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!schema_equal(row->sub, &x[i], &y[i]))
+        if (!schema_equal(row->sub, x + i * size, y + i * size))
             return false;
     return true;
+}
+
+bool equal_stop_signal(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_maps(row, a, b, sizeof(struct spec_stop_step));
+}
+
+bool equal_hooks(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_maps(row, a, b, sizeof(struct spec_hook));
+}
+
+bool equal_sockets(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_maps(row, a, b, sizeof(struct spec_socket));
+}
+
+bool equal_notify(const struct schema_row *row, const void *a, const void *b)
+{
+    const enum spec_ready_kind *x = schema_const_field(row, a), *y = schema_const_field(row, b);
+
+    return (*x == SPEC_READY_NOTIFY) == (*y == SPEC_READY_NOTIFY);
+}
+
+/* The endpoint of E when it is one of a URL or, as HAS_PATH says, is not; else NULL. */
+static const char *own_text(const struct spec_endpoint *e, bool has_path)
+{
+    return (e->path != NULL) == has_path ? e->text : NULL;
+}
+
+bool equal_tcp(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_text(own_text(schema_const_field(row, a), false), own_text(schema_const_field(row, b), false));
+}
+
+bool equal_http(const struct schema_row *row, const void *a, const void *b)
+{
+    return same_text(own_text(schema_const_field(row, a), true), own_text(schema_const_field(row, b), true));
 }
 
 static bool same_gids(const gid_t *a, size_t n_a, const gid_t *b, size_t n_b)

@@ -7,6 +7,7 @@
 #include "core/jsonschema.h"
 
 #include "core/config.h"
+#include "core/endpoint.h"
 #include "core/ulimits.h"
 
 #include <string.h>
@@ -19,6 +20,30 @@
 static void put_string(struct buf *out, const char *text)
 {
     buf_json_string(out, text, strlen(text));
+}
+
+/* That at most one of the alternatives of SECTION is there: what is there may be laid over another one. */
+static void put_alternatives(struct buf *out, enum schema_section section)
+{
+    const char *separator = ",\"oneOf\":[";
+    const struct schema_row *row = NULL;
+    bool any = false;
+
+    while ((row = schema_next(section, row))) {
+        if (!(row->flags & SCHEMA_ALTERNATIVE))
+            continue;
+        buf_printf(out, "%s{\"required\":[\"%s\"]}", separator, row->key);
+        separator = ",";
+        any = true;
+    }
+    separator = ",{\"not\":{\"anyOf\":[";
+    while ((row = schema_next(section, row))) {
+        if (!(row->flags & SCHEMA_ALTERNATIVE))
+            continue;
+        buf_printf(out, "%s{\"required\":[\"%s\"]}", separator, row->key);
+        separator = ",";
+    }
+    buf_puts(out, any ? "]}}]" : "");
 }
 
 /* The object of SECTION: its keys in force, x-… keys, nothing else. */
@@ -47,7 +72,9 @@ static void put_section(struct buf *out, enum schema_section section)
         buf_printf(out, "%s\"%s\"", separator, row->key);
         separator = ",";
     }
-    buf_puts(out, separator[1] ? "}" : "]}");
+    buf_puts(out, separator[1] ? "" : "]");
+    put_alternatives(out, section);
+    buf_puts(out, "}");
 }
 
 void jsonschema_bool(struct buf *out, const struct schema_row *row)
@@ -182,6 +209,47 @@ void jsonschema_depends_on(struct buf *out, const struct schema_row *row)
                   "{\"type\":\"object\",\"additionalProperties\":{\"oneOf\":[{\"type\":\"null\"},");
     put_section(out, row->sub);
     buf_puts(out, "]}}]");
+}
+
+void jsonschema_true(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"anyOf\":[{\"enum\":[true]}," VARIABLE "]");
+}
+
+void jsonschema_http(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_puts(out, "\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^http://\"}," VARIABLE "]");
+}
+
+void jsonschema_listen(struct buf *out, const struct schema_row *row)
+{
+    (void)row;
+    buf_printf(out,
+               "\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":%d},{\"type\":\"string\",\"minLength\":1}]",
+               ENDPOINT_PORT_MAX);
+}
+
+/* A list of SHORT_FORM and of maps of ROW's sub-section. */
+static void put_items(struct buf *out, const struct schema_row *row,
+                      void (*short_form)(struct buf *out, const struct schema_row *row))
+{
+    buf_puts(out, "\"type\":\"array\",\"items\":{\"oneOf\":[{");
+    short_form(out, row);
+    buf_puts(out, "},");
+    put_section(out, row->sub);
+    buf_puts(out, "]}");
+}
+
+void jsonschema_hooks(struct buf *out, const struct schema_row *row)
+{
+    put_items(out, row, jsonschema_words);
+}
+
+void jsonschema_sockets(struct buf *out, const struct schema_row *row)
+{
+    put_items(out, row, jsonschema_listen);
 }
 
 void jsonschema_restart(struct buf *out, const struct schema_row *row)

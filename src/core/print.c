@@ -137,13 +137,18 @@ void print_bool(struct printer *p, const struct schema_row *row, const void *bas
     put_line(p, row->key, *(const bool *)schema_const_field(row, base) ? "true" : "false");
 }
 
-/* Where there is no default, a value that no file can have is that nothing was said. */
+/* A value that no file can have is that nothing was said. */
+static bool is_said(const struct schema_row *row, int64_t value)
+{
+    return value >= row->min && value <= row->max;
+}
+
 void print_int(struct printer *p, const struct schema_row *row, const void *base)
 {
     int64_t value = *(const int64_t *)schema_const_field(row, base);
     char text[32];
 
-    if (!row->def && (value < row->min || value > row->max))
+    if (!is_said(row, value))
         return;
     (void)snprintf(text, sizeof text, "%" PRId64, value);
     put_line(p, row->key, text);
@@ -175,7 +180,7 @@ void print_duration(struct printer *p, const struct schema_row *row, const void 
     int64_t ms = *(const int64_t *)schema_const_field(row, base);
     char text[32];
 
-    if (ms >= 0)
+    if (is_said(row, ms))
         put_line(p, row->key, parse_duration_text(ms, text, sizeof text));
 }
 
@@ -200,9 +205,11 @@ static const char *signal_text(int sig, char *buf, size_t size)
 
 void print_signal(struct printer *p, const struct schema_row *row, const void *base)
 {
+    int sig = *(const int *)schema_const_field(row, base);
     char text[32];
 
-    put_line(p, row->key, signal_text(*(const int *)schema_const_field(row, base), text, sizeof text));
+    if (sig > 0)
+        put_line(p, row->key, signal_text(sig, text, sizeof text));
 }
 
 /* The line of KEY with the string TEXT. */
@@ -232,17 +239,46 @@ void print_string(struct printer *p, const struct schema_row *row, const void *b
         put_string(p, row->key, text);
 }
 
+void print_notify(struct printer *p, const struct schema_row *row, const void *base)
+{
+    if (*(const enum spec_ready_kind *)schema_const_field(row, base) == SPEC_READY_NOTIFY)
+        put_line(p, row->key, "true");
+}
+
+/* The address of TCP and that of HTTP are one field: which of them it is tells its path. */
+static void put_endpoint(struct printer *p, const char *key, const struct spec_endpoint *e, bool has_path)
+{
+    if (e->text && (e->path != NULL) == has_path)
+        put_string(p, key, e->text);
+}
+
+void print_tcp(struct printer *p, const struct schema_row *row, const void *base)
+{
+    put_endpoint(p, row->key, schema_const_field(row, base), false);
+}
+
+void print_http(struct printer *p, const struct schema_row *row, const void *base)
+{
+    put_endpoint(p, row->key, schema_const_field(row, base), true);
+}
+
 /* Lists. */
 
-static void put_list(struct printer *p, const char *key, char *const *items, size_t n)
+/* The line of KEY with a list of FIRST, unless that is NULL, and of the N strings ITEMS. */
+static void put_list_after(struct printer *p, const char *key, const char *first, char *const *items, size_t n)
 {
     put_key(p, key);
-    buf_puts(p->out, " [");
+    buf_printf(p->out, " [%s", first ? first : "");
     for (size_t i = 0; i < n; i++) {
-        buf_puts(p->out, i ? ", " : "");
+        buf_puts(p->out, i || first ? ", " : "");
         print_value_text(p->out, items[i]);
     }
     buf_puts(p->out, "]\n");
+}
+
+static void put_list(struct printer *p, const char *key, char *const *items, size_t n)
+{
+    put_list_after(p, key, NULL, items, n);
 }
 
 static size_t list_length(char *const *items)
@@ -258,6 +294,12 @@ void print_words(struct printer *p, const struct schema_row *row, const void *ba
 {
     if (count_of(row, base) > 0)
         put_list(p, row->key, *(char **const *)schema_const_field(row, base), count_of(row, base));
+}
+
+void print_test(struct printer *p, const struct schema_row *row, const void *base)
+{
+    if (count_of(row, base) > 0)
+        put_list_after(p, row->key, "CMD", *(char **const *)schema_const_field(row, base), count_of(row, base));
 }
 
 void print_names(struct printer *p, const struct schema_row *row, const void *base)
@@ -384,6 +426,19 @@ void print_depends_on(struct printer *p, const struct schema_row *row, const voi
     p->indent -= 2;
 }
 
+/* The list of the N structures at ITEMS, SIZE bytes each, as maps by the rows of ROW's sub-section. */
+static void put_maps(struct printer *p, const struct schema_row *row, const void *items, size_t n, size_t size)
+{
+    put_key(p, row->key);
+    buf_puts(p->out, n ? "\n" : " []\n");
+    p->indent += 4;
+    for (size_t i = 0; i < n; i++) {
+        p->dash = true;
+        print_rows(p, row->sub, (const char *)items + i * size);
+    }
+    p->indent -= 4;
+}
+
 void print_stop_signal(struct printer *p, const struct schema_row *row, const void *base)
 {
     const struct spec_stop_step *steps = *(struct spec_stop_step *const *)schema_const_field(row, base);
@@ -394,14 +449,21 @@ void print_stop_signal(struct printer *p, const struct schema_row *row, const vo
         put_line(p, row->key, signal_text(steps[0].signal, text, sizeof text));
         return;
     }
-    put_key(p, row->key);
-    buf_putc(p->out, '\n');
-    p->indent += 4;
-    for (size_t i = 0; i < n; i++) {
-        p->dash = true;
-        print_rows(p, row->sub, &steps[i]);
-    }
-    p->indent -= 4;
+    put_maps(p, row, steps, n, sizeof *steps);
+}
+
+void print_hooks(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_hook *hooks = *(struct spec_hook *const *)schema_const_field(row, base);
+
+    put_maps(p, row, hooks, count_of(row, base), sizeof *hooks);
+}
+
+void print_sockets(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_socket *sockets = *(struct spec_socket *const *)schema_const_field(row, base);
+
+    put_maps(p, row, sockets, count_of(row, base), sizeof *sockets);
 }
 
 void print_ulimit(struct printer *p, const struct schema_row *row, const void *base)
@@ -439,6 +501,23 @@ void print_section(struct printer *p, const struct schema_row *row, const void *
     p->indent -= 2;
     if (p->out->len == opened)
         buf_truncate(p->out, before);
+}
+
+/* Times without a check, or without a run, would read back as a map that says nothing. */
+void print_healthcheck(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_health *h = schema_const_field(row, base);
+
+    if (h->probe.kind != SPEC_PROBE_NONE)
+        print_section(p, row, base);
+}
+
+void print_schedule(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_schedule *s = schema_const_field(row, base);
+
+    if (s->every_ms > 0 || s->cron.text)
+        print_section(p, row, base);
 }
 
 void print_rows(struct printer *p, enum schema_section section, const void *base)

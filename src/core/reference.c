@@ -30,6 +30,15 @@ static const struct heading headings[] = {
      "take "
      "sizes, too. -1 is unlimited."},
     {SCHEMA_ZOMBIES, "ZOMBIES", "Keys of zombies. What is left out is as supervisor has it."},
+    {SCHEMA_READY, "READY", "Keys of ready; one of them. Names are not looked up."},
+    {SCHEMA_HEALTHCHECK, "HEALTHCHECK", "Keys of healthcheck; one of test, tcp and http. Names are not looked up."},
+    {SCHEMA_HOOK, "HOOKS",
+     "Keys of each item of pre_start, post_start, pre_stop and post_stop in its long form; the short form is the "
+     "command "
+     "alone."},
+    {SCHEMA_RELOAD, "RELOAD", "Keys of reload; one of them."},
+    {SCHEMA_SOCKET, "SOCKETS", "Keys of each item of sockets in its long form; the short form is listen alone."},
+    {SCHEMA_SCHEDULE, "SCHEDULE", "Keys of schedule; one of every and cron."},
     {SCHEMA_LOGGING, "LOGGING", "Keys of logging."},
     {SCHEMA_SUPERVISOR, "SUPERVISOR KEYS", "Keys of supervisor."},
     {SCHEMA_SUPERVISOR_ZOMBIES, "ZOMBIES OF THE SUPERVISOR", "Keys of zombies of supervisor."},

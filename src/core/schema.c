@@ -8,11 +8,15 @@
 #include "base/parse.h"
 #include "core/compound.h"
 #include "core/equal.h"
+#include "core/hook_keys.h"
 #include "core/identity.h"
 #include "core/inherit.h"
 #include "core/jsonschema.h"
 #include "core/loader.h"
 #include "core/print.h"
+#include "core/probe_keys.h"
+#include "core/schedule_keys.h"
+#include "core/socket_keys.h"
 #include "core/ulimits.h"
 #include "core/value.h"
 
@@ -54,6 +58,12 @@ static const char *const section_names[] = {
     [SCHEMA_ULIMIT] = "a limit of `ulimits`",
     [SCHEMA_ZOMBIES] = "`zombies`",
     [SCHEMA_SUPERVISOR_ZOMBIES] = "`supervisor.zombies`",
+    [SCHEMA_READY] = "`ready`",
+    [SCHEMA_HEALTHCHECK] = "`healthcheck`",
+    [SCHEMA_HOOK] = "a hook",
+    [SCHEMA_RELOAD] = "`reload`",
+    [SCHEMA_SOCKET] = "an item of `sockets`",
+    [SCHEMA_SCHEDULE] = "`schedule`",
 };
 _Static_assert(ARRAY_LEN(section_names) == SCHEMA_SECTION_N, "every section has a name");
 

@@ -155,12 +155,17 @@ static size_t count_pairs(struct tree_node *const *layers, size_t n)
 
 static void collect(const struct merger *m, struct tree_node *const *layers, size_t n, struct entry *entries)
 {
+    unsigned first = 0, next;
     size_t order = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++, first = next) {
+        next = first + 1;
         for (size_t k = 0; k < layers[i]->n; k++) {
+            struct tree_pair *pair = &entries[order].pair;
             entries[order] = (struct entry){.pair = layers[i]->pairs[k], .order = order};
-            entries[order].pair.merged |= m->mark && i > 0;
+            pair->merged |= m->mark && i > 0;
+            pair->layer += first;
+            next = pair->layer >= next ? pair->layer + 1 : next;
             order++;
         }
     }

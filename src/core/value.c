@@ -369,8 +369,9 @@ bool value_ignored(struct value_ctx *c, const struct schema_row *row, const stru
 /* A section other than SECTION that has KEY in force, or SECTION_N. */
 static enum schema_section home_of(enum schema_section section, const char *key)
 {
-    static const enum schema_section homes[] = {SCHEMA_SERVICE, SCHEMA_SUPERVISOR, SCHEMA_RESTART,
-                                                SCHEMA_TOP,     SCHEMA_ZOMBIES,    SCHEMA_SUPERVISOR_ZOMBIES};
+    static const enum schema_section homes[] = {
+        SCHEMA_SERVICE,     SCHEMA_SUPERVISOR, SCHEMA_RESTART,  SCHEMA_TOP,   SCHEMA_ZOMBIES, SCHEMA_SUPERVISOR_ZOMBIES,
+        SCHEMA_HEALTHCHECK, SCHEMA_READY,      SCHEMA_SCHEDULE, SCHEMA_SOCKET};
 
     for (size_t i = 0; i < ARRAY_LEN(homes); i++) {
         const struct schema_row *row = schema_find(homes[i], key);
@@ -421,14 +422,44 @@ static bool section_pair(struct value_ctx *c, enum schema_section section, const
     return value_key(c, section, what, pair) && schema_kind(row->kind)->parse(c, row, pair->value, base);
 }
 
+static bool is_alternative(enum schema_section section, const struct tree_pair *pair)
+{
+    const struct schema_row *row = schema_find(section, pair->key);
+
+    return row && row->flags & SCHEMA_ALTERNATIVE;
+}
+
+/* The first of the alternatives of SECTION that were written nearest in NODE, or NULL. */
+static const struct tree_pair *nearest_alternative(enum schema_section section, const struct tree_node *node)
+{
+    const struct tree_pair *nearest = NULL;
+
+    for (size_t i = 0; i < node->n; i++)
+        if (is_alternative(section, &node->pairs[i]) && (!nearest || node->pairs[i].layer < nearest->layer))
+            nearest = &node->pairs[i];
+    return nearest;
+}
+
+/* Whether PAIR counts beside CHOSEN, the alternative that does; *OK becomes false when both cannot be. */
+static bool counts(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_pair *pair,
+                   const struct tree_pair *chosen, bool *ok)
+{
+    if (!chosen || pair == chosen || !is_alternative(section, pair))
+        return true;
+    if (pair->layer == chosen->layer)
+        *ok = value_error(c, pair->key_pos, "%s has `%s` and `%s`; keep one of them", what, chosen->key, pair->key);
+    return false;
+}
+
 bool value_section(struct value_ctx *c, enum schema_section section, const char *what, const struct tree_node *node,
                    void *base)
 {
+    const struct tree_pair *chosen = nearest_alternative(section, node);
     const struct schema_row *row = NULL;
     bool ok = true;
 
     for (size_t i = 0; i < node->n; i++)
-        if (strncmp(node->pairs[i].key, "x-", 2) != 0)
+        if (strncmp(node->pairs[i].key, "x-", 2) != 0 && counts(c, section, what, &node->pairs[i], chosen, &ok))
             ok &= section_pair(c, section, what, &node->pairs[i], base);
     while ((row = schema_next(section, row)))
         if ((row->flags & SCHEMA_REQUIRED) && !tree_get(node, row->key))

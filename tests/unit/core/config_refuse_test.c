@@ -34,7 +34,6 @@ static void refuses_bad_values(void **state)
                                  "of mixed, tree, main)\n"},
         {WEB "kill_mode: everything\n",
          "f.yaml:4:16: `everything` is not a value of `kill_mode`; it takes one of mixed, tree, main\n"},
-        {WEB "type: notify\n", "f.yaml:4:11: `type: notify` is not supported yet; leave it out\n"},
         {WEB "logging: { driver: syslog }\n", "f.yaml:4:24: `driver: syslog` is not supported yet; leave it out\n"},
         {WEB "logging: { options: { a: b } }\n", "f.yaml:4:16: `options` is not supported yet; remove it\n"},
         {WEB "logging: none\n", "f.yaml:4:14: `logging` is a single value; it takes a map\n"},
@@ -147,7 +146,7 @@ static void refuses_unknown_keys(void **state)
         {WEB "max_attempts: 3\n", "f.yaml:4:5: unknown key `max_attempts` in a service; it is a key of `restart`\n"},
         {WEB "depends_on: { db: { cond: 1 } }\n",
          "f.yaml:4:25: unknown key `cond` in dependency `db`; correct or remove it (keys are in foster.yaml(5))\n"},
-        {WEB "watchdog: 1s\n", "f.yaml:4:5: `watchdog` is not supported yet; remove it\n"},
+        {WEB "tty: true\n", "f.yaml:4:5: `tty` is not supported yet; remove it\n"},
         {"supervisor: { metrics: /x }\n" WEB "\n", "f.yaml:1:15: `metrics` is not supported yet; remove it\n"},
         {WEB "image: nginx\n    ports: [80]\n",
          "f.yaml:4:5: `image` belongs to a container; Foster runs programs, name the program in `command`\n"
@@ -181,14 +180,16 @@ static void refuses_bad_shapes(void **state)
          "digit\n"},
         {"supervisor: 3\n" WEB "\n", "f.yaml:1:13: `supervisor` is a single value; it takes a map\n"},
         {WEB "depends_on: db\n", "f.yaml:4:17: `db` of `depends_on` is a single value; it takes a list of services, or "
-                                 "a map of service to {condition, required}\n"},
+                                 "a map of service to {condition, required, restart}\n"},
         {WEB "depends_on: [web x]\n", "f.yaml:4:18: `web x` is not the name of a service; write one of this "
                                       "configuration\n"},
         {WEB "depends_on: { db: service_ready }\n",
-         "f.yaml:4:23: dependency `db` is a single value; it takes a map of condition and required\n"},
-        {WEB "depends_on: { db: { condition: service_healthy, restart: true } }\n",
-         "f.yaml:4:36: `condition: service_healthy` is not supported yet; leave it out\n"
-         "f.yaml:4:53: `restart` is not supported yet; remove it\n"},
+         "f.yaml:4:23: dependency `db` is a single value; it takes a map of condition, required and restart\n"},
+        {WEB "depends_on: { db: { condition: service_health, restart: yes } }\n",
+         "f.yaml:4:36: `service_health` is not a value of `condition`; did you mean `service_healthy`? (it takes one "
+         "of "
+         "service_started, service_ready, service_healthy, service_completed_successfully, service_completed)\n"
+         "f.yaml:4:61: `yes` is not true or false; write `restart: true`\n"},
     };
     struct config_bench b = {0};
 

@@ -42,6 +42,30 @@ struct config_sample {
     {                                                                                                                  \
         SCHEMA_SUPERVISOR_ZOMBIES, key, CONFIG_SAMPLE_WEB "supervisor: { zombies: { " key ": " value " } }\n"          \
     }
+#define READY_SAMPLE(key, value)                                                                                       \
+    {                                                                                                                  \
+        SCHEMA_READY, key, CONFIG_SAMPLE_WEB "    ready: { " key ": " value " }\n"                                     \
+    }
+#define HEALTH_SAMPLE(key, value)                                                                                      \
+    {                                                                                                                  \
+        SCHEMA_HEALTHCHECK, key, CONFIG_SAMPLE_WEB "    healthcheck: { " value " }\n"                                  \
+    }
+#define HOOK_SAMPLE(key, value)                                                                                        \
+    {                                                                                                                  \
+        SCHEMA_HOOK, key, CONFIG_SAMPLE_WEB "    post_stop: [{ " value " }]\n"                                         \
+    }
+#define RELOAD_SAMPLE(key, value)                                                                                      \
+    {                                                                                                                  \
+        SCHEMA_RELOAD, key, CONFIG_SAMPLE_WEB "    reload: { " key ": " value " }\n"                                   \
+    }
+#define SOCKET_SAMPLE(key, value)                                                                                      \
+    {                                                                                                                  \
+        SCHEMA_SOCKET, key, CONFIG_SAMPLE_WEB "    sockets: [{ " value " }]\n"                                         \
+    }
+#define SCHEDULE_SAMPLE(key, value)                                                                                    \
+    {                                                                                                                  \
+        SCHEMA_SCHEDULE, key, CONFIG_SAMPLE_WEB "    type: oneshot\n    schedule: { " value " }\n"                     \
+    }
 #define SUPERVISOR_SAMPLE(key, value)                                                                                  \
     {                                                                                                                  \
         SCHEMA_SUPERVISOR, key, CONFIG_SAMPLE_WEB "supervisor: { " key ": " value " }\n"                               \
@@ -75,6 +99,17 @@ static const struct config_sample config_samples[] = {
     SERVICE_SAMPLE("zombies", "{ limit: 5, action: reap }"),
     SERVICE_SAMPLE("depends_on", "[db]"),
     SERVICE_SAMPLE("start_timeout", "0"),
+    SERVICE_SAMPLE("ready", "{ log: '[Rr]eady (on )?\"[0-9]{2,5}\"$$' }"),
+    SERVICE_SAMPLE("healthcheck", "{ test: \"redis-cli ping | grep PONG\", retries: 1, start_period: 1m }"),
+    SERVICE_SAMPLE("on_unhealthy", "shutdown"),
+    SERVICE_SAMPLE("watchdog", "1500ms"),
+    SERVICE_SAMPLE("pre_start", "[a b, [c, -d], { command: e }]"),
+    SERVICE_SAMPLE("post_start", "[{ command: sh -c x, user: app, environment: { A: null, B: '$$' }, timeout: 0 }]"),
+    SERVICE_SAMPLE("pre_stop", "[{ command: [a, ''], working_dir: /x y }]"),
+    SERVICE_SAMPLE("post_stop", "[a]"),
+    SERVICE_SAMPLE("reload", "{ signal: HUP }"),
+    SERVICE_SAMPLE("sockets", "[8080, '[0:0::1]:80', udp:127.0.0.1:53, /run/x y, 'seqpacket:/run/z']"),
+    SERVICE_SAMPLE("schedule", "{ every: 1h }\n    type: oneshot"),
     SERVICE_SAMPLE("restart", "no"),
     SERVICE_SAMPLE("success_exit_codes", "[0, 2, SIGTERM]"),
     SERVICE_SAMPLE("no_restart_exit_codes", "[78]"),
@@ -108,6 +143,36 @@ static const struct config_sample config_samples[] = {
     ZOMBIES_SAMPLE("action", "off"),
     {SCHEMA_DEP, "condition", CONFIG_SAMPLE_WEB "    depends_on: { db: { condition: service_completed } }\n"},
     {SCHEMA_DEP, "required", CONFIG_SAMPLE_WEB "    depends_on: { db: { required: false } }\n"},
+    {SCHEMA_DEP, "restart", CONFIG_SAMPLE_WEB "    depends_on: { db: { restart: true } }\n"},
+    READY_SAMPLE("notify", "true"),
+    READY_SAMPLE("fd", "3"),
+    READY_SAMPLE("log", "ready"),
+    READY_SAMPLE("tcp", "localhost:1"),
+    READY_SAMPLE("http", "'http://[::1]'"),
+    READY_SAMPLE("exec", "pg_isready -q"),
+    READY_SAMPLE("after", "1ms"),
+    HEALTH_SAMPLE("test", "test: [CMD, a, '', b c]"),
+    HEALTH_SAMPLE("tcp", "tcp: 127.0.0.1:65535"),
+    HEALTH_SAMPLE("http", "http: 'http://localhost:8080/a?b=%20'"),
+    HEALTH_SAMPLE("interval", "tcp: localhost:1, interval: 1ms"),
+    HEALTH_SAMPLE("timeout", "tcp: localhost:1, timeout: 2s"),
+    HEALTH_SAMPLE("retries", "tcp: localhost:1, retries: 1000000"),
+    HEALTH_SAMPLE("start_period", "tcp: localhost:1, start_period: 1s"),
+    HEALTH_SAMPLE("start_interval", "tcp: localhost:1, start_interval: 30d"),
+    HOOK_SAMPLE("command", "command: [a, b]"),
+    HOOK_SAMPLE("user", "command: a, user: '7:8'"),
+    HOOK_SAMPLE("environment", "command: a, environment: [A=1, B]"),
+    HOOK_SAMPLE("working_dir", "command: a, working_dir: /"),
+    HOOK_SAMPLE("timeout", "command: a, timeout: 1.5s"),
+    RELOAD_SAMPLE("signal", "RTMIN+1"),
+    RELOAD_SAMPLE("command", "[nginx, -s, reload]"),
+    SOCKET_SAMPLE("listen", "listen: udp:5353"),
+    SOCKET_SAMPLE("name", "listen: 80, name: 'http and more'"),
+    SOCKET_SAMPLE("mode", "listen: /x, mode: 0"),
+    SOCKET_SAMPLE("user", "listen: 'datagram:/x', user: app:audio"),
+    SOCKET_SAMPLE("backlog", "listen: 80, backlog: 1"),
+    SCHEDULE_SAMPLE("every", "every: 1s"),
+    SCHEDULE_SAMPLE("overlap", "every: 90m, overlap: queue"),
     {SCHEMA_LOGGING, "driver", CONFIG_SAMPLE_WEB "    logging: { driver: none }\n"},
     SUPERVISOR_SAMPLE("exit_when", "never"),
     SUPERVISOR_SAMPLE("stop_timeout", "25s"),
@@ -126,11 +191,11 @@ static const struct config_sample config_samples[] = {
     SUPERVISOR_ZOMBIES_SAMPLE("action", "off"),
 };
 
-/** Keys without a sample: they name other files, or mean nothing. */
+/** Keys without a sample: they name other files, mean nothing, or say that nothing is meant. */
 static const struct config_sample config_unsampled[] = {
-    {SCHEMA_TOP, "include", NULL},   {SCHEMA_TOP, "version", NULL},       {SCHEMA_SERVICE, "env_file", NULL},
-    {SCHEMA_ENV_FILE, "path", NULL}, {SCHEMA_ENV_FILE, "required", NULL}, {SCHEMA_EXTENDS, "service", NULL},
-    {SCHEMA_EXTENDS, "file", NULL},
+    {SCHEMA_TOP, "include", NULL},   {SCHEMA_TOP, "version", NULL},         {SCHEMA_SERVICE, "env_file", NULL},
+    {SCHEMA_ENV_FILE, "path", NULL}, {SCHEMA_ENV_FILE, "required", NULL},   {SCHEMA_EXTENDS, "service", NULL},
+    {SCHEMA_EXTENDS, "file", NULL},  {SCHEMA_HEALTHCHECK, "disable", NULL},
 };
 
 #endif

@@ -132,14 +132,17 @@ static void keeps_exit_statuses(void **state)
 static void names_every_value(void **state)
 {
     (void)state;
-    NAMES(spec_type_name, SPEC_TYPE_N, "auto", "simple", "forking", "oneshot");
+    NAMES(spec_type_name, SPEC_TYPE_N, "auto", "simple", "forking", "notify", "oneshot");
     NAMES(spec_restart_policy_name, SPEC_RESTART_N, "no", "on-failure", "always", "unless-stopped");
     NAMES(spec_kill_mode_name, SPEC_KILL_N, "mixed", "tree", "main");
     NAMES(spec_orphans_name, SPEC_ORPHANS_N, "kill", "adopt", "ignore");
     NAMES(spec_end_action_name, SPEC_END_N, "ignore", "shutdown");
     NAMES(spec_log_driver_name, SPEC_LOG_N, "stdout", "inherit", "none");
-    NAMES(spec_condition_name, SPEC_COND_N, "service_started", "service_ready", "service_completed_successfully",
-          "service_completed");
+    NAMES(spec_condition_name, SPEC_COND_N, "service_started", "service_ready", "service_healthy",
+          "service_completed_successfully", "service_completed");
+    NAMES(spec_unhealthy_action_name, SPEC_UNHEALTHY_N, "ignore", "restart", "shutdown");
+    NAMES(spec_hook_point_name, SPEC_HOOK_N, "pre_start", "post_start", "pre_stop", "post_stop");
+    NAMES(spec_overlap_name, SPEC_OVERLAP_N, "skip", "queue");
     NAMES(spec_zombie_action_name, SPEC_ZOMBIES_N, "off", "warn", "nudge", "restart", "reap");
     NAMES(spec_exit_when_name, SPEC_EXIT_N, "idle", "essential", "never");
 }
