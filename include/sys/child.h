@@ -20,6 +20,8 @@ struct child_plan {
     bool born_in_cgroup;   /**< the process is in the control group of REQ's v2_fd already */
     int detail;            /**< for struct spawn_failure */
     int stdio[3];          /**< as in REQ, but moved about */
+    int *fds;              /**< borrowed; the descriptors of REQ's fds, but moved about */
+    int *kept;             /**< borrowed; room for one more than REQ has fds: what is not to be closed */
     int status_fd;         /**< a struct spawn_failure is written here, in one piece, when a step fails */
 };
 

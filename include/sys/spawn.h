@@ -45,6 +45,7 @@ enum spawn_step {
     SPAWN_STEP_NICE,
     SPAWN_STEP_OOM_SCORE_ADJ,
     SPAWN_STEP_UMASK,
+    SPAWN_STEP_FDS,         /**< descriptors that the program is given beside 0 to 2 */
     SPAWN_STEP_STDIO,       /**< descriptors 0 to 2 */
     SPAWN_STEP_CLOSE,       /**< closing all others */
     SPAWN_STEP_NOFILE,      /**< RLIMIT_NOFILE, once no descriptor is needed any more */
@@ -116,7 +117,7 @@ struct spawn_request {
     const int *oom_score_adj;            /**< -1000 to 1000; NULL: inherit */
     bool no_new_privs;                   /**< PR_SET_NO_NEW_PRIVS */
     uint64_t tag;                        /**< soft and hard RLIMIT_LOCKS; 0: leave it */
-    const struct spawn_fd *fds;          /**< n_fds of them, put in place behind stdio; all others are closed */
+    const struct spawn_fd *fds;          /**< n_fds of them, to be there beside stdio; all others are closed */
     size_t n_fds;
     int stdio[3]; /**< borrowed; descriptors to become 0, 1, 2; SPAWN_FD_NULL: /dev/null */
     enum spawn_session session;
@@ -163,7 +164,7 @@ enum {
 struct spawn_failure {
     enum spawn_step step;
     int errnum; /**< ENOTRECOVERABLE: the kernel said that it was done, but it was not */
-    int detail; /**< which one it was: the place in limits or procs_fds, the number of the capability */
+    int detail; /**< which one it was: the place in limits, procs_fds or fds, the number of the capability */
 };
 
 /** Reads STATUS_FD without blocking; *RET is set for SPAWN_FAILED only. */

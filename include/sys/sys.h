@@ -70,7 +70,7 @@ int sys_fcntl(int fd, int cmd, long arg) MUST_CHECK;
 int sys_mkdir(const char *path, mode_t mode) MUST_CHECK NONNULL();
 int sys_rename(const char *from, const char *to) MUST_CHECK NONNULL();
 int sys_unlink(const char *path) MUST_CHECK NONNULL();
-/** dup3(2) without close-on-exec: TO is one of 0 to 2. */
+/** dup3(2) without close-on-exec. */
 int sys_dup3(int from, int to) MUST_CHECK;
 /** close_range(2) of FIRST to LAST; ENOSYS before kernel 5.9. */
 int sys_close_range(unsigned first, unsigned last) MUST_CHECK;

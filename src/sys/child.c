@@ -136,12 +136,24 @@ static bool step_umask(struct child_plan *plan)
     return true;
 }
 
-/* Moves *FD away from 0, 1 and 2, where it would be overwritten; the old one stays open. */
-static bool move_up(int *fd)
+static bool is_given_number(const struct spawn_request *req, int fd)
 {
-    int moved = sys_fcntl(*fd, F_DUPFD_CLOEXEC, FDS_FIRST_FREE);
-    if (moved == -1)
-        return false;
+    for (size_t i = 0; i < req->n_fds; i++)
+        if (req->fds[i].number == fd)
+            return true;
+    return false;
+}
+
+/* Moves *FD to where nothing will overwrite it; the old one stays open. */
+static bool move_up(const struct spawn_request *req, int *fd)
+{
+    int moved = FDS_FIRST_FREE - 1;
+    do {
+        /* One that will be overwritten itself stays open, and out of the way of the next. */
+        moved = sys_fcntl(*fd, F_DUPFD_CLOEXEC, moved + 1);
+        if (moved == -1)
+            return false;
+    } while (is_given_number(req, moved));
     *fd = moved;
     return true;
 }
@@ -161,13 +173,47 @@ static bool place(int source, int target)
     return sys_dup3(fd, target) != -1;
 }
 
+/* Whatever has a number that is to become another's makes way before any of them is put in place. */
+static bool clear_numbers(struct child_plan *plan)
+{
+    const struct spawn_request *req = plan->req;
+    if (is_given_number(req, plan->status_fd) && !move_up(req, &plan->status_fd))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (is_given_number(req, plan->stdio[i]) && !move_up(req, &plan->stdio[i]))
+            return false;
+    for (size_t i = 0; i < req->n_fds; i++) {
+        plan->detail = (int)i;
+        plan->fds[i] = req->fds[i].fd;
+        if (plan->fds[i] != req->fds[i].number && is_given_number(req, plan->fds[i]) && !move_up(req, &plan->fds[i]))
+            return false;
+    }
+    plan->detail = SPAWN_NO_DETAIL;
+    return true;
+}
+
+/* Before the standard ones: what is at 0 to 2 now may be among the sources. */
+static bool step_fds(struct child_plan *plan)
+{
+    if (!clear_numbers(plan))
+        return false;
+    for (size_t i = 0; i < plan->req->n_fds; i++) {
+        plan->detail = (int)i;
+        if (!place(plan->fds[i], plan->req->fds[i].number))
+            return false;
+    }
+    plan->detail = SPAWN_NO_DETAIL;
+    return true;
+}
+
 static bool step_stdio(struct child_plan *plan)
 {
-    if (plan->status_fd < FDS_FIRST_FREE && !move_up(&plan->status_fd))
+    const struct spawn_request *req = plan->req;
+    if (plan->status_fd < FDS_FIRST_FREE && !move_up(req, &plan->status_fd))
         return false;
     for (int i = 0; i < 3; i++) {
         int *fd = &plan->stdio[i];
-        if (*fd >= 0 && *fd < FDS_FIRST_FREE && *fd != i && !move_up(fd))
+        if (*fd >= 0 && *fd < FDS_FIRST_FREE && *fd != i && !move_up(req, fd))
             return false;
     }
     for (int i = 0; i < 3; i++) {
@@ -185,7 +231,11 @@ static bool step_stdio(struct child_plan *plan)
 /* Really closed, not only marked: a left-over directory must not be reachable as /proc/self/fd/N by the step after. */
 static bool step_close(struct child_plan *plan)
 {
-    return plan->req->keep_fds || fds_close_all(plan->status_fd);
+    const struct spawn_request *req = plan->req;
+    for (size_t i = 0; i < req->n_fds; i++)
+        plan->kept[i] = req->fds[i].number;
+    plan->kept[req->n_fds] = plan->status_fd;
+    return req->keep_fds || fds_close_all(plan->kept, req->n_fds + 1);
 }
 
 /* Behind the closing: with a limit below the descriptors that we hold none could be moved any more. From here on no
@@ -279,6 +329,7 @@ static bool (*const steps[])(struct child_plan *) = {
     [SPAWN_STEP_NICE] = step_nice,
     [SPAWN_STEP_OOM_SCORE_ADJ] = step_oom_score_adj,
     [SPAWN_STEP_UMASK] = step_umask,
+    [SPAWN_STEP_FDS] = step_fds,
     [SPAWN_STEP_STDIO] = step_stdio,
     [SPAWN_STEP_CLOSE] = step_close,
     [SPAWN_STEP_NOFILE] = step_nofile,

@@ -20,13 +20,22 @@ enum { CLOSE_LOOP_MAX = 65536 }; /* how far descriptors are closed blindly */
 
 /* Which descriptors are to be closed. */
 struct selection {
-    int spared;
+    const int *spared;
+    size_t n_spared;
     bool inherited_only; /* those without close-on-exec */
 };
 
+static bool is_spared(const struct selection *s, int fd)
+{
+    for (size_t i = 0; i < s->n_spared; i++)
+        if (s->spared[i] == fd)
+            return true;
+    return false;
+}
+
 static void close_selected(const struct selection *s, int fd)
 {
-    if (fd < FDS_FIRST_FREE || fd == s->spared)
+    if (fd < FDS_FIRST_FREE || is_spared(s, fd))
         return;
     if (s->inherited_only) {
         int flags = sys_fcntl(fd, F_GETFD, 0);
@@ -86,18 +95,40 @@ static bool close_blindly(const struct selection *s)
     return true;
 }
 
-bool fds_close_all(int spared)
+/* The lowest of the spared from FROM on; UINT_MAX: there is none. */
+static unsigned next_spared(const struct selection *s, unsigned from)
 {
-    unsigned hole = (unsigned)spared;
-    if ((hole == FDS_FIRST_FREE || sys_close_range(FDS_FIRST_FREE, hole - 1) == 0) &&
-        sys_close_range(hole + 1, UINT_MAX) == 0)
-        return true;
-    const struct selection selection = {.spared = spared};
-    return close_listed(&selection) || close_blindly(&selection);
+    unsigned next = UINT_MAX;
+    for (size_t i = 0; i < s->n_spared; i++) {
+        unsigned fd = (unsigned)s->spared[i];
+        if (fd >= from && fd < next)
+            next = fd;
+    }
+    return next;
+}
+
+/* Closes what lies between the spared, piece by piece. False where the kernel cannot. */
+static bool close_pieces(const struct selection *s)
+{
+    for (unsigned from = FDS_FIRST_FREE;;) {
+        unsigned hole = next_spared(s, from);
+        unsigned last = hole == UINT_MAX ? UINT_MAX : hole - 1;
+        if (hole > from && sys_close_range(from, last) != 0)
+            return false;
+        if (hole == UINT_MAX)
+            return true;
+        from = hole + 1;
+    }
+}
+
+bool fds_close_all(const int *spared, size_t n)
+{
+    const struct selection selection = {.spared = spared, .n_spared = n};
+    return close_pieces(&selection) || close_listed(&selection) || close_blindly(&selection);
 }
 
 bool fds_close_inherited(void)
 {
-    const struct selection selection = {.spared = -1, .inherited_only = true};
+    const struct selection selection = {.inherited_only = true};
     return close_listed(&selection) || close_blindly(&selection);
 }

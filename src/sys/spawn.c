@@ -139,6 +139,15 @@ static bool groups_prepare(gid_t **ret, const struct spawn_request *req, struct 
     return *ret != NULL;
 }
 
+/* Makes room for what the child notes of its descriptors. False with *E. */
+static bool fds_prepare(int **ret, const struct spawn_request *req, struct err *e)
+{
+    *ret = mem_array(2 * req->n_fds + 1, sizeof **ret);
+    if (*ret == NULL)
+        err_set_errno(e, ENOMEM, "descriptors");
+    return *ret != NULL;
+}
+
 /* Whether ERRNUM is how a kernel, or a seccomp filter in front of it, answers an optional call that it lacks. */
 static bool is_refusal(int errnum)
 {
@@ -237,10 +246,11 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
 {
     struct search search = {0};
     gid_t *groups = NULL;
+    int *fds = NULL;
     int status[2] = {-1, -1};
     bool ok = false;
 
-    if (!search_prepare(&search, req, e) || !groups_prepare(&groups, req, e))
+    if (!search_prepare(&search, req, e) || !groups_prepare(&groups, req, e) || !fds_prepare(&fds, req, e))
         goto out;
     if (sys_pipe(status, O_NONBLOCK) != 0) {
         err_set_errno(e, errno, "pipe");
@@ -251,6 +261,8 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
         .programs = search.programs,
         .script_argv = search.script_argv,
         .groups = groups,
+        .fds = fds,
+        .kept = fds + req->n_fds,
         .stdio = {req->stdio[0], req->stdio[1], req->stdio[2]},
         .status_fd = status[1],
     };
@@ -265,6 +277,7 @@ bool spawn_start(const struct spawn_request *req, struct spawn_child *ret, struc
 out:
     sys_close(status[0]);
     sys_close(status[1]);
+    mem_free(fds);
     mem_free(groups);
     search_done(&search);
     return ok;

@@ -27,6 +27,7 @@ static const char *const step_names[] = {
     [SPAWN_STEP_NICE] = "nice",
     [SPAWN_STEP_OOM_SCORE_ADJ] = "oom_score_adj",
     [SPAWN_STEP_UMASK] = "umask",
+    [SPAWN_STEP_FDS] = "descriptor",
     [SPAWN_STEP_STDIO] = "stdio",
     [SPAWN_STEP_CLOSE] = "close",
     [SPAWN_STEP_NOFILE] = "ulimits nofile",
@@ -248,6 +249,21 @@ static bool is_dev_null(const struct spawn_request *req, int errnum)
     return wanted && errnum != EBADF && errnum != EMFILE;
 }
 
+/* A number that is too high is told by how many there may be. */
+static void tell_fds(struct text *t, const struct spawn_request *req, const struct spawn_failure *f)
+{
+    struct rlimit own;
+    text_add(t, "%s", spawn_step_name(f->step));
+    if (f->detail < 0 || (size_t)f->detail >= req->n_fds) {
+        text_add(t, "s: %s", reason(f->errnum));
+        return;
+    }
+    int number = req->fds[f->detail].number;
+    text_add(t, " %d: %s", number, reason(f->errnum));
+    if (f->errnum == EBADF && sys_prlimit_get(0, RLIMIT_NOFILE, &own) == 0 && own.rlim_cur <= (rlim_t)number)
+        text_add(t, "; fosterd itself may have %" PRIu64 " only (ulimit -n)", (uint64_t)own.rlim_cur);
+}
+
 /* Whom a file was refused to. */
 static void add_as_user(struct text *t, const struct spawn_request *req, int errnum)
 {
@@ -300,6 +316,9 @@ char *spawn_failure_text(const struct spawn_request *req, const struct spawn_fai
         break;
     case SPAWN_STEP_EXEC:
         tell_exec(&t, req, f->errnum);
+        break;
+    case SPAWN_STEP_FDS:
+        tell_fds(&t, req, f);
         break;
     case SPAWN_STEP_STDIO:
         text_add(&t, "%s%s: %s", step, is_dev_null(req, f->errnum) ? " /dev/null" : "", reason(f->errnum));

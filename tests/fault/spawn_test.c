@@ -15,7 +15,13 @@
 #include "fault/support/fault.h"
 #include "unit/sys/spawn_kit.h"
 
-enum { ALL = 1000 };
+enum {
+    ALL = 1000,
+    N_FDS = 3,
+    /* The calls that give so many descriptors, two of them at each other's numbers and one at its own. */
+    FDS_FCNTLS = 3,
+    FDS_DUPS = 2,
+};
 
 /* ------------------------------------------------------------------ what must come of a refused call */
 
@@ -36,6 +42,7 @@ static bool is_refusal(int errnum)
 struct operation {
     char *const *argv;
     bool low_stdio; /* descriptors that have to be moved out of each other's way */
+    const int *fds; /* three to be given, two of them at each other's numbers; NULL: none */
     bool script;    /* argv[0] is the path of one, for the shell to read */
     enum spawn_session session;
     bool terminal; /* to be taken, or its foreground */
@@ -77,8 +84,10 @@ static struct expectation expect_in_child(const struct operation *op, const stru
         x.step = SPAWN_STEP_STDIO;
         break;
     case FAULT_sys_fcntl:
+        x.step = op->fds != NULL && rule->nth <= FDS_FCNTLS ? SPAWN_STEP_FDS : SPAWN_STEP_STDIO;
+        break;
     case FAULT_sys_dup3:
-        x.step = SPAWN_STEP_STDIO;
+        x.step = op->fds != NULL && rule->nth <= FDS_DUPS ? SPAWN_STEP_FDS : SPAWN_STEP_STDIO;
         break;
     case FAULT_sys_prlimit_get:
         x.step = SPAWN_STEP_CLOSE;
@@ -111,7 +120,9 @@ static struct expectation expect(const struct operation *op, const struct fault_
     switch (rule->call) {
     case FAULT_mem_alloc:
     case FAULT_mem_array:
-        x.before_errno = "looking for the program";
+        x.before_errno = rule->call == FAULT_mem_array && rule->nth == (op->script ? 3U : 2U)
+                             ? "descriptors"
+                             : "looking for the program";
         return x;
     case FAULT_sys_pipe:
         x.before_errno = "pipe";
@@ -150,7 +161,7 @@ static void assert_not_started(const struct expectation *x, const struct err *e)
     assert_int_equal(e->kind, x->errnum == ENOMEM ? ERR_NOMEM : ERR_SYS);
 }
 
-static void assert_started(const struct expectation *x, const struct spawn_child *child)
+static void assert_started(const struct operation *op, const struct expectation *x, const struct spawn_child *child)
 {
     struct spawn_failure failure = {.step = SPAWN_STEP_N};
     enum spawn_verdict verdict = spawn_kit_verdict(child, &failure);
@@ -159,7 +170,7 @@ static void assert_started(const struct expectation *x, const struct spawn_child
     spawn_kit_close(child);
     if (x->outcome == RUNS) {
         assert_int_equal(verdict, SPAWN_EXECED);
-        assert_int_equal(code, 0);
+        assert_int_equal(code, op->fds != NULL ? N_FDS : 0);
         return;
     }
     assert_int_equal(verdict, SPAWN_FAILED);
@@ -177,9 +188,14 @@ static void start(void *arg, const struct fault_rule *rule)
     sigset_t before;
 
     char *envp[] = {(char *)"PATH=/nonexistent:" FIXTURES, NULL};
+    struct spawn_fd fds[N_FDS] = {{0}};
+    for (int i = 0; op->fds != NULL && i < N_FDS; i++)
+        fds[i] = (struct spawn_fd){op->fds[i], op->fds[i == 0 ? 1 : i == 1 ? 0 : i]};
     struct spawn_request req = {
         .argv = op->argv,
         .envp = envp,
+        .fds = fds,
+        .n_fds = op->fds != NULL ? N_FDS : 0,
         .working_dir = "/",
         .umask = 022,
         .nofile = &nofile,
@@ -203,7 +219,7 @@ static void start(void *arg, const struct fault_rule *rule)
     assert_same_mask(&before);
     assert_int_equal(ok, x.outcome != DOES_NOT_START);
     if (ok) {
-        assert_started(&x, &child);
+        assert_started(op, &x, &child);
     } else {
         assert_not_started(&x, &e);
         assert_int_equal(child.pid, -1);
@@ -252,6 +268,13 @@ static void every_call_refused(void **state UNUSED)
 static void every_call_refused_when_moving_stdio(void **state UNUSED)
 {
     fault_each(NULL, 0, 3, start, &(struct operation){.argv = program(), .low_stdio = true});
+}
+
+static void every_call_refused_when_giving_descriptors(void **state)
+{
+    const int *strays = *state;
+    fault_each(NULL, 0, 5, start, &(struct operation){.argv = program(), .fds = strays});
+    fault_each(&no_close_range, 1, 5, start, &(struct operation){.argv = program(), .fds = strays});
 }
 
 static void every_call_refused_with_fork(void **state UNUSED)
@@ -370,6 +393,7 @@ int main(void)
         cmocka_unit_test(every_wrapped_symbol_has_its_row),
         cmocka_unit_test_setup_teardown(every_call_refused, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_when_moving_stdio, open_strays, close_strays),
+        cmocka_unit_test_setup_teardown(every_call_refused_when_giving_descriptors, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_with_fork, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_without_close_range, open_strays, close_strays),
         cmocka_unit_test_setup_teardown(every_call_refused_when_closing_blindly, open_strays, close_strays),

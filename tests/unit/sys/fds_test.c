@@ -48,21 +48,36 @@ static bool refuse(const struct refusal *r)
     return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+/* What is not to be closed. */
+struct spared {
+    int fds[4];
+    size_t n;
+};
+
+static bool is_spared(const struct spared *s, int fd)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->fds[i] == fd)
+            return true;
+    return false;
+}
+
 /* In a child: opens many, half of them close-on-exec, closes all but SPARED, and looks at what there is. */
-static int close_and_look(const struct refusal *r, int spared)
+static int close_and_look(const struct refusal *r, const struct spared *spared)
 {
     for (int i = 0; i < STRAYS; i++)
         (void)open("/dev/null", i % 2 == 0 ? O_RDONLY : O_RDONLY | O_CLOEXEC);
     (void)dup2(0, FARTHEST);
-    if (dup2(1, spared) != spared)
-        return 2;
+    for (size_t i = 0; i < spared->n; i++)
+        if (dup2(1, spared->fds[i]) != spared->fds[i])
+            return 2;
     if (r->n > 0 && !refuse(r))
         return NO_FILTER;
-    if (!fds_close_all(spared))
+    if (!fds_close_all(spared->fds, spared->n))
         return 3;
     for (int fd = 0; fd < SEEN_MAX; fd++) {
         bool open = fcntl(fd, F_GETFD) != -1;
-        if (open != (fd < FDS_FIRST_FREE || fd == spared)) {
+        if (open != (fd < FDS_FIRST_FREE || is_spared(spared, fd))) {
             dprintf(1, "descriptor %d is %s\n", fd, open ? "open" : "closed");
             return 1;
         }
@@ -72,13 +87,20 @@ static int close_and_look(const struct refusal *r, int spared)
 
 static void assert_closes(const struct refusal *r)
 {
-    static const int spared[] = {FDS_FIRST_FREE, 17, FARTHEST + 1};
+    static const struct spared spared[] = {
+        {{0}, 0},
+        {{FDS_FIRST_FREE}, 1},
+        {{17}, 1},
+        {{FARTHEST + 1}, 1},
+        {{17, FDS_FIRST_FREE + 1, FARTHEST + 1, FDS_FIRST_FREE}, 4},
+        {{18, 17, 16, 19}, 4},
+    };
     for (size_t i = 0; i < ARRAY_LEN(spared); i++) {
         int status = -1;
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
-            _exit(close_and_look(r, spared[i]));
+            _exit(close_and_look(r, &spared[i]));
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         if (WEXITSTATUS(status) == NO_FILTER) {

@@ -36,7 +36,10 @@ static struct spawn_request request(const struct spawn_ids *ids)
         {RLIMIT_NOFILE, {10, 20}},
         {RLIMIT_LOCKS, {1, 1}},
     };
+    static const struct spawn_fd fds[] = {{20, 3}, {21, 9}};
     return (struct spawn_request){
+        .fds = fds,
+        .n_fds = ARRAY_LEN(fds),
         .argv = argv_of_prog,
         .envp = no_env,
         .working_dir = "/srv/x",
@@ -75,6 +78,9 @@ static void steps_are_worded(void **state UNUSED)
         {NULL, {SPAWN_STEP_SESSION, EPERM, -1}, "session: Operation not permitted"},
         {NULL, {SPAWN_STEP_TAG, EPERM, -1}, "tag: Operation not permitted"},
         {NULL, {SPAWN_STEP_UMASK, EINVAL, -1}, "umask: Invalid argument"},
+        {NULL, {SPAWN_STEP_FDS, EMFILE, -1}, "descriptors: Too many open files"},
+        {NULL, {SPAWN_STEP_FDS, EMFILE, 0}, "descriptor 3: Too many open files"},
+        {NULL, {SPAWN_STEP_FDS, EBADF, 1}, "descriptor 9: Bad file descriptor"},
         {NULL, {SPAWN_STEP_STDIO, EMFILE, -1}, "stdio: Too many open files"},
         {NULL, {SPAWN_STEP_STDIO, ENXIO, -1}, "stdio /dev/null: No such device or address"},
         {NULL, {SPAWN_STEP_CLOSE, EPERM, -1}, "close: Operation not permitted"},
