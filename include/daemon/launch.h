@@ -7,12 +7,17 @@
 #define FOSTER_DAEMON_LAUNCH_H
 
 #include "base/compiler.h"
+#include "base/err.h"
 #include "daemon/engine.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Starts run number RUN of U and posts SPAWNED or SPAWN_FAILED. */
 void launch_unit(struct engine_unit *u, uint64_t run) NONNULL();
+
+/** Makes ready where the output of U's processes goes. False with *E: no descriptors. */
+bool launch_open_output(struct engine_unit *u, struct err *e) MUST_CHECK NONNULL();
 
 /** Reads the exec status of U's child, if it is still open, and posts EXEC_OK or EXEC_FAILED when it is known. Called
  * when the pipe is readable, and before the child's death is told: then it is always known. */

@@ -60,16 +60,23 @@ static void launch_give_output(const struct engine_unit *u)
     (void)given;
 }
 
-/* Makes ready whatever a start needs beside the process itself. */
-static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
+bool launch_open_output(struct engine_unit *u, struct err *e)
 {
-    struct engine *g = u->engine;
     if (u->spec->log_driver == SPEC_LOG_STDOUT && u->out.read_fd < 0) {
-        if (!output_open(&g->output, &u->out, u->name, e))
+        if (!output_open(&u->engine->output, &u->out, u->name, e))
             return false;
         u->out.tail = &u->tail;
     }
     launch_give_output(u);
+    return true;
+}
+
+/* Makes ready whatever a start needs beside the process itself. */
+static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
+{
+    struct engine *g = u->engine;
+    if (!launch_open_output(u, e))
+        return false;
     tail_begin_run(&u->tail);
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {

@@ -20,9 +20,10 @@ enum { LAUNCH_MARKER_MAX = 1024, LAUNCH_OWN_VARIABLES = 4, LAUNCH_USER_VARIABLES
 
 /* Variables that were meant for us and would mislead a service. */
 static const char *const launch_ours[] = {
-    "NOTIFY_SOCKET",   "WATCHDOG_USEC",  "WATCHDOG_PID",       "LISTEN_PID", "LISTEN_FDS",
-    "LISTEN_FDNAMES",  "LISTEN_PIDFDID", "LIBEV_FLAGS",        "FOSTER_RUN", "FOSTER_SERVICE",
-    "FOSTER_INSTANCE", "FOSTER_SOCKET",  "FOSTER_RUNTIME_DIR",
+    "NOTIFY_SOCKET",    "WATCHDOG_USEC",      "WATCHDOG_PID",       "LISTEN_PID",  "LISTEN_FDS",
+    "LISTEN_FDNAMES",   "LISTEN_PIDFDID",     "LIBEV_FLAGS",        "FOSTER_RUN",  "FOSTER_SERVICE",
+    "FOSTER_INSTANCE",  "FOSTER_SOCKET",      "FOSTER_RUNTIME_DIR", "FOSTER_HOOK", "FOSTER_MAIN_PID",
+    "FOSTER_EXIT_CODE", "FOSTER_EXIT_SIGNAL",
 };
 
 /* An environment under construction, in an arena. */
@@ -83,39 +84,69 @@ static void launch_env_put_user(struct launch_env *env, const struct spec_user *
     launch_env_put(env, arena_printf(env->arena, "SHELL=%s", user->shell));
 }
 
-static char **launch_environment(const struct engine_unit *u, struct arena *a)
+static void launch_env_put_spec(struct launch_env *env, const struct spec_env *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *value = e[i].value != NULL ? e[i].value : getenv(e[i].name);
+        if (value != NULL)
+            launch_env_put(env, arena_printf(env->arena, "%s=%s", e[i].name, value));
+    }
+}
+
+static void launch_env_put_own(struct launch_env *env, const struct engine_unit *u, const struct attrib_run *run)
 {
     const struct engine *g = u->engine;
+    char marker[LAUNCH_MARKER_MAX];
+    if (attrib_run_marker(&g->attrib, run, g->inherited_marker, marker, sizeof marker) != NULL)
+        launch_env_put(env, arena_printf(env->arena, "FOSTER_RUN=%s", marker));
+    launch_env_put(env, arena_printf(env->arena, "FOSTER_SERVICE=%s", u->spec->name));
+    launch_env_put(env, arena_printf(env->arena, "FOSTER_INSTANCE=%u", u->instance));
+    if (g->control != NULL)
+        launch_env_put(env, arena_printf(env->arena, "FOSTER_SOCKET=%s", g->control->path));
+}
+
+/* Whose user it is to be. */
+static const struct spec_user *launch_user(const struct engine_unit *u, const struct launch_command *c)
+{
+    return c->hook != NULL && c->hook->user.text != NULL ? &c->hook->user : &u->spec->user;
+}
+
+static size_t launch_count(const char *const *words)
+{
+    size_t n = 0;
+    while (words != NULL && words[n] != NULL)
+        n++;
+    return n;
+}
+
+static char **launch_environment(const struct engine_unit *u, const struct launch_command *c, struct arena *a)
+{
     const struct spec *spec = u->spec;
+    const struct spec_user *user = launch_user(u, c);
+    size_t n_vars = launch_count(c->vars);
+    size_t n_hook = c->hook != NULL ? c->hook->n_environment : 0;
     struct launch_env env = {.arena = a};
     while (environ[env.cap] != NULL)
         env.cap++;
-    env.cap += spec->n_environment + LAUNCH_OWN_VARIABLES + LAUNCH_USER_VARIABLES + 1;
+    env.cap += spec->n_environment + n_hook + n_vars + LAUNCH_OWN_VARIABLES + LAUNCH_USER_VARIABLES + 1;
     env.vars = arena_array(a, env.cap, sizeof *env.vars);
     if (env.vars == NULL)
         return NULL;
     for (char **var = environ; *var != NULL; var++)
         if (launch_is_kept(spec, *var))
             launch_env_add(&env, *var);
-    if (spec->user.text != NULL)
-        launch_env_put_user(&env, &spec->user);
-    for (size_t i = 0; i < spec->n_environment; i++) {
-        const struct spec_env *e = &spec->environment[i];
-        const char *value = e->value != NULL ? e->value : getenv(e->name);
-        if (value != NULL)
-            launch_env_put(&env, arena_printf(a, "%s=%s", e->name, value));
-    }
-    char marker[LAUNCH_MARKER_MAX];
-    if (attrib_run_marker(&g->attrib, u->run, g->inherited_marker, marker, sizeof marker) != NULL)
-        launch_env_put(&env, arena_printf(a, "FOSTER_RUN=%s", marker));
-    launch_env_put(&env, arena_printf(a, "FOSTER_SERVICE=%s", spec->name));
-    launch_env_put(&env, arena_printf(a, "FOSTER_INSTANCE=%u", u->instance));
-    if (g->control != NULL)
-        launch_env_put(&env, arena_printf(a, "FOSTER_SOCKET=%s", g->control->path));
+    if (user->text != NULL)
+        launch_env_put_user(&env, user);
+    launch_env_put_spec(&env, spec->environment, spec->n_environment);
+    if (n_hook > 0)
+        launch_env_put_spec(&env, c->hook->environment, n_hook);
+    launch_env_put_own(&env, u, c->run);
+    for (size_t i = 0; i < n_vars; i++)
+        launch_env_put(&env, arena_strdup(a, c->vars[i]));
     return env.failed ? NULL : env.vars;
 }
 
-static char **launch_argv(const struct spec *spec, struct arena *a)
+static char **launch_argv_of_service(const struct spec *spec, struct arena *a)
 {
     char **argv = arena_array(a, spec->n_entrypoint + spec->n_command + 1, sizeof *argv);
     if (argv == NULL)
@@ -124,6 +155,21 @@ static char **launch_argv(const struct spec *spec, struct arena *a)
         argv[i] = spec->entrypoint[i];
     for (size_t i = 0; i < spec->n_command; i++)
         argv[spec->n_entrypoint + i] = spec->command[i];
+    return argv;
+}
+
+/* Copied, so that it can still be told what could not be started when the configuration is another one. */
+static char **launch_argv_copy(char *const *from, struct arena *a)
+{
+    size_t n = 0;
+    while (from[n] != NULL)
+        n++;
+    char **argv = arena_array(a, n + 1, sizeof *argv);
+    for (size_t i = 0; argv != NULL && i < n; i++) {
+        argv[i] = arena_strdup(a, from[i]);
+        if (argv[i] == NULL)
+            return NULL;
+    }
     return argv;
 }
 
@@ -162,32 +208,38 @@ static bool launch_own_groups(struct arena *a, gid_t **ret, size_t *ret_n)
     return n >= 0;
 }
 
-/* The groups of the user, or else ours, and those of `group_add`. */
-static bool launch_groups(const struct spec *spec, struct arena *a, struct spawn_ids *ids)
+/* The groups of USER, or else ours, and those of ADD. */
+static bool launch_groups(const struct spec_user *user, const struct spec_groups *add, struct arena *a,
+                          struct spawn_ids *ids)
 {
-    gid_t *base = spec->user.groups;
-    size_t n_base = spec->user.n_groups;
-    if (spec->user.text == NULL && !launch_own_groups(a, &base, &n_base))
+    gid_t *base = user->groups;
+    size_t n_base = user->n_groups;
+    if (user->text == NULL && !launch_own_groups(a, &base, &n_base))
         return false;
-    gid_t *groups = arena_array(a, n_base + spec->group_add.n + 1, sizeof *groups);
+    gid_t *groups = arena_array(a, n_base + add->n + 1, sizeof *groups);
     if (groups == NULL)
         return false;
     launch_join_groups(groups, &ids->n_groups, base, n_base);
-    launch_join_groups(groups, &ids->n_groups, spec->group_add.gids, spec->group_add.n);
+    launch_join_groups(groups, &ids->n_groups, add->gids, add->n);
     ids->groups = groups;
     ids->change_groups = true;
     return true;
 }
 
-static bool launch_ids(const struct spec *spec, struct arena *a, struct spawn_ids *ids)
+static bool launch_ids(const struct spec *spec, const struct spec_user *user, struct arena *a, struct spawn_ids *ids)
 {
-    if (spec->user.text != NULL) {
-        ids->text = spec->user.text;
+    /* `group_add` is meant for the user that the service has. */
+    static const struct spec_groups none;
+    const struct spec_groups *add = user == &spec->user ? &spec->group_add : &none;
+    if (user->text != NULL) {
+        ids->text = arena_strdup(a, user->text);
         ids->change_user = true;
-        ids->uid = spec->user.uid;
-        ids->gid = spec->user.gid;
+        ids->uid = user->uid;
+        ids->gid = user->gid;
+        if (ids->text == NULL)
+            return false;
     }
-    return (spec->user.text == NULL && spec->group_add.n == 0) || launch_groups(spec, a, ids);
+    return (user->text == NULL && add->n == 0) || launch_groups(user, add, a, ids);
 }
 
 /* As in a container: a name in cap_add wins over the same name in cap_drop, a name in cap_drop over ALL in cap_add. */
@@ -222,10 +274,11 @@ static bool launch_limits(const struct spec *spec, struct arena *a, struct spawn
     return true;
 }
 
-static bool launch_identity(const struct spec *spec, struct arena *a, struct spawn_request *req)
+static bool launch_identity(const struct spec *spec, const struct spec_user *user, struct arena *a,
+                            struct spawn_request *req)
 {
     struct launch_who *who = arena_alloc(a, sizeof *who);
-    if (who == NULL || !launch_ids(spec, a, &who->ids) || !launch_caps(spec, &who->caps) ||
+    if (who == NULL || !launch_ids(spec, user, a, &who->ids) || !launch_caps(spec, &who->caps) ||
         !launch_limits(spec, a, req))
         return false;
     who->nice = (int)spec->nice;
@@ -238,25 +291,40 @@ static bool launch_identity(const struct spec *spec, struct arena *a, struct spa
     return true;
 }
 
-bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request *req)
+static void launch_outputs(const struct engine_unit *u, const struct launch_command *c, struct spawn_request *req)
 {
-    const struct engine_hooks *hooks = &u->engine->hooks;
-    *req = (struct spawn_request){
-        .argv = launch_argv(u->spec, a),
-        .envp = launch_environment(u, a),
-        .working_dir = u->spec->working_dir,
-        .umask = u->spec->umask,
-        .tag = attrib_run_tag(&u->engine->attrib, u->run),
-        .nofile = u->engine->nofile,
-        .stdio = {-1, -1, -1},
-    };
-    if (u->spec->log_driver == SPEC_LOG_INHERIT) {
+    if (c->output_fd >= 0) {
+        req->stdio[1] = req->stdio[2] = c->output_fd;
+    } else if (u->spec->log_driver == SPEC_LOG_INHERIT) {
         req->stdio[1] = 1;
         req->stdio[2] = 2;
     } else if (u->spec->log_driver == SPEC_LOG_STDOUT) {
         req->stdio[1] = req->stdio[2] = u->out.write_fd;
     }
-    if (req->argv == NULL || req->envp == NULL || !launch_identity(u->spec, a, req))
-        return false;
-    return hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data);
+}
+
+bool launch_request_of(const struct engine_unit *u, const struct launch_command *c, struct arena *a,
+                       struct spawn_request *req)
+{
+    const char *dir = c->hook != NULL && c->hook->working_dir != NULL ? c->hook->working_dir : u->spec->working_dir;
+    *req = (struct spawn_request){
+        .argv = c->argv != NULL ? launch_argv_copy(c->argv, a) : launch_argv_of_service(u->spec, a),
+        .envp = launch_environment(u, c, a),
+        .working_dir = dir != NULL ? arena_strdup(a, dir) : NULL,
+        .umask = u->spec->umask,
+        .tag = attrib_run_tag(&u->engine->attrib, c->run),
+        .nofile = u->engine->nofile,
+        .stdio = {-1, -1, -1},
+    };
+    launch_outputs(u, c, req);
+    return req->argv != NULL && req->envp != NULL && (dir == NULL || req->working_dir != NULL) &&
+           launch_identity(u->spec, launch_user(u, c), a, req);
+}
+
+bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request *req)
+{
+    const struct engine_hooks *hooks = &u->engine->hooks;
+    const struct launch_command own = {.run = u->run, .output_fd = -1};
+    return launch_request_of(u, &own, a, req) &&
+           (hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data));
 }
