@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * One call each.
+ */
+#include "sys/sys_net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len)
+{
+    int r = connect(fd, to, to_len);
+    /* Interrupted, it goes on by itself; another call would only say so. */
+    if (r < 0 && errno == EINTR)
+        errno = EINPROGRESS;
+    return r;
+}
+
+int sys_getsockname(int fd, struct sockaddr *ret, socklen_t *len)
+{
+    return getsockname(fd, ret, len);
+}
+
+int sys_get_readable(int fd, int *ret)
+{
+    return ioctl(fd, FIONREAD, ret);
+}
+
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    return setsockopt(fd, level, name, value, len);
+}
+
+int sys_chown_path(int path_fd, uid_t uid, gid_t gid)
+{
+    return fchownat(path_fd, "", uid, gid, AT_EMPTY_PATH);
+}
