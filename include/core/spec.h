@@ -259,7 +259,7 @@ struct spec_socket {
     unsigned port;         /**< of TCP and UDP: 1 to 65535 */
     const char *path;      /**< of the others: absolute, at most 107 bytes */
     const char *name;      /**< for LISTEN_FDNAMES; the name of the service when the file names none */
-    int mode;              /**< of a path: permissions */
+    int mode;              /**< of a path: permissions; -1 of the others */
     struct spec_user user; /**< who owns the path; text NULL: fosterd's user */
     int64_t backlog;       /**< as of listen(2) */
     struct diag_pos pos;

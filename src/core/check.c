@@ -3,7 +3,7 @@
  *
  * Contradictions between keys of a service and between services. Each rule is one function.
  */
-#include "core/check.h"
+#include "core/check_impl.h"
 
 #include "base/parse.h"
 #include "base/runtime.h"
@@ -14,14 +14,6 @@
 
 enum { MEM_LIMIT_MIN = 1 << 20 };
 static const double cpus_min = 0.01;
-
-/* The place of KEY of S in NODE, or of the service when it is not written there. */
-static struct diag_pos place(const struct spec *s, const struct tree_node *node, const char *key)
-{
-    const struct tree_node *value = tree_get(node, key);
-
-    return value ? value->pos : s->pos;
-}
 
 static void check_command(struct diag_list *d, const struct spec *s, const struct tree_node *node)
 {
@@ -37,7 +29,7 @@ static void check_restart(struct diag_list *d, const struct spec *s, const struc
 
     if (!map || s->restart.max_delay_ms >= s->restart.delay_ms)
         return;
-    diag_error(d, place(s, map, tree_get(map, "max_delay") ? "max_delay" : "delay"),
+    diag_error(d, check_place(s, map, tree_get(map, "max_delay") ? "max_delay" : "delay"),
                "`max_delay` (%s) is below `delay` (%s); make it at least that",
                parse_duration_text(s->restart.max_delay_ms, max_delay, sizeof max_delay),
                parse_duration_text(s->restart.delay_ms, delay, sizeof delay));
@@ -48,14 +40,14 @@ static void check_pid_file(struct diag_list *d, const struct spec *s, const stru
     if (!s->pid_file)
         return;
     if (s->type == SPEC_TYPE_ONESHOT)
-        diag_error(d, place(s, node, "pid_file"),
+        diag_error(d, check_place(s, node, "pid_file"),
                    "`pid_file` on a oneshot, which leaves no daemon behind; remove one of the two");
     if (s->type == SPEC_TYPE_SIMPLE)
-        diag_error(d, place(s, node, "pid_file"),
+        diag_error(d, check_place(s, node, "pid_file"),
                    "`pid_file` with `type: simple`, which follows no daemon; remove it or write `type: auto`");
     if (s->scale > 1)
-        diag_error(d, place(s, node, "pid_file"), "%lld instances cannot share one `pid_file`; remove it or `scale`",
-                   (long long)s->scale);
+        diag_error(d, check_place(s, node, "pid_file"),
+                   "%lld instances cannot share one `pid_file`; remove it or `scale`", (long long)s->scale);
 }
 
 static void check_stop(struct diag_list *d, const struct spec *s, const struct tree_node *node)
@@ -66,7 +58,7 @@ static void check_stop(struct diag_list *d, const struct spec *s, const struct t
     for (size_t i = 0; i < s->n_stop_signal; i++)
         sum += s->stop_signal[i].wait_ms > 0 ? s->stop_signal[i].wait_ms : 0;
     if (sum > s->stop_grace_period_ms)
-        diag_error(d, place(s, node, "stop_signal"),
+        diag_error(d, check_place(s, node, "stop_signal"),
                    "the steps of `stop_signal` wait %s, longer than `stop_grace_period` (%s); make that longer",
                    parse_duration_text(sum, waits, sizeof waits),
                    parse_duration_text(s->stop_grace_period_ms, grace, sizeof grace));
@@ -86,7 +78,7 @@ static void check_exits(struct diag_list *d, const struct spec *s, const struct 
 
     if (meet(good->codes, bad->codes, ARRAY_LEN(good->codes)) ||
         meet(good->signals, bad->signals, ARRAY_LEN(good->signals)))
-        diag_error(d, place(s, node, "no_restart_exit_codes"),
+        diag_error(d, check_place(s, node, "no_restart_exit_codes"),
                    "an exit that is a success (`success_exit_codes`) is a failure here as well; remove it from one");
 }
 
@@ -103,8 +95,8 @@ static void check_caps(struct diag_list *d, const struct spec *s, const struct t
 {
     for (char *const *name = s->cap_drop.names; name && *name; name++)
         if (has_name(s->cap_add.names, *name))
-            diag_error(d, place(s, node, "cap_drop"), "`%s` is in `cap_add` and in `cap_drop`; remove it from one",
-                       *name);
+            diag_error(d, check_place(s, node, "cap_drop"),
+                       "`%s` is in `cap_add` and in `cap_drop`; remove it from one", *name);
 }
 
 static void check_limits(struct diag_list *d, const struct spec *s, const struct tree_node *node)
@@ -112,18 +104,18 @@ static void check_limits(struct diag_list *d, const struct spec *s, const struct
     char limit[32];
 
     if (s->mem_limit > 0 && s->mem_limit < MEM_LIMIT_MIN)
-        diag_error(d, place(s, node, "mem_limit"),
+        diag_error(d, check_place(s, node, "mem_limit"),
                    "`mem_limit` is %s, too little for any program; write at least 1m, or 0 for no limit",
                    parse_size_text(s->mem_limit, limit, sizeof limit));
     if (s->cpus > 0 && s->cpus < cpus_min)
-        diag_error(d, place(s, node, "cpus"),
+        diag_error(d, check_place(s, node, "cpus"),
                    "`cpus` is too little to be measured; write at least 0.01, or 0 for no limit");
 }
 
 void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node)
 {
     static void (*const rules[])(struct diag_list *, const struct spec *, const struct tree_node *) = {
-        check_command, check_restart, check_pid_file, check_stop, check_exits, check_caps, check_limits,
+        check_command, check_restart, check_pid_file, check_stop, check_exits, check_caps, check_limits, check_life,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
@@ -146,12 +138,6 @@ static void unknown_service(struct diag_list *d, const struct spec_set *set, con
                    dep->service);
 }
 
-/* Whether S is run again whatever its exit, so that it is never completed. */
-static bool never_completes(const struct spec *s)
-{
-    return s->restart.policy == SPEC_RESTART_ALWAYS || s->restart.policy == SPEC_RESTART_UNLESS_STOPPED;
-}
-
 static void check_dep(struct diag_list *d, const struct spec_set *set, const struct spec *s, const struct spec_dep *dep)
 {
     const struct spec *target = spec_find(set, dep->service);
@@ -165,10 +151,14 @@ static void check_dep(struct diag_list *d, const struct spec_set *set, const str
                    "`%s` depends on `%s`, which is in no selected profile; select one, or write `required: false`",
                    s->name, dep->service);
     } else if ((dep->condition == SPEC_COND_COMPLETED || dep->condition == SPEC_COND_COMPLETED_OK) &&
-               never_completes(target)) {
+               check_never_completes(target)) {
         diag_error(d, dep->pos,
                    "`%s` waits for `%s` to complete, which `restart: %s` never does; write on-failure or no", s->name,
                    dep->service, spec_restart_policy_name(target->restart.policy));
+    } else if (dep->condition == SPEC_COND_HEALTHY && target->healthcheck.probe.kind == SPEC_PROBE_NONE) {
+        diag_error(d, dep->pos,
+                   "`%s` waits for `%s` to be healthy, which has no `healthcheck`; add one, or write service_ready",
+                   s->name, dep->service);
     }
 }
 
@@ -237,6 +227,7 @@ void check_control(struct diag_list *d, const struct spec_supervisor *s, const s
 void check_set(struct diag_list *d, const struct spec_set *set)
 {
     check_numbers(d, set);
+    check_sockets(d, set);
     for (size_t i = 0; i < set->n_services; i++) {
         const struct spec *s = &set->services[i];
         check_instance_name(d, set, s);

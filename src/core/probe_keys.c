@@ -210,8 +210,11 @@ bool probe_keys_health(struct value_ctx *c, const struct schema_row *row, const 
 
     (void)snprintf(what, sizeof what, "`%s`", row->key);
     if (!value_is(c, node, TREE_MAPPING, what, schema_kind(row->kind)->takes) ||
-        !value_section(c, row->sub, what, node, &check))
+        !value_section(c, row->sub, what, node, &check)) {
+        /* A check that is wrong is one all the same: who waits for it is not wrong as well. */
+        field->probe.kind = SPEC_PROBE_EXEC;
         return false;
+    }
     check.health.probe.kind = probe_kind(&check.health.probe);
     /* Of a check that never runs nothing is kept, so that two of them never differ. */
     if (!check.disable && check.health.probe.kind != SPEC_PROBE_NONE)

@@ -145,7 +145,8 @@ bool socket_keys_list(struct value_ctx *c, const struct schema_row *row, const s
 {
     const struct spec *service = base;
     struct spec_socket *sockets;
-    bool ok = true;
+    size_t n = 0;
+    bool ok = true, good;
 
     if (node->kind != TREE_SEQUENCE)
         return compound_takes_else(c, row, node);
@@ -155,10 +156,12 @@ bool socket_keys_list(struct value_ctx *c, const struct schema_row *row, const s
     if (!sockets)
         return value_nomem(c, node->pos);
     for (size_t i = 0; i < node->n; i++) {
-        sockets[i].name = service->name;
-        ok &= one_socket(c, row, node->items[i], &sockets[i]);
+        sockets[n] = (struct spec_socket){.name = service->name};
+        good = one_socket(c, row, node->items[i], &sockets[n]);
+        n += good;
+        ok &= good;
     }
     *(struct spec_socket **)schema_field(row, base) = sockets;
-    *(size_t *)(void *)((char *)base + row->extra) = node->n;
+    *(size_t *)(void *)((char *)base + row->extra) = n;
     return ok;
 }
