@@ -16,6 +16,7 @@
 #include "daemon/output.h"
 #include "daemon/reaper.h"
 #include "daemon/signals.h"
+#include "daemon/sockets.h"
 #include "daemon/state.h"
 #include "daemon/tail.h"
 #include "sys/procfs.h"
@@ -121,6 +122,7 @@ struct engine {
     struct output output;
     struct state state;
     struct sdnotify sdnotify;
+    struct sockets sockets;
     struct zombies *zombies; /**< owned; NULL: nobody looks for zombies */
     struct engine_pressure pressure;
     struct ev_timer watchdog;
