@@ -29,6 +29,8 @@
 
 struct cgroups;
 struct cgroups_unit;
+struct health_watch;
+struct ready;
 
 /** What the engine keeps beside super for one unit. */
 struct engine_unit {
@@ -57,6 +59,8 @@ struct engine_unit {
     struct cgroups_unit *cgroup;  /**< owned; what there is of its control groups; NULL: nothing */
     bool touched;                 /**< one of its processes was reaped in the present slice */
     struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
+    struct ready *ready;          /**< owned; how it is to show that it is ready; NULL: nothing is watched */
+    struct health_watch *health;  /**< owned; what is known of its health checks; NULL: nothing */
     struct output_stream out;
 };
 

@@ -22,7 +22,7 @@ struct engine_unit;
 
 /** What is known of the checks of a unit's present run, or of its last one when it does not run. */
 struct health_view {
-    enum unit_health status; /**< what they have come to */
+    enum unit_health status; /**< what they have come to; UNIT_HEALTH_NONE when it does not run */
     bool is_checking;        /**< one is under way */
     int64_t due_ms;        /**< when the next one begins (CLOCK_MONOTONIC); -1: one is under way, or it does not run */
     int64_t streak;        /**< so many in a row have failed and counted; 0: none, or the last one succeeded */

@@ -37,6 +37,9 @@ struct output {
     bool failing;        /**< said so already */
 };
 
+/** Is told of a line, its LEN bytes without the newline, long ones in parts. It may not touch the stream. */
+typedef void output_line_fn(const char *line, size_t len, void *data);
+
 /** The pipe of one unit. Zero-initialised with read_fd and write_fd -1: closed. */
 struct output_stream {
     struct output *output; /**< borrowed */
@@ -45,7 +48,11 @@ struct output_stream {
     int read_fd;           /**< owned; non-blocking */
     int write_fd;          /**< owned; handed to each run; kept open so that the pipe never ends */
     struct ev_io readable;
-    struct buf partial; /**< the beginning of a line that has not ended yet */
+    struct buf partial;      /**< the beginning of a line that has not ended yet */
+    output_line_fn *on_line; /**< see output_listen() */
+    void *on_line_data;      /**< borrowed */
+    size_t n_stale;          /**< bytes still in the pipe that earlier runs have written */
+    bool is_stale;           /**< what was taken in last was one of them */
     struct list link;
 };
 
@@ -65,6 +72,10 @@ bool output_open(struct output *o, struct output_stream *s, const char *name, st
 /** Takes in all that is in the pipe now (up to 1 MiB), and an unfinished line too when FLUSH: called when a process
  *  has ended, so that its last words come before its obituary. */
 void output_drain(struct output_stream *s, bool flush) NONNULL();
+
+/** Has FN called with DATA (borrowed) for each line that ends from now on, but not for what is in the pipe already:
+ * that is of earlier runs. FN NULL: nobody is told. */
+void output_listen(struct output_stream *s, output_line_fn *fn, void *data) NONNULL(1);
 
 /** Drains, flushes and closes S; harmless when it is closed. */
 void output_close(struct output_stream *s) NONNULL();

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "sys/sys.h"
+#include "sys/sys_net.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,8 @@ static void output_line(struct output_stream *s, const char *line, size_t len)
     size_t before = o->pending.len;
     if (s->tail != NULL)
         tail_add(s->tail, line, len);
+    if (s->on_line != NULL && !s->is_stale)
+        s->on_line(line, len, s->on_line_data);
     buf_printf(&o->pending, "%-*s | ", o->name_width, s->name);
     buf_add(&o->pending, line, len);
     buf_putc(&o->pending, '\n');
@@ -132,6 +135,13 @@ static void output_flush_partial(struct output_stream *s)
     buf_done(&s->partial);
 }
 
+/* N bytes more have been taken out of the pipe. */
+static void output_pass(struct output_stream *s, size_t n)
+{
+    s->is_stale = s->n_stale >= n;
+    s->n_stale -= s->is_stale ? n : s->n_stale;
+}
+
 /* Cuts the LEN bytes at DATA into lines; what has no end yet waits in s->partial. */
 static void output_take(struct output_stream *s, const char *data, size_t len)
 {
@@ -139,6 +149,7 @@ static void output_take(struct output_stream *s, const char *data, size_t len)
         const char *end = memchr(data, '\n', len);
         size_t n = end != NULL ? (size_t)(end - data) : len;
         if (end != NULL && s->partial.len == 0 && n <= OUTPUT_LINE_MAX) {
+            output_pass(s, n + 1);
             output_line(s, data, n);
         } else {
             size_t room = OUTPUT_LINE_MAX - s->partial.len;
@@ -147,6 +158,7 @@ static void output_take(struct output_stream *s, const char *data, size_t len)
                 s->output->n_dropped += part;
                 buf_reset(&s->partial);
             }
+            output_pass(s, part + (part == n && end != NULL));
             /* A line without end is cut, or it would take all our memory. */
             if (part < n || end != NULL)
                 output_flush_partial(s);
@@ -222,6 +234,17 @@ void output_drain(struct output_stream *s, bool flush)
     if (flush && !ev_is_active(&s->output->writable))
         output_flush_partial(s);
     output_flush(s->output);
+}
+
+void output_listen(struct output_stream *s, output_line_fn *fn, void *data)
+{
+    int n = 0;
+    s->on_line = fn;
+    s->on_line_data = data;
+    if (fn == NULL || s->read_fd < 0 || sys_get_readable(s->read_fd, &n) != 0)
+        n = 0;
+    s->n_stale = (size_t)n;
+    s->is_stale = true;
 }
 
 void output_close(struct output_stream *s)
