@@ -113,21 +113,30 @@ static void limits_hold_in_a_file(void **state)
     config_bench_done(&b);
 }
 
-/* A file with one key of a section in it. */
+#define PLAIN "services: { a: { command: a }, b: { command: b } }\n"
+#define IN_A  "services: { a: { command: a, "
+#define AND_B " }, b: { command: b } }\n"
+
+/* A file with one key of a section in it, and the same without. */
 static const struct place {
     enum schema_section section;
-    const char *before, *after;
+    const char *before, *after, *plain;
 } places[] = {
-    {SCHEMA_TOP, "", "\nservices: { a: { command: a }, b: { command: b } }\n"},
-    {SCHEMA_SERVICE, "services: { a: { command: a, ", " }, b: { command: b } }\n"},
-    {SCHEMA_RESTART, "services: { a: { command: a, restart: { ", " } }, b: { command: b } }\n"},
-    {SCHEMA_LOGGING, "services: { a: { command: a, logging: { ", " } }, b: { command: b } }\n"},
-    {SCHEMA_DEP, "services: { a: { command: a, depends_on: { b: { ", " } } }, b: { command: b } }\n"},
-    {SCHEMA_ZOMBIES, "services: { a: { command: a, zombies: { ", " } }, b: { command: b } }\n"},
-    {SCHEMA_HEALTHCHECK, "services: { a: { command: a, healthcheck: { ", " } }, b: { command: b } }\n"},
-    {SCHEMA_SUPERVISOR, "services: { a: { command: a }, b: { command: b } }\nsupervisor: { ", " }\n"},
-    {SCHEMA_SUPERVISOR_ZOMBIES, "services: { a: { command: a }, b: { command: b } }\nsupervisor: { zombies: { ",
-     " } }\n"},
+    {SCHEMA_TOP, "", "\n" PLAIN, PLAIN},
+    {SCHEMA_SERVICE, IN_A, AND_B, PLAIN},
+    {SCHEMA_RESTART, IN_A "restart: { ", " }" AND_B, PLAIN},
+    {SCHEMA_LOGGING, IN_A "logging: { ", " }" AND_B, PLAIN},
+    {SCHEMA_DEP, IN_A "depends_on: { b: { ", " } }" AND_B, IN_A "depends_on: [b]" AND_B},
+    {SCHEMA_ZOMBIES, IN_A "zombies: { ", " }" AND_B, PLAIN},
+    {SCHEMA_READY, IN_A "ready: { ", " }" AND_B, PLAIN},
+    {SCHEMA_HEALTHCHECK, IN_A "healthcheck: { test: x, ", " }" AND_B, IN_A "healthcheck: { test: x }" AND_B},
+    {SCHEMA_HOOK, IN_A "pre_stop: [{ command: x, ", " }]" AND_B, IN_A "pre_stop: [x]" AND_B},
+    {SCHEMA_RELOAD, IN_A "reload: { ", " }" AND_B, PLAIN},
+    {SCHEMA_SOCKET, IN_A "sockets: [{ listen: /x, ", " }]" AND_B, IN_A "sockets: [/x]" AND_B},
+    {SCHEMA_SCHEDULE, IN_A "type: oneshot, schedule: { every: 1s, ", " }" AND_B,
+     IN_A "type: oneshot, schedule: { every: 1s }" AND_B},
+    {SCHEMA_SUPERVISOR, PLAIN "supervisor: { ", " }\n", PLAIN},
+    {SCHEMA_SUPERVISOR_ZOMBIES, PLAIN "supervisor: { zombies: { ", " } }\n", PLAIN},
 };
 
 static void put_in_place(const struct place *p, const char *key, const char *value, char *text, size_t size)
@@ -143,9 +152,7 @@ static void defaults_are_those_written(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         const struct schema_row *row = NULL;
-        config_bench_service(&plain, places[i].section == SCHEMA_DEP
-                                         ? "services: { a: { command: a, depends_on: [b] }, b: { command: b } }\n"
-                                         : "services: { a: { command: a }, b: { command: b } }\n");
+        config_bench_service(&plain, places[i].plain);
         while ((row = schema_next(places[i].section, row))) {
             char text[256];
             if (!row->def)
@@ -157,7 +164,7 @@ static void defaults_are_those_written(void **state)
             n_tried++;
         }
     }
-    assert_true(n_tried >= 25);
+    assert_true(n_tried >= 45);
     config_bench_done(&plain);
     config_bench_done(&b);
 }
