@@ -27,13 +27,16 @@ struct sockets {
     struct sockets_item *next; /**< owned; room for the items of the configuration that is to come; NULL: none */
 };
 
+/** Opens all sockets of the configuration in force, as far as they can be. False with *E: ENOMEM. */
+bool sockets_start(struct engine *g, struct err *e) MUST_CHECK NONNULL();
+
 /** Makes room for the sockets of SET, which is to be put in force. False with ENOMEM. */
 bool sockets_reserve(struct engine *g, const struct spec_set *set) MUST_CHECK NONNULL();
 
-/** SET, for which there is room, is in force in place of the one before, which is still there: what it does not have is
- * closed, and its path removed; what both have stays open; the others are opened. What cannot be opened is told to the
- * log, and tried again when its service is started. */
-void sockets_renew(struct engine *g, const struct spec_set *set) NONNULL();
+/** The set that there is room for is in force in place of the one before, which is still there: what it does not have
+ * is closed, and its path removed; what both have stays open; the others are opened. What cannot be opened is told to
+ * the log, and tried again when its service is started. */
+void sockets_renew(struct engine *g) NONNULL();
 
 /** Opens what of the sockets of U is not open. False with *E ("sockets[0] 0.0.0.0:80: Address already in use"); errnum
  * is EBUSY where that may be otherwise the next time. */

@@ -247,7 +247,7 @@ static void doctor_limits(struct doctor *d)
 {
     uint64_t n = d->g->n_units;
     doctor_limit(
-        d, "limit-nofile", RLIMIT_NOFILE, DOCTOR_FDS_OWN + DOCTOR_FDS_A_SERVICE * n, "warn",
+        d, "limit-nofile", RLIMIT_NOFILE, DOCTOR_FDS_OWN + DOCTOR_FDS_A_SERVICE * n + d->g->sockets.n, "warn",
         "There are not enough descriptors for all services: some cannot be started. Raise the hard limit where "
         "fosterd is started (`ulimit -n`; in systemd LimitNOFILE=).");
     /* The kernel does not count the processes of root. */

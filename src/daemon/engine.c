@@ -491,7 +491,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     cgroups_start(g);
     status_start(g);
     zombies_start(g);
-    return engine_open_control(g, e);
+    return engine_open_control(g, e) && sockets_start(g, e);
 }
 
 static void engine_done(struct engine *g)
@@ -503,6 +503,7 @@ static void engine_done(struct engine *g)
     zombies_stop(g);
     pressure_stop(g);
     slots_done(g);
+    sockets_stop(g);
     cgroups_stop(g);
     if (g->output.loop != NULL)
         output_done(&g->output);

@@ -75,7 +75,7 @@ bool launch_open_output(struct engine_unit *u, struct err *e)
 static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
 {
     struct engine *g = u->engine;
-    if (!launch_open_output(u, e))
+    if (!launch_open_output(u, e) || !sockets_open(u, e))
         return false;
     tail_begin_run(&u->tail);
     u->run = attrib_run_open(&g->attrib, u->index, run);

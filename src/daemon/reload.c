@@ -85,7 +85,7 @@ static size_t reload_count_units(const struct spec_set *set)
 static enum reload_result reload_put(struct engine *g, struct reload *r)
 {
     int errnum;
-    if (!slots_reserve(g, reload_count_units(r->set)))
+    if (!slots_reserve(g, reload_count_units(r->set)) || !sockets_reserve(g, r->set))
         return RELOAD_NOMEM;
     if (!super_replace(g->super, r->set, sys_now_ms(), &errnum))
         return errnum == ENOMEM ? RELOAD_NOMEM : errnum == EBUSY ? RELOAD_BUSY : RELOAD_STOPPING;
@@ -199,6 +199,7 @@ void reload_replaced(struct engine *g)
     g->next_set = NULL;
     (void)BUG_IF(!slots_sync(g));
     slots_measure(g);
+    sockets_renew(g);
     cgroups_prepare(g);
     zombies_renew(g);
     spec_set_free(old);

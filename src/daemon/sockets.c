@@ -150,7 +150,7 @@ static void sockets_close(struct sockets *s)
     mem_free(s->items);
 }
 
-void sockets_renew(struct engine *g, const struct spec_set *set)
+void sockets_renew(struct engine *g)
 {
     struct sockets *s = &g->sockets;
     struct sockets old = *s;
@@ -158,7 +158,7 @@ void sockets_renew(struct engine *g, const struct spec_set *set)
     struct err e = {0};
     if (BUG_IF(s->next == NULL))
         return;
-    *s = (struct sockets){.items = old.next, .n = sockets_list(old.next, set)};
+    *s = (struct sockets){.items = old.next, .n = sockets_list(old.next, g->set)};
     for (size_t i = 0; i < s->n; i++) {
         struct sockets_item *from = sockets_find(&old, s->items[i].spec, &at);
         if (from != NULL)
@@ -169,6 +169,16 @@ void sockets_renew(struct engine *g, const struct spec_set *set)
     for (size_t i = 0; i < s->n; i++)
         if (!sockets_open_item(&s->items[i], &e))
             sockets_say(&s->items[i], &e, "it is tried again when the service is started");
+}
+
+bool sockets_start(struct engine *g, struct err *e)
+{
+    if (!sockets_reserve(g, g->set)) {
+        err_set_errno(e, ENOMEM, "table of sockets");
+        return false;
+    }
+    sockets_renew(g);
+    return true;
 }
 
 void sockets_stop(struct engine *g)
