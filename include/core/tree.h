@@ -31,7 +31,6 @@ struct tree_pair {
     const char *key;
     struct diag_pos key_pos;
     struct tree_node *value;
-    bool merged;    /**< came in by a `<<` merge, not written in this mapping */
     unsigned layer; /**< 0: written in the mapping itself. Else it was laid below that, by a merge of any kind: pairs
                          with the same number were written in one mapping, and that with a smaller one lies above */
 };

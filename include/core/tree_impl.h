@@ -51,8 +51,8 @@ struct tree_node *tree_copy(struct arena *a, struct diag_list *d, struct diag_po
 
 /** One mapping out of the N >= 1 mappings LAYERS, of which earlier ones win; maps in them merge as
  *  well. Nothing is copied and no layer is changed: the result has new containers where layers meet and
- *  shares the rest. MARK: what only later layers have is marked as merged. NULL with an error in D. */
-struct tree_node *tree_merge_layers(struct arena *a, struct diag_list *d, struct tree_node *const *layers, size_t n,
-                                    bool mark) MUST_CHECK NONNULL();
+ *  shares the rest. NULL with an error in D. */
+struct tree_node *tree_merge_layers(struct arena *a, struct diag_list *d, struct tree_node *const *layers,
+                                    size_t n) MUST_CHECK NONNULL();
 
 #endif

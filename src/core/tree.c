@@ -387,7 +387,7 @@ static void merge_into(struct loader *l, struct tree_node *map, struct tree_node
         if (is_layer(l, layer, layer->pos))
             layers[n++] = layer;
     }
-    merged = tree_merge_layers(l->a, l->d, layers, n, true);
+    merged = tree_merge_layers(l->a, l->d, layers, n);
     if (merged)
         *map = *merged;
     else

@@ -121,7 +121,6 @@ struct entry {
 struct merger {
     struct arena *a;
     struct diag_list *d;
-    bool mark;
 };
 
 static struct tree_node *merge_layers(const struct merger *m, struct tree_node *const *layers, size_t n,
@@ -153,7 +152,7 @@ static size_t count_pairs(struct tree_node *const *layers, size_t n)
     return total;
 }
 
-static void collect(const struct merger *m, struct tree_node *const *layers, size_t n, struct entry *entries)
+static void collect(struct tree_node *const *layers, size_t n, struct entry *entries)
 {
     unsigned first = 0, next;
     size_t order = 0;
@@ -163,7 +162,6 @@ static void collect(const struct merger *m, struct tree_node *const *layers, siz
         for (size_t k = 0; k < layers[i]->n; k++) {
             struct tree_pair *pair = &entries[order].pair;
             entries[order] = (struct entry){.pair = layers[i]->pairs[k], .order = order};
-            pair->merged |= m->mark && i > 0;
             pair->layer += first;
             next = pair->layer >= next ? pair->layer + 1 : next;
             order++;
@@ -250,17 +248,16 @@ static struct tree_node *merge_layers(const struct merger *m, struct tree_node *
         out_of_memory(m->d, layers[0]->pos);
         return NULL;
     }
-    collect(m, layers, n, entries);
+    collect(layers, n, entries);
     if (merge_entries(m, entries, n_entries, depth, &n_entries))
         result = node_of_entries(m, layers[0], entries, n_entries);
     mem_free(entries);
     return result;
 }
 
-struct tree_node *tree_merge_layers(struct arena *a, struct diag_list *d, struct tree_node *const *layers, size_t n,
-                                    bool mark)
+struct tree_node *tree_merge_layers(struct arena *a, struct diag_list *d, struct tree_node *const *layers, size_t n)
 {
-    struct merger m = {.a = a, .d = d, .mark = mark};
+    struct merger m = {.a = a, .d = d};
 
     return merge_layers(&m, layers, n, 0);
 }
@@ -270,5 +267,5 @@ struct tree_node *tree_merge(struct arena *a, struct diag_list *d, struct tree_n
     struct tree_budget budget = {.n_nodes = SIZE_MAX, .n_bytes = SIZE_MAX}; /* the arena has a cap of its own */
     struct tree_node *layers[] = {over, tree_copy(a, d, over->pos, base, 0, &budget)};
 
-    return layers[1] ? tree_merge_layers(a, d, layers, ARRAY_LEN(layers), false) : NULL;
+    return layers[1] ? tree_merge_layers(a, d, layers, ARRAY_LEN(layers)) : NULL;
 }

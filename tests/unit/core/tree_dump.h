@@ -3,7 +3,7 @@
  *
  * A tree as one line of text, and a bench that loads one, so that tests are tables of strings.
  *
- * The line: {key: plain, key: "quoted", key: null, merged*: [items]}.
+ * The line: {key: plain, key: "quoted", key: null, inherited*1: [items]}; the number is the layer.
  */
 #ifndef FOSTER_TESTS_TREE_DUMP_H
 #define FOSTER_TESTS_TREE_DUMP_H
@@ -46,8 +46,10 @@ static inline void dump_node(struct buf *out, const struct tree_node *node)
     for (size_t i = 0; i < node->n; i++) {
         if (i > 0)
             buf_puts(out, ", ");
-        if (node->kind == TREE_MAPPING)
-            buf_printf(out, "%s%s: ", node->pairs[i].key, node->pairs[i].merged ? "*" : "");
+        if (node->kind == TREE_MAPPING && node->pairs[i].layer > 0)
+            buf_printf(out, "%s*%u: ", node->pairs[i].key, node->pairs[i].layer);
+        else if (node->kind == TREE_MAPPING)
+            buf_printf(out, "%s: ", node->pairs[i].key);
         dump_node(out, node->kind == TREE_MAPPING ? node->pairs[i].value : node->items[i]);
     }
     buf_putc(out, node->kind == TREE_MAPPING ? '}' : ']');

@@ -211,7 +211,7 @@ static void expands_values_of_a_file(void **state)
     assert_string_equal(bench_problems(&b), "");
     assert_string_equal(bench_dump(&b, root),
                         "{a: 8080, b: \"8080\", c: [\"value\", {d: value}], $NAME: 1, e: \"x value\n\", f: , g: null, "
-                        "h: null, i: {j: 8080}, k: {j: 8080}, l: {j*: 8080}}");
+                        "h: null, i: {j: 8080}, k: {j: 8080}, l: {j*1: 8080}}");
     assert_true(tree_get(root, "a")->plain);
     assert_false(tree_get(root, "b")->plain);
     assert_true(tree_get(root, "f")->plain);

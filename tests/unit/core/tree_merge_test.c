@@ -35,12 +35,12 @@ static void lays_over_onto_base(void **state)
         const char *expected;
     } cases[] = {
         {"", "", "{}"},
-        {"a: 1", "", "{a: 1}"},
+        {"a: 1", "", "{a*1: 1}"},
         {"", "a: 1", "{a: 1}"},
-        {"a: 1", "b: 2", "{b: 2, a: 1}"},
-        {"a: 1\nb: 2\nc: 3", "c: 4\na: 5", "{c: 4, a: 5, b: 2}"},
-        {"a: {x: 1, y: 2}", "a: {y: 3, z: 4}", "{a: {y: 3, z: 4, x: 1}}"},
-        {"a: {b: {c: {d: 1, e: 2}}}", "a: {b: {c: {d: 3}}}", "{a: {b: {c: {d: 3, e: 2}}}}"},
+        {"a: 1", "b: 2", "{b: 2, a*1: 1}"},
+        {"a: 1\nb: 2\nc: 3", "c: 4\na: 5", "{c: 4, a: 5, b*1: 2}"},
+        {"a: {x: 1, y: 2}", "a: {y: 3, z: 4}", "{a: {y: 3, z: 4, x*1: 1}}"},
+        {"a: {b: {c: {d: 1, e: 2}}}", "a: {b: {c: {d: 3}}}", "{a: {b: {c: {d: 3, e*1: 2}}}}"},
         {"a: [1, 2]", "a: [3]", "{a: [3]}"},
         {"a: [1, 2]", "a: []", "{a: []}"},
         {"a: {b: 1}", "a: 2", "{a: 2}"},
@@ -48,10 +48,10 @@ static void lays_over_onto_base(void **state)
         {"a: {b: 1}", "a:", "{a: null}"},
         {"a: 1", "a: {b: 2}", "{a: {b: 2}}"},
         {"a:", "a: {b: 2}", "{a: {b: 2}}"},
-        {"a: {b: 1}", "a: {}", "{a: {b: 1}}"},
+        {"a: {b: 1}", "a: {}", "{a: {b*1: 1}}"},
         {"a: {}", "a: {b: 1}", "{a: {b: 1}}"},
-        /* What `<<` brought in keeps its mark. */
-        {"a: {<<: {b: 1}}", "a: {<<: {c: 2}, d: 3}", "{a: {d: 3, c*: 2, b*: 1}}"},
+        /* What `<<` brought in lies below what is written beside it, on either side. */
+        {"a: {<<: {b: 1}}", "a: {<<: {c: 2}, d: 3}", "{a: {d: 3, c*1: 2, b*3: 1}}"},
         {"a: {<<: {b: 1}}", "a: {b: 2}", "{a: {b: 2}}"},
     };
 
@@ -91,8 +91,8 @@ static void base_can_be_used_again(void **state)
     tree_get(tree_get(one, "e"), "k")->text = "one";
     tree_get(tree_get(two, "e"), "l")->items[0]->text = "two";
     assert_string_equal(bench_dump(&b, base), "{e: {k: v, l: [w]}}");
-    assert_string_equal(bench_dump(&b, one), "{e: {m: 1, k: one, l: [w]}}");
-    assert_string_equal(bench_dump(&b, two), "{n: 2, e: {k: v, l: [two]}}");
+    assert_string_equal(bench_dump(&b, one), "{e: {m: 1, k*1: one, l*1: [w]}}");
+    assert_string_equal(bench_dump(&b, two), "{n: 2, e*1: {k: v, l: [two]}}");
     bench_done(&b);
 }
 

@@ -128,31 +128,32 @@ static void copies_are_independent(void **state)
     root = bench_load(&b, TEXT("a: &x {k: [v]}\nb: *x\nc: {<<: *x}"));
     assert_non_null(root);
     tree_get(tree_get(root, "a"), "k")->items[0]->text = "changed";
-    assert_string_equal(bench_dump(&b, root), "{a: {k: [changed]}, b: {k: [v]}, c: {k*: [v]}}");
+    assert_string_equal(bench_dump(&b, root), "{a: {k: [changed]}, b: {k: [v]}, c: {k*1: [v]}}");
     tree_get(tree_get(root, "c"), "k")->items[0]->text = "other";
-    assert_string_equal(bench_dump(&b, root), "{a: {k: [changed]}, b: {k: [v]}, c: {k*: [other]}}");
+    assert_string_equal(bench_dump(&b, root), "{a: {k: [changed]}, b: {k: [v]}, c: {k*1: [other]}}");
     bench_done(&b);
 }
 
 static void merges(void **state)
 {
     static const struct tree_case cases[] = {
-        {TEXT("a: &x {k: 1}\nb: {<<: *x}"), "{a: {k: 1}, b: {k*: 1}}"},
-        {TEXT("a: {<<: {k: 1}, l: 2}"), "{a: {l: 2, k*: 1}}"},
+        {TEXT("a: &x {k: 1}\nb: {<<: *x}"), "{a: {k: 1}, b: {k*1: 1}}"},
+        {TEXT("a: {<<: {k: 1}, l: 2}"), "{a: {l: 2, k*1: 1}}"},
         {TEXT("a: {<<: {k: 1}, k: 2}"), "{a: {k: 2}}"},
-        {TEXT("a: {k: 2, <<: {k: 1, m: 3}}"), "{a: {k: 2, m*: 3}}"},
-        {TEXT("a: {<<: [{k: 1}, {k: 2, l: 2}], m: 3}"), "{a: {m: 3, k*: 1, l*: 2}}"},
+        {TEXT("a: {k: 2, <<: {k: 1, m: 3}}"), "{a: {k: 2, m*1: 3}}"},
+        {TEXT("a: {<<: [{k: 1}, {k: 2, l: 2}], m: 3}"), "{a: {m: 3, k*1: 1, l*2: 2}}"},
         {TEXT("a: {<<: []}"), "{a: {}}"},
         {TEXT("a: {<<: {}}"), "{a: {}}"},
-        {TEXT("<<: {a: 1}"), "{a*: 1}"},
+        {TEXT("<<: {a: 1}"), "{a*1: 1}"},
         {TEXT("\"<<\": {a: 1}"), "{<<: {a: 1}}"},
-        {TEXT("'<<': {a: 1}\n<<: {b: 1}"), "{<<: {a: 1}, b*: 1}"},
-        {TEXT("a: &m <<\n*m : {b: 1}"), "{a: <<, b*: 1}"},
+        {TEXT("'<<': {a: 1}\n<<: {b: 1}"), "{<<: {a: 1}, b*1: 1}"},
+        {TEXT("a: &m <<\n*m : {b: 1}"), "{a: <<, b*1: 1}"},
         /* Deep: maps on both sides merge, at any level. */
-        {TEXT("a: {<<: {env: {TZ: UTC}}, env: {A: b}}"), "{a: {env: {A: b, TZ*: UTC}}}"},
-        {TEXT("a: {<<: {e: {f: {g: 1, h: 2}}}, e: {f: {g: 3}}}"), "{a: {e: {f: {g: 3, h*: 2}}}}"},
-        {TEXT("a: {<<: [{e: {k: 1, l: 1}}, {e: {l: 2, m: 2}}], e: {n: 3}}"), "{a: {e: {n: 3, k*: 1, l*: 1, m*: 2}}}"},
-        {TEXT("a: {<<: [{e: {k: 1}}, {e: {l: 2}}]}"), "{a: {e*: {k: 1, l*: 2}}}"},
+        {TEXT("a: {<<: {env: {TZ: UTC}}, env: {A: b}}"), "{a: {env: {A: b, TZ*1: UTC}}}"},
+        {TEXT("a: {<<: {e: {f: {g: 1, h: 2}}}, e: {f: {g: 3}}}"), "{a: {e: {f: {g: 3, h*1: 2}}}}"},
+        {TEXT("a: {<<: [{e: {k: 1, l: 1}}, {e: {l: 2, m: 2}}], e: {n: 3}}"),
+         "{a: {e: {n: 3, k*1: 1, l*1: 1, m*2: 2}}}"},
+        {TEXT("a: {<<: [{e: {k: 1}}, {e: {l: 2}}]}"), "{a: {e*1: {k: 1, l*1: 2}}}"},
         /* Everything else is replaced, also by null and across kinds. */
         {TEXT("a: {<<: {l: [1, 2]}, l: [3]}"), "{a: {l: [3]}}"},
         {TEXT("a: {<<: {e: {k: 1}}, e: }"), "{a: {e: null}}"},
@@ -160,14 +161,15 @@ static void merges(void **state)
         {TEXT("a: {<<: [{e: 1}, {e: {l: 2}}], e: {k: 1}}"), "{a: {e: {k: 1}}}"},
         /* Merges of merged maps. */
         {TEXT("x: &x {a: 1, e: {p: 1}}\ny: &y {<<: *x, b: 2, e: {q: 2}}\nz: {<<: *y, c: 3, e: {r: 3}}"),
-         "{x: {a: 1, e: {p: 1}}, y: {b: 2, e: {q: 2, p*: 1}, a*: 1}, z: {c: 3, e: {r: 3, q*: 2, p*: 1}, b*: 2, a*: "
+         "{x: {a: 1, e: {p: 1}}, y: {b: 2, e: {q: 2, p*1: 1}, a*1: 1}, z: {c: 3, e: {r: 3, q*1: 2, p*2: 1}, b*1: 2, "
+         "a*2: "
          "1}}"},
-        {TEXT("a: {<<: {<<: {k: 1}, l: 2}}"), "{a: {l*: 2, k*: 1}}"},
+        {TEXT("a: {<<: {<<: {k: 1}, l: 2}}"), "{a: {l*1: 2, k*2: 1}}"},
         /* An anchor inside of a merging mapping names what is written there. */
-        {TEXT("a: {<<: {e: {k: 1}}, e: &q {l: 2}}\nb: *q"), "{a: {e: {l: 2, k*: 1}}, b: {l: 2}}"},
-        {TEXT("a: {<<: &x {e: {k: 1}}, e: {l: 2}}\nb: *x"), "{a: {e: {l: 2, k*: 1}}, b: {e: {k: 1}}}"},
+        {TEXT("a: {<<: {e: {k: 1}}, e: &q {l: 2}}\nb: *q"), "{a: {e: {l: 2, k*1: 1}}, b: {l: 2}}"},
+        {TEXT("a: {<<: &x {e: {k: 1}}, e: {l: 2}}\nb: *x"), "{a: {e: {l: 2, k*1: 1}}, b: {e: {k: 1}}}"},
         /* An alias of a mapping that is complete but for what is around it. */
-        {TEXT("a: {b: &b {k: 1}, c: {<<: *b}}"), "{a: {b: {k: 1}, c: {k*: 1}}}"},
+        {TEXT("a: {b: &b {k: 1}, c: {<<: *b}}"), "{a: {b: {k: 1}, c: {k*1: 1}}}"},
     };
 
     (void)state;
@@ -190,7 +192,7 @@ static void leaves_out_what_the_rest_does_not_need(void **state)
          "{a: {k: 3}}"},
         {{TEXT("a: &x {k: 1}\nb:\n  <<: *x\n  <<: *x"),
           "f:4:3: \"<<\" is already on line 3; write one, with a list: <<: [*a, *b]\n"},
-         "{a: {k: 1}, b: {k*: 1}}"},
+         "{a: {k: 1}, b: {k*1: 1}}"},
         {{TEXT("a: !!str 1\nb: !foo {c: !x [], !!int d: 1}\ne: ! f"),
           "f:1:4: tags are not supported (!!str); remove this one, and quote the value to make it a string\n"
           "f:2:4: tags are not supported (!foo); remove this one, and quote the value to make it a string\n"
