@@ -185,7 +185,7 @@ static int hold(const struct listen_request *req, struct usock_place *ret)
     }
     if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1) {
         sys_close(fd);
-        errno = ESTALE;
+        errno = EEXIST;
         return -1;
     }
     *ret = (struct usock_place){st.st_dev, st.st_ino};
@@ -214,12 +214,15 @@ static bool bind_with_mode(int fd, const struct address *a, const struct listen_
 static bool take_place(const struct listen_request *req, struct listener *l, struct err *e)
 {
     int path_fd = hold(req, &l->place);
-    if (path_fd == -1)
-        return refuse_path(req, errno, e);
+    if (path_fd == -1) {
+        int errnum = errno;
+        /* Should that fail as well, a stale socket is left, which the next one replaces. */
+        int removed = errnum != EEXIST ? sys_unlink(req->path) : 0;
+        (void)removed;
+        return refuse_path(req, errnum, e);
+    }
     bool ok = give_away(path_fd, req, e);
     sys_close(path_fd);
-    if (!ok)
-        listen_close(l, req->path);
     return ok;
 }
 
@@ -274,7 +277,7 @@ bool listen_change(const struct listener *l, const struct listen_request *req, s
         return refuse_path(req, errno, e);
     bool ok = place.dev == l->place.dev && place.ino == l->place.ino;
     if (!ok) {
-        (void)refuse(e, ESTALE, "somebody has put something else there");
+        (void)refuse(e, EEXIST, "somebody has put something else there");
     } else {
         /* chmod(2) has no other way to what O_PATH has opened. */
         snprintf(self, sizeof self, "/proc/self/fd/%d", path_fd);

@@ -14,6 +14,7 @@
 #include "sys/sys.h"
 #include "sys/sys_cred.h"
 #include "sys/sys_dir.h"
+#include "sys/sys_net.h"
 #include "sys/sys_ptrace.h"
 
 #include <stdbool.h>

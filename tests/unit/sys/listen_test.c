@@ -360,7 +360,7 @@ static void only_ours_is_removed(void **state)
     assert_int_equal(unlink(b->path), 0);
     struct listener second = open_it(&req);
     assert_false(listen_change(&first, &req, &e));
-    assert_string_equal(e.text, "Stale file handle; somebody has put something else there");
+    assert_string_equal(e.text, "File exists; somebody has put something else there");
     listen_close(&first, b->path);
     assert_int_equal(lstat(b->path, &st), 0);
     assert_true(listen_kit_reaches_path(&second, LISTEN_UNIX, b->path));
