@@ -19,6 +19,7 @@
 #include "daemon/sockets.h"
 #include "daemon/state.h"
 #include "daemon/tail.h"
+#include "daemon/timeline.h"
 #include "sys/procfs.h"
 #include "sys/sdnotify.h"
 
@@ -30,7 +31,9 @@
 struct cgroups;
 struct cgroups_unit;
 struct health_watch;
+struct hooks;
 struct ready;
+struct svcreload;
 
 /** What the engine keeps beside super for one unit. */
 struct engine_unit {
@@ -40,8 +43,9 @@ struct engine_unit {
     const struct spec *spec; /**< borrowed */
     char name[SPEC_NAME_MAX + 8];
     unsigned instance;
-    char *reason;     /**< owned: what was reported last of it that says why it is as it is; NULL: nothing */
-    struct tail tail; /**< its last lines of output */
+    char *reason;             /**< owned: what was reported last of it that says why it is as it is; NULL: nothing */
+    struct tail tail;         /**< its last lines of output */
+    struct timeline timeline; /**< how far it came when, in its present start */
 
     struct attrib_run *run; /**< the present run, owned by attrib; NULL: none */
     pid_t main_pid;         /**< its main process while that has not been reaped, else 0 */
@@ -61,6 +65,9 @@ struct engine_unit {
     struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
     struct ready *ready;          /**< owned; how it is to show that it is ready; NULL: nothing is watched */
     struct health_watch *health;  /**< owned; what is known of its health checks; NULL: nothing */
+    struct hooks *hooks;          /**< owned; the commands around its run that run now; NULL: none */
+    struct svcreload *svcreload;  /**< owned; what is known of how it reloads; NULL: nothing */
+    unsigned n_helpers;           /**< helpers of it of which something is left */
     struct output_stream out;
 };
 
@@ -145,9 +152,11 @@ struct engine {
     int start_budget;             /**< how many more may be started in it */
     const struct rlimit *nofile;  /**< borrowed; our limit of descriptors as inherited; services get it back */
     const char *inherited_marker; /**< our own FOSTER_RUN, for nesting; borrowed from the environment, NULL: none */
+    uint64_t n_helpers;           /**< commands that have been run beside units */
     bool is_init;
     bool over;              /**< super has spoken its last effect */
-    bool clearing;          /**< PID 1: we go once nobody is left */
+    bool clearing;          /**< we go once nobody is left: PID 1 for all, others for helpers */
+    bool ending_helpers;    /**< nobody but helpers, which have been killed, is waited for yet */
     bool ending_strangers;  /**< PID 1: everybody who is left has been asked to end */
     bool killing_strangers; /**< PID 1: and is killed now */
     int64_t stop_asked_ms;  /**< when somebody first wanted us to stop, 0: nobody has */

@@ -215,6 +215,7 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
             engine_forget_reason(u);
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
+        timeline_on_state(u, f->from, f->to);
         if (g->control != NULL)
             control_on_state(g->control, u->index, f->from, f->to);
         break;
@@ -317,6 +318,16 @@ void engine_go_on(struct engine *g)
     reload_go_on(g);
 }
 
+/* What health checks say changes no state, and yet somebody may wait for it. */
+static void engine_note_health(struct engine *g, const struct event *ev)
+{
+    struct engine_unit *u = engine_unit_of(g, attrib_run_find(&g->attrib, ev->run));
+    if (u != NULL)
+        timeline_on_health(u, ev->health);
+    if (g->control != NULL)
+        g->control->unsettled = true;
+}
+
 void engine_post(struct engine *g, const struct event *ev)
 {
     bool stops = ev->kind == EVENT_SHUTDOWN || ev->kind == EVENT_KILL_NOW;
@@ -328,6 +339,8 @@ void engine_post(struct engine *g, const struct event *ev)
         g->stop_asked_ms = sys_now_ms();
     if (g->alone && ev->kind == EVENT_SPAWNED)
         g->stop_asked_ms = 0;
+    if (ev->kind == EVENT_HEALTH)
+        engine_note_health(g, ev);
     super_post(g->super, ev, sys_now_ms());
     engine_go_on(g);
 }

@@ -232,6 +232,19 @@ void look_graph(struct client *c, const struct proto_request *req)
     methods_reply(c, req, json_pack("{s:o}", "services", snapshot_graph(methods_engine(c)->super)));
 }
 
+void look_timeline(struct client *c, const struct proto_request *req)
+{
+    struct engine *g = methods_engine(c);
+    struct select sel = {0};
+    if (!methods_select(c, req, &sel))
+        return;
+    json_t *services = json_array();
+    for (size_t i = 0; services != NULL && i < sel.n; i++)
+        services = snapshot_append(services, timeline_json(g, sel.units[i]));
+    select_done(&sel);
+    methods_reply(c, req, json_pack("{s:o, s:o}", "daemon", look_daemon(g), "services", services));
+}
+
 void look_doctor(struct client *c, const struct proto_request *req)
 {
     methods_reply(c, req, json_pack("{s:o}", "checks", doctor_look(methods_engine(c))));
