@@ -138,6 +138,8 @@ static bool refuse_path(const struct listen_request *req, int errnum, struct err
         snprintf(remedy, sizeof remedy, "the directory %s has to be there first", dir);
     else if (errnum == EACCES)
         snprintf(remedy, sizeof remedy, "fosterd has to be allowed to write into %s", dir);
+    else if (errnum == EEXIST)
+        snprintf(remedy, sizeof remedy, "somebody has put something else there");
     return refuse(e, errnum, remedy);
 }
 
@@ -277,7 +279,7 @@ bool listen_change(const struct listener *l, const struct listen_request *req, s
         return refuse_path(req, errno, e);
     bool ok = place.dev == l->place.dev && place.ino == l->place.ino;
     if (!ok) {
-        (void)refuse(e, EEXIST, "somebody has put something else there");
+        (void)refuse_path(req, EEXIST, e);
     } else {
         /* chmod(2) has no other way to what O_PATH has opened. */
         snprintf(self, sizeof self, "/proc/self/fd/%d", path_fd);
