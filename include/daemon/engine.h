@@ -63,6 +63,7 @@ struct engine_unit {
     struct cgroups_unit *cgroup;  /**< owned; what there is of its control groups; NULL: nothing */
     bool touched;                 /**< one of its processes was reaped in the present slice */
     struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
+    struct schedule *schedule;    /**< owned; when it is due; NULL: it has no schedule */
     struct ready *ready;          /**< owned; how it is to show that it is ready; NULL: nothing is watched */
     struct health_watch *health;  /**< owned; what is known of its health checks; NULL: nothing */
     struct hooks *hooks;          /**< owned; the commands around its run that run now; NULL: none */
@@ -75,6 +76,8 @@ struct spawn_request;
 struct engine;
 struct zombies;
 struct zombie_note;
+struct schedule;
+struct schedules;
 struct cli;
 struct control;
 
@@ -134,7 +137,8 @@ struct engine {
     struct state state;
     struct sdnotify sdnotify;
     struct sockets sockets;
-    struct zombies *zombies; /**< owned; NULL: nobody looks for zombies */
+    struct zombies *zombies;     /**< owned; NULL: nobody looks for zombies */
+    struct schedules *schedules; /**< owned; NULL: no unit has a schedule by the clock */
     struct engine_pressure pressure;
     struct ev_timer watchdog;
     struct ev_timer super_timer;

@@ -20,6 +20,7 @@
 #include "daemon/loop.h"
 #include "daemon/pressure.h"
 #include "daemon/reload.h"
+#include "daemon/schedule.h"
 #include "daemon/slots.h"
 #include "daemon/status.h"
 #include "daemon/zombies.h"
@@ -516,6 +517,7 @@ static void engine_done(struct engine *g)
     zombies_stop(g);
     pressure_stop(g);
     slots_done(g);
+    schedules_stop(g);
     sockets_stop(g);
     cgroups_stop(g);
     if (g->output.loop != NULL)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
+#include "daemon/schedule.h"
 #include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
@@ -37,6 +38,7 @@ static void slots_free(struct engine *g, unsigned i)
     sys_close_fd(&u->status_fd);
     list_remove(&u->start_link);
     cgroups_forget(u);
+    schedule_forget(u);
     output_close(&u->out);
     tail_done(&u->tail);
     zombie_note_free(u);
@@ -106,6 +108,7 @@ bool slots_sync(struct engine *g)
         u->spec = v.spec;
         u->instance = v.instance;
         snprintf(u->name, sizeof u->name, "%s", v.name);
+        schedule_watch(u);
     }
     slots_free_spares(g);
     return ok;
