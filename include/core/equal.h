@@ -30,6 +30,7 @@ bool equal_ulimits(const struct schema_row *row, const void *a, const void *b);
 bool equal_notify(const struct schema_row *row, const void *a, const void *b);
 bool equal_tcp(const struct schema_row *row, const void *a, const void *b);
 bool equal_http(const struct schema_row *row, const void *a, const void *b);
+bool equal_cron(const struct schema_row *row, const void *a, const void *b);
 bool equal_hooks(const struct schema_row *row, const void *a, const void *b);
 bool equal_sockets(const struct schema_row *row, const void *a, const void *b);
 bool equal_section(const struct schema_row *row, const void *a, const void *b);

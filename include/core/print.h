@@ -55,6 +55,7 @@ void print_test(struct printer *p, const struct schema_row *row, const void *bas
 void print_healthcheck(struct printer *p, const struct schema_row *row, const void *base);
 void print_hooks(struct printer *p, const struct schema_row *row, const void *base);
 void print_sockets(struct printer *p, const struct schema_row *row, const void *base);
+void print_cron(struct printer *p, const struct schema_row *row, const void *base);
 void print_schedule(struct printer *p, const struct schema_row *row, const void *base);
 void print_section(struct printer *p, const struct schema_row *row, const void *base);
 

@@ -10,5 +10,6 @@
 
 /** Kinds; see kinds.def. */
 bool schedule_keys_map(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
+bool schedule_keys_cron(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base);
 
 #endif

@@ -159,6 +159,13 @@ bool equal_sockets(const struct schema_row *row, const void *a, const void *b)
     return same_maps(row, a, b, sizeof(struct spec_socket));
 }
 
+bool equal_cron(const struct schema_row *row, const void *a, const void *b)
+{
+    const struct spec_cron *x = schema_const_field(row, a), *y = schema_const_field(row, b);
+
+    return same_text(x->text, y->text);
+}
+
 bool equal_notify(const struct schema_row *row, const void *a, const void *b)
 {
     const enum spec_ready_kind *x = schema_const_field(row, a), *y = schema_const_field(row, b);

@@ -262,6 +262,14 @@ void print_http(struct printer *p, const struct schema_row *row, const void *bas
     put_endpoint(p, row->key, schema_const_field(row, base), true);
 }
 
+void print_cron(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_cron *cron = schema_const_field(row, base);
+
+    if (cron->text)
+        put_string(p, row->key, cron->text);
+}
+
 /* Lists. */
 
 /* The line of KEY with a list of FIRST, unless that is NULL, and of the N strings ITEMS. */

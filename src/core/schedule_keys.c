@@ -5,6 +5,8 @@
  */
 #include "core/schedule_keys.h"
 
+#include "core/cron.h"
+
 bool schedule_keys_map(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
 {
     struct spec_schedule *s = schema_field(row, base), read = *s;
@@ -16,5 +18,17 @@ bool schedule_keys_map(struct value_ctx *c, const struct schema_row *row, const 
     /* Of a schedule that never falls due nothing is kept, so that two of them never differ. */
     if (read.every_ms > 0 || read.cron.text)
         *s = read;
+    return true;
+}
+
+bool schedule_keys_cron(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
+{
+    const char *text = value_text(c, node, "`cron`");
+    char why[256];
+
+    if (!text)
+        return false;
+    if (!cron_parse(text, schema_field(row, base), why, sizeof why))
+        return value_error(c, node->pos, "`%s` is no schedule: %s", value_quote(text).text, why);
     return true;
 }

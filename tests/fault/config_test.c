@@ -49,7 +49,7 @@ static const char *const files[][2] = {
      "    sockets: [80, 'udp:[::1]:53', { listen: /x, name: y }]\n"
      "  two: { extends: { service: base, file: base.yaml }, depends_on: [three], ready: { tcp: 'localhost:1' } }\n"
      "supervisor: { state_dir: /x, control: /y, control_group: adm, cgroup: /x }\n"},
-    {"other.yaml", "services: { three: { command: t } }\n"},
+    {"other.yaml", "services: { three: { command: t, type: oneshot, schedule: { cron: '@daily' } } }\n"},
     {"base.yaml", "defaults: { scale: 2 }\nservices: { base: { command: 'b ${V}' } }\n"},
     {"e.env", "C='1'\nD=2\n"},
 };

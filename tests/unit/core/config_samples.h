@@ -172,6 +172,7 @@ static const struct config_sample config_samples[] = {
     SOCKET_SAMPLE("user", "listen: 'datagram:/x', user: app:audio"),
     SOCKET_SAMPLE("backlog", "listen: 80, backlog: 1"),
     SCHEDULE_SAMPLE("every", "every: 1s"),
+    SCHEDULE_SAMPLE("cron", "cron: '*/5 0-4,7 1 JAN-mar sun'"),
     SCHEDULE_SAMPLE("overlap", "every: 90m, overlap: queue"),
     {SCHEMA_LOGGING, "driver", CONFIG_SAMPLE_WEB "    logging: { driver: none }\n"},
     SUPERVISOR_SAMPLE("exit_when", "never"),

@@ -121,6 +121,11 @@ static void reads_schedules(void **state)
     s = &web(&b, "type: oneshot\n    schedule: { every: 1, overlap: queue }")->schedule;
     assert_int_equal(s->every_ms, 1000);
     assert_int_equal(s->overlap, SPEC_OVERLAP_QUEUE);
+    s = &web(&b, "type: oneshot\n    schedule: { cron: '30 4 * * 1-5' }")->schedule;
+    assert_int_equal(s->every_ms, 0);
+    assert_string_equal(s->cron.text, "30 4 * * 1-5");
+    assert_true(s->cron.minutes == UINT64_C(1) << 30 && s->cron.hours == 1U << 4 && s->cron.weekdays == 0x3e);
+    assert_true(spec_is_scheduled(&b.set->services[0]));
     assert_false(spec_is_scheduled(web(&b, "type: oneshot")));
     s = &config_bench_service(&b, "defaults: { schedule: { overlap: queue } }\n" WEB "type: oneshot\n")->schedule;
     assert_int_equal(s->overlap, SPEC_OVERLAP_SKIP);
@@ -174,8 +179,14 @@ static void refuses_bad_reloads_and_schedules(void **state)
         {WEB "schedule: { every: 999ms }\n", "f.yaml:4:24: `999ms` is out of range for `every`; it takes 1s to 30d\n"},
         {WEB "type: oneshot\n    schedule: { every: 1h, overlap: kill }\n",
          "f.yaml:5:37: `kill` is not a value of `overlap`; it takes one of skip, queue\n"},
+        {WEB "schedule: { every: 1h, cron: '@daily' }\n",
+         "f.yaml:4:28: `schedule` has `every` and `cron`; keep one of them\n"},
+        {WEB "schedule: { cron: '0 4 * *' }\n",
+         "f.yaml:4:23: `0 4 * *` is no schedule: five fields are wanted: minute, "
+         "hour, day of the month, month, day of the week\n"},
+        {WEB "schedule: { cron: [1] }\n", "f.yaml:4:23: `cron` is a list; it takes a string\n"},
         {WEB "type: oneshot\n    schedule: { overlap: skip }\n",
-         "f.yaml:5:15: `schedule` has none of `every`; write one\n"},
+         "f.yaml:5:15: `schedule` has none of `every`, `cron`; write one\n"},
     };
     static struct config_bench b;
 

@@ -122,6 +122,7 @@ static const struct {
     {SCHEMA_SOCKET, "user", RESTART, "sockets"},
     {SCHEMA_SOCKET, "backlog", RESTART, "sockets"},
     {SCHEMA_SCHEDULE, "every", RESTART, "type, start_timeout, schedule.every"},
+    {SCHEMA_SCHEDULE, "cron", RESTART, "type, start_timeout, schedule.cron"},
     {SCHEMA_SCHEDULE, "overlap", RESTART, "type, start_timeout, schedule.every, schedule.overlap"},
     {SCHEMA_LOGGING, "driver", RESTART, "logging.driver"},
     {SCHEMA_SUPERVISOR, "exit_when", LIVE, "supervisor.exit_when"},

@@ -320,6 +320,7 @@ static void random_sockets(struct maker *m, struct spec *s, size_t index)
 /* What only a service that goes on has, and what only one that ends. */
 static void random_life(struct maker *m, struct spec *s, size_t index)
 {
+    static const char *const expressions[] = {"@daily", "* * * * *", "0 4 1,15 * mon-fri"};
     bool ends = s->type == SPEC_TYPE_ONESHOT;
 
     random_sockets(m, s, index);
@@ -335,7 +336,10 @@ static void random_life(struct maker *m, struct spec *s, size_t index)
         if (!ends || i == SPEC_HOOK_PRE_START || i == SPEC_HOOK_POST_STOP)
             s->hooks[i] = random_hooks(m);
     if (ends && s->restart.policy <= SPEC_RESTART_ON_FAILURE && coin(m)) {
-        s->schedule.every_ms = random_ms(m, 1000, INT64_C(2592000000));
+        if (coin(m))
+            s->schedule.every_ms = random_ms(m, 1000, INT64_C(2592000000));
+        else
+            s->schedule.cron.text = expressions[below(m, ARRAY_LEN(expressions))];
         s->schedule.overlap = (enum spec_overlap)below(m, SPEC_OVERLAP_N);
     }
 }
