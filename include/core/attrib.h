@@ -44,13 +44,17 @@ enum attrib_role {
     ATTRIB_ROLE_N
 };
 
-/** One run of one unit. */
+/** The bit of the numbers of runs of commands beside units: super's numbers do not get there. */
+#define ATTRIB_HELPER_RUNS (UINT64_C(1) << 63)
+
+/** One run of one unit, or of a command beside it. */
 struct attrib_run {
-    uint64_t run;    /**< number given by super; unique for the daemon's life */
+    uint64_t run;    /**< number given by super, or with ATTRIB_HELPER_RUNS; unique for the daemon's life */
     unsigned unit;   /**< index of the unit in super */
     uint32_t tag_id; /**< 1 … attrib_ids_max() */
-    bool helper; /**< of a command that we run beside the unit: no run of super's, and no part of what a stop ends */
-    bool closed; /**< super has left it; it lives on only for its members */
+    void *helper;    /**< borrowed; whoever looks after a command that we run beside the unit: no run of super's, and no
+                        part of what a stop ends; NULL: a run of super's */
+    bool closed;     /**< super has left it; it lives on only for its members */
     struct list members; /**< of struct attrib_proc.in_run: our unreaped children in this run */
     unsigned n_members;
     struct list link; /**< in struct attrib.runs */

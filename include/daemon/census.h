@@ -40,7 +40,8 @@ void census_refresh_once(struct engine *g) NONNULL();
  * what is left out counts as about to end. */
 const struct attrib_candidate *census_left(struct engine *g, const struct attrib_run *run, size_t *ret_n) NONNULL();
 
-/** How many of our unreaped children belong to U, in all runs that still count; the main process included. While U is
+/** How many of our unreaped children belong to U, in all runs that still count; the main process included, commands
+ * beside it not. While U is
  * being killed, those whom we may not signal do not count: nobody can wait for them. */
 size_t census_count(const struct engine *g, const struct engine_unit *u) NONNULL();
 
@@ -53,6 +54,13 @@ size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enu
 /** SIGKILLs those of U that SCOPE names: everything is frozen first, so that a forking member cannot outrun it.
  *  Called again after each slice of deaths until nothing is left. */
 void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scope scope) NONNULL();
+
+/** How many of our unreaped children that we may signal are in RUN. */
+size_t census_count_run(const struct attrib_run *run) NONNULL();
+
+/** As census_kill() with everything that is in RUN, of the unit U (NULL: of one that is gone) called NAME. */
+void census_kill_run(struct engine *g, const struct engine_unit *u, const struct attrib_run *run, const char *name)
+    NONNULL(1, 3, 4);
 
 /** Sends SIG (and SIGCONT) to every process below us, whoever's it is; for PID 1 at its end. Returns how many. */
 size_t census_signal_everything(struct engine *g, int sig) NONNULL();

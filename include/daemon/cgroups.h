@@ -42,8 +42,9 @@ void cgroups_prepare(struct engine *g) NONNULL();
 /** Removes everything, as far as no process is in it. */
 void cgroups_stop(struct engine *g) NONNULL();
 
-/** Makes ready the groups for run RUN of U and sets its limits. Fills *RET, which has to be given to
- * cgroups_birth_done(). False with *E: its limits cannot be enforced, and have to be; or there is no memory. */
+/** Makes ready the groups for run RUN of U, or of a command beside it, and sets its limits. Fills *RET, which has to be
+ * given to cgroups_birth_done(). False with *E: its limits cannot be enforced, and have to be; or there is no memory.
+ */
 bool cgroups_enter(struct engine_unit *u, uint64_t run, struct cgroups_birth *ret, struct err *e) MUST_CHECK NONNULL();
 
 /** What is to be asked of the spawn; NULL: nothing. */
@@ -59,6 +60,9 @@ bool cgroups_refused(struct engine_unit *u, int errnum) NONNULL();
 /** A run of U is closed: removes the directories of runs that nobody is in. */
 void cgroups_leave(struct engine_unit *u) NONNULL();
 
+/** A command beside U, with RUN as the number of its run, is over: removes its directory. */
+void cgroups_leave_helper(struct engine_unit *u, uint64_t run) NONNULL();
+
 /** U is about to go: removes its directories, and frees its record. */
 void cgroups_forget(struct engine_unit *u) NONNULL();
 
@@ -68,6 +72,9 @@ uint64_t cgroups_run_of(const struct engine *g, pid_t pid) MUST_CHECK NONNULL();
 /** Kills at once whoever is in the groups of those runs of U that count for it. False: that is not possible here;
  * nobody has been killed. */
 bool cgroups_kill(const struct engine_unit *u) MUST_CHECK NONNULL();
+
+/** The same with whoever is in the group of run RUN of U, and there alone. */
+bool cgroups_kill_run(const struct engine_unit *u, uint64_t run) MUST_CHECK NONNULL();
 
 /** Whether the limits of U's last start are in force: "enforced" or "unenforced"; NULL: it has none, or has not been
  * started. Static. */

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { HELPER_OUTPUT_MAX = 4096, HELPER_TEXT_MAX = 384 };
 
@@ -57,5 +58,28 @@ bool helper_start(struct engine_unit *u, const struct helper_request *req, struc
 
 /** Kills H with its whole tree; DONE is not called any more. NULL is fine. */
 void helper_cancel(struct helper *h);
+
+/** What is run in RUN ("pre_start"); NULL: RUN is no helper's. Valid as long as RUN. */
+const char *helper_name(const struct attrib_run *run) NONNULL();
+
+/** PID, in the helper's run number RUN, has been reaped with WSTATUS and taken out of the tables. Returns whether it
+ * was the main process. Nobody is told before helper_settle(). */
+bool helper_died(struct engine *g, uint64_t run, pid_t pid, int wstatus) NONNULL();
+
+/** All deaths of a slice have been taken in: when the helper's run number RUN was among them and is over, its tree is
+ * killed, or its owner told. */
+void helper_settle(struct engine *g, uint64_t run) NONNULL();
+
+/** U is about to go: cancels its helpers, and goes on without U until they are gone. */
+void helper_forget_unit(struct engine_unit *u) NONNULL();
+
+/** Cancels all helpers of G. Returns helper_count(). */
+size_t helper_end_all(struct engine *g) NONNULL();
+
+/** How many helpers of G have processes that we may kill. */
+size_t helper_count(const struct engine *g) NONNULL();
+
+/** Frees what is left of helpers, at the end of G, and waits for none of their processes. */
+void helper_free_all(struct engine *g) NONNULL();
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "daemon/engine.h"
+#include "sys/spawn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,12 @@ void launch_unit(struct engine_unit *u, uint64_t run) NONNULL();
 
 /** Makes ready where the output of U's processes goes. False with *E: no descriptors. */
 bool launch_open_output(struct engine_unit *u, struct err *e) MUST_CHECK NONNULL();
+
+/** Starts the process of REQ, in the control groups of U, as the main process of RUN, which is one of U's or of a
+ * command beside it; attrib_reserve() has gone well. RET->pidfd is closed already. False with *E as of spawn_start(),
+ * or when its limits cannot be enforced and have to be. */
+bool launch_process(struct engine_unit *u, struct attrib_run *run, struct spawn_request *req, struct spawn_child *ret,
+                    struct err *e) MUST_CHECK NONNULL();
 
 /** Reads the exec status of U's child, if it is still open, and posts EXEC_OK or EXEC_FAILED when it is known. Called
  * when the pipe is readable, and before the child's death is told: then it is always known. */

@@ -15,8 +15,9 @@
 /** Makes the timer of G ready. */
 void leave_init(struct engine *g) NONNULL();
 
-/** Everything is over: leaves the loop, at once or, as PID 1 (or, in init mode, where there is no /proc to see who is
- * left by), when nobody is left. A grace period of 0 in init mode means at once. */
+/** Everything is over: kills the helpers that are left, and leaves the loop when they are gone. PID 1 (and, in init
+ * mode, whoever has no /proc to see who is left by) waits until nobody at all is left; a grace period of 0 in init mode
+ * means not at all. */
 void leave_begin(struct engine *g) NONNULL();
 
 /** While G is clearing: leaves when nobody is left, and goes on with whatever has been begun. Called behind each slice

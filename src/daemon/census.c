@@ -87,7 +87,8 @@ static void census_say_adopted(struct engine *g, const struct attrib_proc *p, co
         return;
     }
     about.service = engine_name_of_proc(g, p);
-    about.run = p->run->run;
+    if (p->run->helper == NULL)
+        about.run = p->run->run;
     log_write(LOG_LEVEL_INFO, &about, "adopted process %d (%s), recognised by its %s%s", (int)p->pid, name,
               attrib_evidence_name(p->evidence), left_by);
 }
@@ -178,7 +179,7 @@ void census_refresh(struct engine *g)
 
 static bool census_run_counts(const struct engine_unit *u, const struct attrib_run *run)
 {
-    return run == u->run || (run->unit == u->index && u->spec->orphans != SPEC_ORPHANS_IGNORE);
+    return run == u->run || (run->unit == u->index && run->helper == NULL && u->spec->orphans != SPEC_ORPHANS_IGNORE);
 }
 
 /* Calls FN for each of our unreaped children in U. Only a service that lets left-overs live has more than one run. */
@@ -214,6 +215,14 @@ size_t census_count(const struct engine *g, const struct engine_unit *u)
 {
     struct census_tally tally = {.killing = u->killing};
     census_each(g, u, census_count_one, &tally);
+    return tally.n;
+}
+
+size_t census_count_run(const struct attrib_run *run)
+{
+    struct census_tally tally = {.killing = true};
+    LIST_EACH (it, &run->members)
+        census_count_one(CONTAINER_OF(it, struct attrib_proc, in_run), &tally);
     return tally.n;
 }
 
@@ -256,7 +265,9 @@ const struct attrib_candidate *census_left(struct engine *g, const struct attrib
 /* The list of processes that a pass works on: first our own children, then, appended, their descendants. */
 struct census_pass {
     struct engine *g;
-    const struct engine_unit *unit;
+    const struct engine_unit *unit; /* NULL: of all */
+    const struct attrib_run *run;   /* NULL: all runs of the unit that count */
+    const char *name;               /* whose processes these are */
     enum effect_scope scope;
     struct pidlist *found;
     size_t n_children; /* the first n_children of found are children of ours */
@@ -275,7 +286,7 @@ static void census_take_child(const struct attrib_proc *p, void *data)
 {
     struct census_pass *pass = data;
     if (!census_append(pass->found, p->pid))
-        log_warn("too many processes in %s to signal at once; the rest gets it later", pass->unit->name);
+        log_warn("too many processes in %s to signal at once; the rest gets it later", pass->name);
 }
 
 /* Appends to FOUND whoever is below those in it. */
@@ -295,26 +306,45 @@ static void census_find(struct census_pass *pass)
 {
     struct engine *g = pass->g;
     pass->found->n = 0;
-    census_each(g, pass->unit, census_take_child, pass);
+    if (pass->run == NULL) {
+        census_each(g, pass->unit, census_take_child, pass);
+    } else {
+        LIST_EACH (it, &pass->run->members)
+            census_take_child(CONTAINER_OF(it, struct attrib_proc, in_run), pass);
+    }
     pass->n_children = pass->found->n;
     if (g->children_source == PROCFS_CHILDREN_NONE)
         return;
     census_descend(g, pass->found);
 }
 
-/* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears the tag of a
- * run of unit U (NULL: of any), or its parent is one of FOUND. A pid that was recycled meanwhile has neither. */
-static bool census_is_ours(struct engine *g, const struct engine_unit *u, pid_t pid, const struct pidlist *found)
+/* Whether PASS is about every process below us. */
+static bool census_is_general(const struct census_pass *pass)
 {
+    return pass->unit == NULL && pass->run == NULL;
+}
+
+static bool census_covers(const struct census_pass *pass, const struct attrib_run *run)
+{
+    if (pass->run != NULL)
+        return run == pass->run;
+    return pass->unit == NULL || (run->unit == pass->unit->index && run->helper == NULL);
+}
+
+/* Whether PID, of which a pidfd is open, is still the descendant that the list of children named: it bears the tag of a
+ * run of PASS, or its parent is one of those found. A pid that was recycled meanwhile has neither. */
+static bool census_is_ours(const struct census_pass *pass, pid_t pid)
+{
+    const struct pidlist *found = pass->found;
     enum attrib_evidence evidence;
-    const struct attrib_run *run = census_claim(g, pid, &evidence);
+    const struct attrib_run *run = census_claim(pass->g, pid, &evidence);
     if (run != NULL)
-        return u == NULL || run->unit == u->index;
+        return census_covers(pass, run);
     struct procstat st;
     if (!procfs_stat(pid, &st))
         return false;
     /* Its parent may just have ended, so that it is our child now. */
-    if (u == NULL && st.ppid == sys_getpid())
+    if (census_is_general(pass) && st.ppid == sys_getpid())
         return true;
     for (size_t i = 0; i < found->n; i++)
         if (found->pids[i] == st.ppid)
@@ -322,30 +352,28 @@ static bool census_is_ours(struct engine *g, const struct engine_unit *u, pid_t 
     return false;
 }
 
-static bool census_send_deep(struct engine *g, const struct engine_unit *u, pid_t pid, int sig,
-                             const struct pidlist *found)
+static bool census_send_deep(const struct census_pass *pass, pid_t pid, int sig)
 {
     int pidfd = sys_pidfd_open(pid);
     if (pidfd < 0)
         return false;
-    bool sent = census_is_ours(g, u, pid, found) && sys_pidfd_send_signal(pidfd, sig) == 0;
+    bool sent = census_is_ours(pass, pid) && sys_pidfd_send_signal(pidfd, sig) == 0;
     sys_close(pidfd);
     return sent;
 }
 
-/* Whether PID is in a control group of U, where cgroups_kill() reaches it. */
-static bool census_is_in_group_of(const struct engine *g, const struct engine_unit *u, pid_t pid)
+/* Whether PID is in a control group of those whom PASS is about, where killing that group reaches it. */
+static bool census_is_in_group(const struct census_pass *pass, pid_t pid)
 {
-    const struct attrib_run *run = attrib_run_find(&g->attrib, cgroups_run_of(g, pid));
-    return run != NULL && census_run_counts(u, run);
+    const struct attrib_run *run = attrib_run_find(&pass->g->attrib, cgroups_run_of(pass->g, pid));
+    return run != NULL && (pass->run != NULL ? run == pass->run : census_run_counts(pass->unit, run));
 }
 
 static bool census_wants(const struct census_pass *pass, pid_t pid)
 {
-    bool is_main = pid == pass->unit->main_pid;
-    if (pass->by_group && census_is_in_group_of(pass->g, pass->unit, pid))
+    if (pass->by_group && census_is_in_group(pass, pid))
         return false;
-    return pass->scope == SCOPE_ALL || is_main == (pass->scope == SCOPE_MAIN);
+    return pass->scope == SCOPE_ALL || (pid == pass->unit->main_pid) == (pass->scope == SCOPE_MAIN);
 }
 
 /* Says once of a process that we may not signal it. */
@@ -356,7 +384,7 @@ static void census_note_refusal(const struct census_pass *pass, pid_t pid)
         return;
     if (p != NULL)
         p->out_of_reach = true;
-    log_warn("process %d of %s may not be signalled: %s; it must be ended by hand", (int)pid, pass->unit->name,
+    log_warn("process %d of %s may not be signalled: %s; it must be ended by hand", (int)pid, pass->name,
              err_errno_text(EPERM));
 }
 
@@ -367,8 +395,7 @@ static size_t census_send(struct census_pass *pass, int sig)
         pid_t pid = pass->found->pids[i];
         if (!census_wants(pass, pid))
             continue;
-        bool sent = i < pass->n_children ? sys_kill(pid, sig) == 0
-                                         : census_send_deep(pass->g, pass->unit, pid, sig, pass->found);
+        bool sent = i < pass->n_children ? sys_kill(pid, sig) == 0 : census_send_deep(pass, pid, sig);
         if (sent)
             n++;
         else if (errno == EPERM)
@@ -379,7 +406,7 @@ static size_t census_send(struct census_pass *pass, int sig)
 
 static struct census_pass census_pass_of(struct engine *g, const struct engine_unit *u, enum effect_scope scope)
 {
-    return (struct census_pass){.g = g, .unit = u, .scope = scope, .found = &g->found};
+    return (struct census_pass){.g = g, .unit = u, .name = u->name, .scope = scope, .found = &g->found};
 }
 
 /* Sends SIG to those whom PASS wants, and finds them for whatever else is to be sent to them. */
@@ -410,6 +437,22 @@ size_t census_signal(struct engine *g, const struct engine_unit *u, int sig, enu
     return n;
 }
 
+static void census_kill_pass(struct census_pass *pass)
+{
+    size_t before = 0;
+    /* Whoever slips through, born between two looks of a parent that is gone, is met after the next death and killed
+     * then. */
+    census_refresh_once(pass->g);
+    for (int round = 0; round < CENSUS_ROUNDS; round++) {
+        census_find(pass);
+        if (pass->found->n == before && round > 0)
+            break;
+        before = pass->found->n;
+        (void)census_send(pass, SIGSTOP);
+    }
+    (void)census_send(pass, SIGKILL);
+}
+
 void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scope scope)
 {
     if (scope == SCOPE_MAIN) {
@@ -418,20 +461,16 @@ void census_kill(struct engine *g, const struct engine_unit *u, enum effect_scop
         return;
     }
     struct census_pass pass = census_pass_of(g, u, scope);
-    size_t before = 0;
     /* Nobody in the groups can outrun that. What is left to do is to find those who have left them. */
     pass.by_group = scope == SCOPE_ALL && cgroups_kill(u);
-    /* Whoever slips through, born between two looks of a parent that is gone, is met after the next death and killed
-     * then. */
-    census_refresh_once(g);
-    for (int round = 0; round < CENSUS_ROUNDS; round++) {
-        census_find(&pass);
-        if (pass.found->n == before && round > 0)
-            break;
-        before = pass.found->n;
-        (void)census_send(&pass, SIGSTOP);
-    }
-    (void)census_send(&pass, SIGKILL);
+    census_kill_pass(&pass);
+}
+
+void census_kill_run(struct engine *g, const struct engine_unit *u, const struct attrib_run *run, const char *name)
+{
+    struct census_pass pass = {.g = g, .unit = u, .run = run, .name = name, .scope = SCOPE_ALL, .found = &g->found};
+    pass.by_group = u != NULL && cgroups_kill_run(u, run->run);
+    census_kill_pass(&pass);
 }
 
 /* Without /proc, PID 1 can still reach everybody in its namespace at once (kill(2)); others reach those who have stayed
@@ -456,6 +495,7 @@ static void census_signal_unseen(const struct engine *g, int sig)
 
 size_t census_signal_everything(struct engine *g, int sig)
 {
+    const struct census_pass pass = {.g = g, .scope = SCOPE_ALL, .found = &g->found};
     size_t n = 0;
     if (!census_children(g, sys_getpid(), &g->found)) {
         census_signal_unseen(g, sig);
@@ -465,7 +505,7 @@ size_t census_signal_everything(struct engine *g, int sig)
     census_descend(g, &g->found);
     for (size_t i = 0; i < g->found.n; i++) {
         pid_t pid = g->found.pids[i];
-        bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(g, NULL, pid, sig, &g->found);
+        bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(&pass, pid, sig);
         n += sent;
         if (sent && sig != SIGKILL && i < n_children && sys_kill(pid, SIGCONT) < 0)
             log_debug("SIGCONT to %d: %s", (int)pid, err_errno_text(errno));

@@ -159,6 +159,7 @@ bool cgroups_enter(struct engine_unit *u, uint64_t run, struct cgroups_birth *re
     struct engine *g = u->engine;
     struct cgroup_limits limits = cgroups_limits_of(u);
     bool limited = spec_has_limits(u->spec);
+    bool is_first = u->cgroup == NULL;
     struct err why = {0};
     cgroups_birth_init(ret);
     if (!limited && !cgroups_for_all(g)) {
@@ -184,7 +185,9 @@ bool cgroups_enter(struct engine_unit *u, uint64_t run, struct cgroups_birth *re
         }
         cgroups_say_unenforced(u, &why);
     }
-    cgroups_hits_arm(u);
+    /* Limits that were met are told again with the next run, not with each probe. */
+    if (is_first || (run & ATTRIB_HELPER_RUNS) == 0)
+        cgroups_hits_arm(u);
     return true;
 }
 
@@ -230,6 +233,17 @@ void cgroups_leave(struct engine_unit *u)
         log_debug("%s: a control group of an earlier run stays: %s", u->name, err_errno_text(errno));
 }
 
+void cgroups_leave_helper(struct engine_unit *u, uint64_t run)
+{
+    char name[CGROUPS_RUN_MAX];
+    if (!cgroups_has(u, CGROUPS_UNIFIED))
+        return;
+    snprintf(name, sizeof name, "%" PRIu64, run);
+    CLEANUP(sys_close_fd) int fd = cgroups_open_unit(u, CGROUPS_UNIFIED);
+    if (fd >= 0 && !cgroup_remove(fd, name, NULL))
+        log_debug("%s: the control group of a command stays: %s", u->name, err_errno_text(errno));
+}
+
 void cgroups_forget(struct engine_unit *u)
 {
     char name[CGROUP_NAME_MAX];
@@ -243,18 +257,37 @@ void cgroups_forget(struct engine_unit *u)
     u->cgroup = NULL;
 }
 
+bool cgroups_kill_run(const struct engine_unit *u, uint64_t run)
+{
+    char name[CGROUP_NAME_MAX], file[2 * CGROUP_NAME_MAX];
+    if (!cgroups_has(u, CGROUPS_UNIFIED))
+        return false;
+    snprintf(file, sizeof file, "%s/%" PRIu64 "/cgroup.kill", cgroup_unit_name(u->name, name), run);
+    return cgroup_write(u->engine->cgroups->trees[CGROUPS_UNIFIED].fd, file, "1");
+}
+
+/* Each run of U by itself, since commands beside U are in groups of their own next to them. */
+static bool cgroups_kill_runs(const struct engine_unit *u)
+{
+    bool ok = true;
+    LIST_EACH (it, &u->engine->attrib.runs) {
+        const struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
+        if (run->unit == u->index && run->helper == NULL)
+            ok = cgroups_kill_run(u, run->run) && ok;
+    }
+    return ok;
+}
+
 bool cgroups_kill(const struct engine_unit *u)
 {
     char name[CGROUP_NAME_MAX], file[2 * CGROUP_NAME_MAX];
     if (!cgroups_has(u, CGROUPS_UNIFIED))
         return false;
-    cgroup_unit_name(u->name, name);
-    if (u->spec->orphans != SPEC_ORPHANS_IGNORE)
-        snprintf(file, sizeof file, "%s/cgroup.kill", name);
-    else if (u->run != NULL)
-        snprintf(file, sizeof file, "%s/%" PRIu64 "/cgroup.kill", name, u->run->run);
-    else
-        return false;
+    if (u->spec->orphans == SPEC_ORPHANS_IGNORE)
+        return u->run != NULL && cgroups_kill_run(u, u->run->run);
+    if (u->n_helpers > 0)
+        return cgroups_kill_runs(u);
+    snprintf(file, sizeof file, "%s/cgroup.kill", cgroup_unit_name(u->name, name));
     return cgroup_write(u->engine->cgroups->trees[CGROUPS_UNIFIED].fd, file, "1");
 }
 

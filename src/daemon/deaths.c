@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "daemon/census.h"
 #include "daemon/cgroups.h"
+#include "daemon/helper.h"
 #include "daemon/launch.h"
 #include "sys/files.h"
 
@@ -20,9 +21,10 @@
 
 /* One note, with what the tables said of its process before it was taken out. */
 struct deaths_entry {
-    unsigned unit; /* SUPER_NO_UNIT: unclaimed */
-    uint64_t id;   /* of that unit, which what is posted for another entry may be the end of */
-    uint64_t run;
+    unsigned unit;       /* SUPER_NO_UNIT: unclaimed */
+    uint64_t id;         /* of that unit, which what is posted for another entry may be the end of */
+    uint64_t run;        /* 0: none of super's */
+    uint64_t helper_run; /* of a command beside the unit; 0: it was none */
     bool is_main;
     bool ended;
 };
@@ -38,8 +40,8 @@ static bool deaths_has_ended(const struct reaper_note *note)
 }
 
 /* Whether the end of NOTE's process makes it matter now what it has left behind: while its main process lives, nobody
- * waits for the end of a unit; but a closed run is forgotten with its last member, and must learn of its heirs before.
- */
+ * waits for the end of a unit; but a closed run is forgotten with its last member, and must learn of its heirs before;
+ * and so must a helper. */
 static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
 {
     const struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
@@ -47,7 +49,7 @@ static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
         return false;
     const struct engine_unit *u = engine_at(g, p->run->unit);
     pid_t main_pid = u != NULL ? u->main_pid : 0;
-    return p->run->closed || main_pid == 0 || main_pid == note->pid;
+    return p->run->closed || p->run->helper != NULL || main_pid == 0 || main_pid == note->pid;
 }
 
 static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
@@ -57,10 +59,13 @@ static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper
     if (p == NULL)
         return d;
     struct engine_unit *u = p->run != NULL ? engine_at(g, p->run->unit) : NULL;
+    bool is_helper = p->run != NULL && p->run->helper != NULL;
+    if (is_helper)
+        d.helper_run = p->run->run;
     if (u != NULL) {
         d.unit = u->index;
         d.id = u->id;
-        d.run = p->run->run;
+        d.run = is_helper ? 0 : p->run->run;
         d.is_main = p->role == ATTRIB_MAIN && u->main_pid == note->pid;
     }
     if (d.ended) {
@@ -156,9 +161,23 @@ static void deaths_post_member(struct engine *g, struct engine_unit *u, const st
     engine_post(g, &ev);
 }
 
+static void deaths_tell_helper(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
+                               const struct deaths_entry *d)
+{
+    if (!d->ended)
+        return;
+    (void)deaths_out_of_memory(u, note, d);
+    if (!helper_died(g, d->helper_run, note->pid, note->wstatus))
+        deaths_say_orphan(u, note, d);
+}
+
 static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
 {
     struct engine_unit *u = deaths_unit(g, d);
+    if (d->helper_run != 0) {
+        deaths_tell_helper(g, u, note, d);
+        return;
+    }
     if (u != NULL)
         u->touched = u->touched || d->ended;
     if (u != NULL && d->is_main)
@@ -206,7 +225,9 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         deaths_post(g, &notes[i], &entries[i]);
     for (size_t i = 0; i < n; i++) {
         struct engine_unit *u = deaths_unit(g, &entries[i]);
-        if (u != NULL && u->touched)
+        if (entries[i].helper_run != 0)
+            helper_settle(g, entries[i].helper_run);
+        else if (u != NULL && u->touched)
             deaths_count(g, u);
     }
 }

@@ -15,6 +15,7 @@
 #include "daemon/control.h"
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
+#include "daemon/helper.h"
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
@@ -517,6 +518,7 @@ static void engine_done(struct engine *g)
     zombies_stop(g);
     pressure_stop(g);
     slots_done(g);
+    helper_free_all(g);
     schedules_stop(g);
     sockets_stop(g);
     cgroups_stop(g);

@@ -86,32 +86,42 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
     return true;
 }
 
+bool launch_process(struct engine_unit *u, struct attrib_run *run, struct spawn_request *req, struct spawn_child *ret,
+                    struct err *e)
+{
+    struct engine *g = u->engine;
+    struct cgroups_birth birth;
+    if (!cgroups_enter(u, run->run, &birth, e))
+        return false;
+    req->cgroups = cgroups_birth_request(&birth);
+    bool ok = spawn_start(req, ret, e);
+    req->cgroups = NULL;
+    cgroups_birth_done(&birth);
+    if (!ok)
+        return false;
+    /* The child is ours until we reap it, so its pid is as good as a pidfd, and costs no descriptor. */
+    sys_close_fd(&ret->pidfd);
+    if (BUG_IF(attrib_add(&g->attrib, ret->pid, run, ATTRIB_MAIN, ATTRIB_BORN, sys_now_ms()) == NULL))
+        log_err("process %d of %s could not be entered", (int)ret->pid, u->name);
+    pressure_eased(g);
+    return true;
+}
+
 static bool launch_spawn(struct engine_unit *u, struct err *e)
 {
     struct engine *g = u->engine;
     struct arena arena = {0};
     struct spawn_request req;
     struct spawn_child child;
-    struct cgroups_birth birth;
-    bool ok = false;
-    if (!cgroups_enter(u, u->run->run, &birth, e))
-        return false;
-    if (!launch_request(u, &arena, &req)) {
+    bool ok = launch_request(u, &arena, &req);
+    if (ok)
+        ok = launch_process(u, u->run, &req, &child, e);
+    else
         err_set_errno(e, ENOMEM, "arguments and environment");
-    } else {
-        req.cgroups = cgroups_birth_request(&birth);
-        ok = spawn_start(&req, &child, e);
-    }
-    cgroups_birth_done(&birth);
     arena_done(&arena);
     if (!ok)
         return false;
-    /* The child is ours until we reap it, so its pid is as good as a pidfd, and costs no descriptor. */
-    sys_close(child.pidfd);
-    if (BUG_IF(attrib_add(&g->attrib, child.pid, u->run, ATTRIB_MAIN, ATTRIB_BORN, sys_now_ms()) == NULL))
-        log_err("process %d of %s could not be entered", (int)child.pid, u->name);
     u->main_pid = u->group = child.pid;
-    pressure_eased(g);
     zombies_watch(u);
     state_opened(&g->state, u->run, child.pid, u->name);
     if (g->hooks.on_spawned != NULL)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/census.h"
+#include "daemon/helper.h"
 #include "daemon/loop.h"
 #include "sys/procfs.h"
 #include "sys/sys.h"
@@ -46,19 +47,6 @@ static void leave_kill(struct engine *g)
     (void)census_signal_everything(g, SIGKILL);
 }
 
-static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-    struct engine *g = w->data;
-    (void)revents;
-    ev_timer_stop(loop, w);
-    if (!g->killing_strangers) {
-        leave_kill(g);
-        return;
-    }
-    log_warn("some processes survive SIGKILL; going without waiting for them");
-    leave_loop(g);
-}
-
 /* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
  * waiting longer than promised. */
 static double leave_grace(const struct engine *g)
@@ -78,21 +66,13 @@ static void leave_end(struct engine *g)
     loop_arm(g->loop, &g->clear_timer, leave_grace(g));
 }
 
-void leave_check(struct engine *g)
+static void leave_check_rest(struct engine *g)
 {
     if (!leave_somebody_is_there())
         leave_loop(g);
     else if (g->killing_strangers)
         leave_kill(g);
     else if (super_is_shutting_down(g->super) && !g->ending_strangers)
-        leave_end(g);
-}
-
-void leave_hurry(struct engine *g, bool kill)
-{
-    if (kill || g->ending_strangers)
-        leave_kill(g);
-    else
         leave_end(g);
 }
 
@@ -105,15 +85,65 @@ static bool leave_waits(const struct engine *g)
     return (g->is_init || blind) && !goes_at_once && leave_somebody_is_there();
 }
 
-void leave_begin(struct engine *g)
+/* Waits for those who are left, or goes. */
+static void leave_rest(struct engine *g)
 {
+    g->ending_helpers = false;
+    ev_timer_stop(g->loop, &g->clear_timer);
     g->clearing = leave_waits(g);
     if (!g->clearing) {
         leave_loop(g);
         return;
     }
     log_info("waiting for the processes that are left%s", g->is_init ? ", since we are PID 1" : "");
-    leave_check(g);
+    leave_check_rest(g);
+}
+
+static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    struct engine *g = w->data;
+    (void)revents;
+    ev_timer_stop(loop, w);
+    if (g->ending_helpers) {
+        log_warn("commands that ran beside services survive SIGKILL; going without waiting for them");
+        leave_rest(g);
+        return;
+    }
+    if (!g->killing_strangers) {
+        leave_kill(g);
+        return;
+    }
+    log_warn("some processes survive SIGKILL; going without waiting for them");
+    leave_loop(g);
+}
+
+void leave_check(struct engine *g)
+{
+    if (!g->ending_helpers)
+        leave_check_rest(g);
+    else if (helper_count(g) == 0)
+        leave_rest(g);
+}
+
+void leave_hurry(struct engine *g, bool kill)
+{
+    if (g->ending_helpers)
+        return;
+    if (kill || g->ending_strangers)
+        leave_kill(g);
+    else
+        leave_end(g);
+}
+
+/* No helper outlives us: they are killed at once, for nobody waits for what they do any more. */
+void leave_begin(struct engine *g)
+{
+    if (helper_end_all(g) == 0) {
+        leave_rest(g);
+        return;
+    }
+    g->clearing = g->ending_helpers = true;
+    loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);
 }
 
 void leave_init(struct engine *g)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "daemon/cgroups.h"
 #include "daemon/schedule.h"
+#include "daemon/helper.h"
 #include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
@@ -37,6 +38,7 @@ static void slots_free(struct engine *g, unsigned i)
         ev_io_stop(g->loop, &u->status_io);
     sys_close_fd(&u->status_fd);
     list_remove(&u->start_link);
+    helper_forget_unit(u);
     cgroups_forget(u);
     schedule_forget(u);
     output_close(&u->out);
@@ -92,8 +94,8 @@ bool slots_sync(struct engine *g)
         struct unit_view v;
         bool there = super_view(g->super, i, &v);
         if (g->units[i] != NULL && (!there || g->units[i]->id != v.id)) {
-            attrib_disown(&g->attrib, i);
             slots_free(g, i);
+            attrib_disown(&g->attrib, i);
         }
         if (!there)
             continue;

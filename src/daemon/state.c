@@ -263,7 +263,7 @@ void state_rewrite(struct state *s, const struct attrib *a, state_name_fn *name,
     buf_puts(&text, buf_str(&s->left_over));
     LIST_EACH (it, &a->runs) {
         const struct attrib_run *r = CONTAINER_OF(it, struct attrib_run, link);
-        if (r->n_members == 0)
+        if (r->n_members == 0 || r->helper != NULL)
             continue;
         state_line_opened(line, sizeof line, r, state_main_pid(r), name(r->unit, data));
         buf_puts(&text, line);

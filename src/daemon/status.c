@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/census.h"
+#include "daemon/helper.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -83,6 +84,14 @@ void status_reloaded(struct engine *g)
     g->said_reloading = false;
 }
 
+static const char *status_role(const struct attrib_proc *p)
+{
+    const char *helper = p->run != NULL ? helper_name(p->run) : NULL;
+    if (helper != NULL)
+        return helper;
+    return p->role == ATTRIB_MAIN ? "main" : "adopted";
+}
+
 static void status_dump_proc(const struct engine *g, const struct attrib_proc *p)
 {
     struct procstat st = {.state = '?'};
@@ -91,10 +100,10 @@ static void status_dump_proc(const struct engine *g, const struct attrib_proc *p
     struct log_about about = {.event = "status", .pid = p->pid};
     if (p->run != NULL) {
         about.service = engine_name_of_proc(g, p);
-        about.run = p->run->run;
+        about.run = p->run->helper == NULL ? p->run->run : 0;
     }
     log_write(LOG_LEVEL_INFO, &about, "  process %d (%s) state %c, %s, %s", (int)p->pid, st.comm, st.state,
-              p->role == ATTRIB_MAIN ? "main" : "adopted", attrib_evidence_name(p->evidence));
+              status_role(p), attrib_evidence_name(p->evidence));
 }
 
 void status_dump(struct engine *g)

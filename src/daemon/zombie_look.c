@@ -41,7 +41,7 @@ void zombie_look_begin(struct zombie_look *l, struct engine *g, unsigned unit)
     }
     LIST_EACH (it, &g->attrib.runs) {
         const struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
-        if (run->unit == unit)
+        if (run->unit == unit && run->helper == NULL)
             zombie_look_add_members(l, &run->members);
     }
 }
