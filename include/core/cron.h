@@ -11,10 +11,6 @@
 #ifndef FOSTER_CORE_CRON_H
 #define FOSTER_CORE_CRON_H
 
-#ifdef EV_H_
-#error "the core knows no event loop"
-#endif
-
 #include "base/compiler.h"
 #include "core/spec.h"
 
