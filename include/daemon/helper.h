@@ -70,10 +70,11 @@ bool helper_died(struct engine *g, uint64_t run, pid_t pid, int wstatus) NONNULL
  * killed, or its owner told. */
 void helper_settle(struct engine *g, uint64_t run) NONNULL();
 
-/** U is about to go: cancels its helpers, and goes on without U until they are gone. */
+/** U is about to go, and so have the owners of its helpers: cancels those that are left, and goes on without U until
+ * they are gone. */
 void helper_forget_unit(struct engine_unit *u) NONNULL();
 
-/** Cancels all helpers of G. Returns helper_count(). */
+/** G is over: kills all its helpers. Their owners are told as ever, but start no new ones. Returns helper_count(). */
 size_t helper_end_all(struct engine *g) NONNULL();
 
 /** How many helpers of G have processes that we may kill. */

@@ -16,6 +16,7 @@
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
 #include "daemon/helper.h"
+#include "daemon/hooks.h"
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
@@ -222,7 +223,11 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
             control_on_state(g->control, u->index, f->from, f->to);
         break;
     case EFFECT_HOOKS:
+        hooks_begin(u, f);
+        break;
     case EFFECT_END_HOOKS:
+        hooks_end(u);
+        break;
     case EFFECT_CLOSE_RUN:
     case EFFECT_REPORT:
     case EFFECT_REPLACED:

@@ -312,8 +312,11 @@ void helper_forget_unit(struct engine_unit *u)
 
 size_t helper_end_all(struct engine *g)
 {
-    LIST_EACH (it, &g->attrib.runs)
-        helper_cancel(CONTAINER_OF(it, struct attrib_run, link)->helper);
+    LIST_EACH (it, &g->attrib.runs) {
+        struct helper *h = CONTAINER_OF(it, struct attrib_run, link)->helper;
+        if (h != NULL && !h->killing)
+            helper_kill(h);
+    }
     return helper_count(g);
 }
 
@@ -414,11 +417,13 @@ static void helper_watch(struct helper *h)
 
 bool helper_start(struct engine_unit *u, const struct helper_request *req, struct helper **ret_helper, struct err *e)
 {
-    struct helper *h = helper_new(u, req);
-    if (h == NULL) {
+    struct helper *h = NULL;
+    if (u->engine->over)
+        err_set(e, ERR_BUSY, "fosterd is about to exit");
+    else if ((h = helper_new(u, req)) == NULL)
         err_set_errno(e, ENOMEM, "starting a command");
+    if (h == NULL)
         return false;
-    }
     if (helper_open_run(h, e) && helper_spawn(h, req, e)) {
         helper_watch(h);
         *ret_helper = h;

@@ -77,7 +77,9 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
     struct engine *g = u->engine;
     if (!launch_open_output(u, e) || !sockets_open(u, e))
         return false;
-    tail_begin_run(&u->tail);
+    /* With commands before it, the output of its start has begun with theirs. */
+    if (u->spec->hooks[SPEC_HOOK_PRE_START].n == 0)
+        tail_begin_run(&u->tail);
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {
         err_set_errno(e, ENOMEM, "table of runs");

@@ -7,8 +7,9 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
-#include "daemon/schedule.h"
 #include "daemon/helper.h"
+#include "daemon/hooks.h"
+#include "daemon/schedule.h"
 #include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
@@ -38,6 +39,7 @@ static void slots_free(struct engine *g, unsigned i)
         ev_io_stop(g->loop, &u->status_io);
     sys_close_fd(&u->status_fd);
     list_remove(&u->start_link);
+    hooks_end(u);
     helper_forget_unit(u);
     cgroups_forget(u);
     schedule_forget(u);
