@@ -21,9 +21,9 @@
  * about to go. */
 typedef void svcreload_done(struct engine_unit *u, bool ok, const char *text, void *data);
 
-/** Reloads U. False with *E, and nobody is told: U has no `reload`, is not up, is being reloaded already (ERR_BUSY), or
- * what was to be done could not be. Else DONE is told once, perhaps before this returns; after U's `start_timeout` at
- * the latest, when it has one, or else when U's main process has ended. */
+/** Reloads U. False with *E, and nobody is told: U has no `reload` or does not run (ERR_INPUT), is being reloaded
+ * already (ERR_BUSY), or what was to be done could not be. Else DONE is told once, perhaps before this returns. Each of
+ * the two, the command and the word of the service, may take as long as its `start_timeout`. */
 bool svcreload_begin(struct engine_unit *u, svcreload_done *done, void *data, struct err *e) MUST_CHECK
     NONNULL(1, 2, 4);
 
@@ -36,7 +36,7 @@ void svcreload_reloading(struct engine_unit *u) NONNULL();
 /** The program of U has said READY=1. */
 void svcreload_ready(struct engine_unit *u) NONNULL();
 
-/** U's main process has ended, or is another one: a reload that waits for its word has failed. */
+/** U's main process has ended: a reload that is under way has failed. */
 void svcreload_main_gone(struct engine_unit *u) NONNULL();
 
 /** U is about to go: whoever waits for its reload is told that, and what is kept of it is freed. */

@@ -14,6 +14,7 @@
 #include "daemon/cgroups.h"
 #include "daemon/helper.h"
 #include "daemon/launch.h"
+#include "daemon/svcreload.h"
 #include "sys/files.h"
 
 #include <signal.h>
@@ -105,6 +106,7 @@ static void deaths_post_main(struct engine *g, struct engine_unit *u, const stru
         ev.left = census_left(g, u->run, &ev.n_left);
         ev.n_dying = u->run->n_members - ev.n_left;
     }
+    svcreload_main_gone(u);
     ev.oom_killed = deaths_out_of_memory(u, note, d);
     if (ev.n_left > 0 && u->spec->pid_file != NULL)
         ev.pid_file_pid = files_read_pid(u->spec->pid_file);

@@ -10,6 +10,7 @@
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
 #include "daemon/schedule.h"
+#include "daemon/svcreload.h"
 #include "daemon/zombie_note.h"
 #include "sys/sys.h"
 
@@ -40,6 +41,7 @@ static void slots_free(struct engine *g, unsigned i)
     sys_close_fd(&u->status_fd);
     list_remove(&u->start_link);
     hooks_end(u);
+    svcreload_free(u);
     helper_forget_unit(u);
     cgroups_forget(u);
     schedule_forget(u);
