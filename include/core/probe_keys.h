@@ -8,7 +8,8 @@
 
 #include "core/value.h"
 
-enum { PROBE_KEYS_REPEATS_MAX = 1000 };
+/** What a regular expression may be: characters with all repetitions written out, and groups in one another. */
+enum { PROBE_KEYS_WEIGHT_MAX = 2048, PROBE_KEYS_DEPTH_MAX = 32 };
 
 /** The map of `healthcheck` while it is read. */
 struct probe_keys_check {

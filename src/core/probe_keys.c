@@ -57,36 +57,94 @@ bool probe_keys_notify(struct value_ctx *c, const struct schema_row *row, const 
 
 /* Regular expressions */
 
-/* Whether the bounds ("{3,9}") of EXPRESSION, which multiply when they are nested, stay within what can be compiled in
- * little memory. */
-static bool is_bounded(const char *expression)
+/* The greatest number of the bound ("{3,9}") that begins at *P, which moves to its end; at least 1. */
+static int64_t most_repeats(const char **p)
 {
-    long long product = 1;
+    int64_t most = 1, number = 0;
 
-    for (const char *p = expression; *p; p++) {
-        if (*p == '\\' && p[1]) {
-            p++;
-        } else if (*p == '{') {
-            int64_t most = 1, number = 0;
-            for (p++; *p && strchr("0123456789,", *p); p++) {
-                number = *p == ',' ? 0 : number * 10 + (*p - '0');
-                number = number > PROBE_KEYS_REPEATS_MAX ? PROBE_KEYS_REPEATS_MAX + 1 : number;
-                most = number > most ? number : most;
-            }
-            product *= most;
-            if (product > PROBE_KEYS_REPEATS_MAX)
-                return false;
-            p--;
-        }
+    for ((*p)++; **p && strchr("0123456789,", **p); (*p)++) {
+        number = **p == ',' ? 0 : number * 10 + (**p - '0');
+        if (number > PROBE_KEYS_WEIGHT_MAX)
+            number = PROBE_KEYS_WEIGHT_MAX + 1;
+        most = number > most ? number : most;
     }
-    return true;
+    return most;
+}
+
+/* The end of the set of characters ("[^]a-z[:digit:]]") that begins at P. */
+static const char *skip_set(const char *p)
+{
+    p += p[1] == '^' ? 2 : 1;
+    for (p += *p == ']'; *p && *p != ']'; p++) {
+        const char *end = p[0] == '[' && p[1] && strchr(":.=", p[1]) ? strchr(p + 2, ']') : NULL;
+        p = end ? end : p;
+    }
+    return *p ? p + 1 : p;
+}
+
+/* How large an expression gets when it is compiled: its characters, those of what is repeated so many times over.
+ * Groups are nested; the weight of one is added to that of the group around it when it ends. */
+struct weight {
+    int64_t groups[PROBE_KEYS_DEPTH_MAX + 1];
+    unsigned depth;
+    int64_t last; /* of what a bound would repeat */
+};
+
+static void weigh(struct weight *w, int64_t what)
+{
+    w->last = what;
+    w->groups[w->depth] += what;
+}
+
+/* Adds what stands at P to W; what is behind it. */
+static const char *weigh_next(struct weight *w, const char *p)
+{
+    int64_t last = w->last;
+
+    if (*p == '[') {
+        weigh(w, 1);
+        return skip_set(p);
+    }
+    if (*p == '{' || *p == '+') {
+        int64_t n = *p == '+' ? 2 : most_repeats(&p);
+        weigh(w, last * (n - 1));
+        w->last = last * n;
+        return p + (*p == '+' || *p == '}');
+    }
+    if (*p == '(') {
+        w->groups[++w->depth] = 1;
+    } else if (*p == ')' && w->depth > 0) {
+        w->depth--;
+        weigh(w, w->groups[w->depth + 1]);
+    } else {
+        weigh(w, 1);
+        w->last = strchr("*?|", *p) ? last + 1 : 1;
+    }
+    return p + (*p == '\\' && p[1] ? 2 : 1);
+}
+
+/* What would take too much memory or time to compile or to match, as it stands behind the text; NULL: nothing. */
+static const char *too_much(const char *expression)
+{
+    struct weight w = {.depth = 0};
+
+    for (const char *p = expression; *p;) {
+        if (*p == '(' && w.depth == PROBE_KEYS_DEPTH_MAX)
+            return "has too many groups in one another; write fewer";
+        if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
+            return "has a back-reference, which can take for ever to match; write out what it stands for";
+        p = weigh_next(&w, p);
+        if (w.groups[w.depth] > PROBE_KEYS_WEIGHT_MAX)
+            return "is too long with its repetitions written out; write smaller bounds, or *";
+    }
+    return NULL;
 }
 
 bool probe_keys_regex(struct value_ctx *c, const struct schema_row *row, const struct tree_node *node, void *base)
 {
     char what[32], why[256];
     regex_t compiled;
-    const char *text;
+    const char *text, *excess;
     int result;
 
     (void)snprintf(what, sizeof what, "`%s`", row->key);
@@ -96,10 +154,9 @@ bool probe_keys_regex(struct value_ctx *c, const struct schema_row *row, const s
     if (!text[0])
         return value_error(c, node->pos, "%s is empty, which any line matches; write %s", what,
                            schema_kind(row->kind)->example);
-    if (!is_bounded(text))
-        return value_error(c, node->pos,
-                           "the bounds in `%s` make more than %d repetitions; write smaller ones, or * or +",
-                           value_quote(text).text, PROBE_KEYS_REPEATS_MAX);
+    excess = too_much(text);
+    if (excess)
+        return value_error(c, node->pos, "`%s` %s", value_quote(text).text, excess);
     result = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB);
     if (result != 0) {
         (void)regerror(result, &compiled, why, sizeof why);
