@@ -14,6 +14,7 @@
 #include "daemon/cgroups.h"
 #include "daemon/helper.h"
 #include "daemon/launch.h"
+#include "daemon/ready.h"
 #include "daemon/svcreload.h"
 #include "sys/files.h"
 
@@ -221,6 +222,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         if (u != NULL && entries[i].is_main && entries[i].ended) {
             output_drain(&u->out, true);
             launch_settle(u);
+            ready_settle(u);
         }
     }
     for (size_t i = 0; i < n; i++)

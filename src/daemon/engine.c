@@ -15,12 +15,14 @@
 #include "daemon/control.h"
 #include "daemon/deaths.h"
 #include "daemon/exitcode.h"
+#include "daemon/health.h"
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
 #include "daemon/pressure.h"
+#include "daemon/ready.h"
 #include "daemon/reload.h"
 #include "daemon/schedule.h"
 #include "daemon/slots.h"
@@ -218,6 +220,8 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
             engine_forget_reason(u);
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
+        ready_on_state(u, f->to);
+        health_on_state(u, f->to);
         timeline_on_state(u, f->from, f->to);
         if (g->control != NULL)
             control_on_state(g->control, u->index, f->from, f->to);

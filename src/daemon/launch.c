@@ -10,6 +10,7 @@
 #include "daemon/cgroups.h"
 #include "daemon/launch_request.h"
 #include "daemon/pressure.h"
+#include "daemon/ready.h"
 #include "daemon/zombies.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
@@ -85,7 +86,7 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
         err_set_errno(e, ENOMEM, "table of runs");
         return false;
     }
-    return true;
+    return ready_prepare(u, e);
 }
 
 bool launch_process(struct engine_unit *u, struct attrib_run *run, struct spawn_request *req, struct spawn_child *ret,
@@ -138,7 +139,9 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
 void launch_unit(struct engine_unit *u, uint64_t run)
 {
     struct err e = {0};
-    if (!launch_prepare(u, run, &e) || !launch_spawn(u, &e)) {
+    bool ok = launch_prepare(u, run, &e) && launch_spawn(u, &e);
+    ready_forked(u);
+    if (!ok) {
         launch_failed(u, run, e.errnum, e.text);
         return;
     }

@@ -7,8 +7,10 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
+#include "daemon/health.h"
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
+#include "daemon/ready.h"
 #include "daemon/schedule.h"
 #include "daemon/svcreload.h"
 #include "daemon/zombie_note.h"
@@ -43,6 +45,8 @@ static void slots_free(struct engine *g, unsigned i)
     hooks_end(u);
     svcreload_free(u);
     helper_forget_unit(u);
+    ready_free(u);
+    health_free(u);
     cgroups_forget(u);
     schedule_forget(u);
     output_close(&u->out);
@@ -114,6 +118,8 @@ bool slots_sync(struct engine *g)
         u->spec = v.spec;
         u->instance = v.instance;
         snprintf(u->name, sizeof u->name, "%s", v.name);
+        ready_renew(u);
+        health_renew(u);
         schedule_watch(u);
     }
     slots_free_spares(g);
