@@ -13,6 +13,8 @@
 
 /** connect(2) of a non-blocking socket: EINPROGRESS as long as it is not known. */
 int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len) MUST_CHECK NONNULL();
+/** recvmsg(2) without waiting, descriptors close-on-exec. */
+ssize_t sys_recvmsg(int fd, struct msghdr *msg) MUST_CHECK NONNULL();
 /** getsockname(2). */
 int sys_getsockname(int fd, struct sockaddr *ret, socklen_t *len) MUST_CHECK NONNULL();
 /** FIONREAD: how many bytes can be read from FD at once. */

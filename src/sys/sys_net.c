@@ -19,6 +19,15 @@ int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len)
     return r;
 }
 
+ssize_t sys_recvmsg(int fd, struct msghdr *msg)
+{
+    ssize_t n;
+    do
+        n = recvmsg(fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 int sys_getsockname(int fd, struct sockaddr *ret, socklen_t *len)
 {
     return getsockname(fd, ret, len);
