@@ -246,11 +246,21 @@ static void helper_kill(struct helper *h)
         helper_end(h);
 }
 
+/* Whether its main process has ended, though that was not told yet. */
+static bool helper_has_ended(const struct helper *h)
+{
+    siginfo_t info;
+    return h->pid != 0 && sys_waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
 static void helper_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     (void)revents;
     struct helper *h = w->data;
     ev_timer_stop(loop, w);
+    /* Who has ended by now was in time: the one that is late may be the loop. */
+    if (helper_has_ended(h))
+        return;
     h->timed_out = true;
     helper_kill(h);
 }
