@@ -56,19 +56,19 @@ struct engine_unit {
     struct ev_timer timer;
     int64_t timer_at_ms;
 
-    bool killing;                 /**< SIGKILL whatever is still found in it */
-    enum effect_scope kill_scope; /**< whom, while killing */
-    uint64_t start_run;           /**< the run that waits to be started, while start_link is in a list */
-    struct list start_link;       /**< in struct engine.starting */
-    struct cgroups_unit *cgroup;  /**< owned; what there is of its control groups; NULL: nothing */
-    bool touched;                 /**< one of its processes was reaped in the present slice */
-    struct zombie_note *zombies;  /**< owned; what is known of its zombies; NULL: nothing */
-    struct schedule *schedule;    /**< owned; when it is due; NULL: it has no schedule */
-    struct ready *ready;          /**< owned; how it is to show that it is ready; NULL: nothing is watched */
-    struct health_watch *health;  /**< owned; what is known of its health checks; NULL: nothing */
-    struct hooks *hooks;          /**< owned; the commands around its run that run now; NULL: none */
-    struct svcreload *svcreload;  /**< owned; what is known of how it reloads; NULL: nothing */
-    unsigned n_helpers;           /**< helpers of it of which something is left */
+    bool killing;                    /**< SIGKILL whatever is still found in it */
+    enum effect_scope kill_scope;    /**< whom, while killing */
+    uint64_t start_run;              /**< the run that waits to be started, while start_link is in a list */
+    struct list start_link;          /**< in struct engine.starting */
+    struct cgroups_unit *cgroup;     /**< owned; what there is of its control groups; NULL: nothing */
+    bool touched;                    /**< one of its processes was reaped in the present slice */
+    struct zombie_note *zombies;     /**< owned; what is known of its zombies; NULL: nothing */
+    struct schedule_watch *schedule; /**< owned; when it is due; NULL: it has no schedule */
+    struct ready *ready;             /**< owned; how it is to show that it is ready; NULL: nothing is watched */
+    struct health_watch *health;     /**< owned; what is known of its health checks; NULL: nothing */
+    struct hooks *hooks;             /**< owned; the commands around its run that run now; NULL: none */
+    struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
+    unsigned n_helpers;              /**< helpers of it of which something is left */
     struct output_stream out;
 };
 
@@ -76,7 +76,7 @@ struct spawn_request;
 struct engine;
 struct zombies;
 struct zombie_note;
-struct schedule;
+struct schedule_watch;
 struct schedules;
 struct cli;
 struct control;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * When services with a schedule are due: `every` by the monotonic clock, `cron` by the clock on the wall. What follows
- * is super's to decide.
+ * The schedules of units, on the clocks of this machine: tells super when a unit is due. What follows from that is
+ * super's to decide, and which time counts is told in core/schedule.h.
  *
- * Nothing polls. Cron schedules share one timer of the kernel that also wakes us when somebody sets the clock or the
- * machine has slept. A due time that has passed unseen meanwhile counts, once, if that is less than three hours ago;
- * else it is left out. A clock that is put back by less than three hours makes nothing due twice.
+ * A schedule counts while its unit is wanted: stopping the unit suspends it, and starting it begins it anew. Nothing
+ * polls: a unit has a timer, and the kernel tells us when somebody sets the clock or the machine has slept. A new
+ * /etc/localtime is noticed when the next run is due, or the configuration is read again.
  */
 #ifndef FOSTER_DAEMON_SCHEDULE_H
 #define FOSTER_DAEMON_SCHEDULE_H
@@ -16,9 +16,12 @@
 
 #include <stdint.h>
 
-/** Brings what is known of U's schedule in line with its configuration: begins, goes on, begins anew where the schedule
- * is another one, or ends. Without a descriptor or memory U is not due before the next reload, which the log says. */
+/** Brings what is known of U's schedule in line with its configuration: begins, goes on, goes by another one, or ends.
+ * Without memory U is not due before the next reload, which the log says. */
 void schedule_watch(struct engine_unit *u) NONNULL();
+
+/** U has entered the state TO. */
+void schedule_on_state(struct engine_unit *u, enum unit_state to) NONNULL();
 
 /** Forgets U's schedule. */
 void schedule_forget(struct engine_unit *u) NONNULL();
@@ -26,7 +29,7 @@ void schedule_forget(struct engine_unit *u) NONNULL();
 /** Ends all that concerns the whole daemon; the units' schedules are forgotten already. */
 void schedules_stop(struct engine *g) NONNULL();
 
-/** When U is due next, in seconds since 1970; 0: never. */
+/** When U is due next, in seconds since 1970; 0: never, for it has no schedule or is not wanted. */
 int64_t schedule_next_s(const struct engine_unit *u) NONNULL();
 
 #endif

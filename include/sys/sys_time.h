@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-/** Seconds since 1970 by CLOCK_REALTIME. */
-int64_t sys_unix_s(void);
+/** Milliseconds of CLOCK_REALTIME. Never fails. (time(2) may be behind it by a tick, and so behind a timer.) */
+int64_t sys_unix_ms(void);
 
 /** By how many seconds local time is ahead of UTC at UNIX_S: as TZ says, else /etc/localtime; 0 where neither is known.
  */
@@ -20,11 +20,11 @@ int64_t sys_local_offset_s(int64_t unix_s);
 /** tzset(3): takes a new /etc/localtime to notice. */
 void sys_read_zone(void);
 
-/** timerfd_create(2) of CLOCK_REALTIME; non-blocking, close-on-exec. */
-int sys_alarm_open(void) MUST_CHECK;
+/** timerfd_create(2) of CLOCK_REALTIME, non-blocking, close-on-exec; for sys_clockset_await(). */
+int sys_clockset_open(void) MUST_CHECK;
 
-/** timerfd_settime(2): FD is readable from UNIX_S on (0: never), and as soon as somebody sets the clock
- * (TFD_TIMER_CANCEL_ON_SET), which reading it tells by ECANCELED. */
-int sys_alarm_set(int fd, int64_t unix_s) MUST_CHECK;
+/** timerfd_settime(2) with TFD_TIMER_CANCEL_ON_SET: FD is readable as soon as the clock is set, or the machine wakes
+ * up; to be called again then. ECANCELED: it waits again, but the clock was set before it did. */
+int sys_clockset_await(int fd) MUST_CHECK;
 
 #endif

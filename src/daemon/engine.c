@@ -223,6 +223,7 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
         ready_on_state(u, f->to);
         health_on_state(u, f->to);
         timeline_on_state(u, f->from, f->to);
+        schedule_on_state(u, f->to);
         if (g->control != NULL)
             control_on_state(g->control, u->index, f->from, f->to);
         break;

@@ -5,12 +5,15 @@
  */
 #include "sys/sys_time.h"
 
+#include <limits.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
-int64_t sys_unix_s(void)
+int64_t sys_unix_ms(void)
 {
-    return (int64_t)time(NULL);
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int64_t sys_local_offset_s(int64_t unix_s)
@@ -25,13 +28,14 @@ void sys_read_zone(void)
     tzset();
 }
 
-int sys_alarm_open(void)
+int sys_clockset_open(void)
 {
     return timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 }
 
-int sys_alarm_set(int fd, int64_t unix_s)
+int sys_clockset_await(int fd)
 {
-    struct itimerspec when = {.it_value.tv_sec = (time_t)unix_s};
-    return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+    /* Only that it is cancelled matters, not that it passes. */
+    const struct itimerspec never = {.it_value.tv_sec = LONG_MAX};
+    return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }
