@@ -28,6 +28,9 @@ bool census_children_of(struct engine *g, const struct procstat *st, struct pidl
  * ended it is noted what it was. */
 void census_meet(struct engine *g, pid_t pid) NONNULL();
 
+/** The run that PID, dead or alive, belongs to; NULL: none. It need not be our child. */
+const struct attrib_run *census_run_of(struct engine *g, pid_t pid) NONNULL();
+
 /** Looks through our children for ones that were re-parented to us since the last look. */
 void census_refresh(struct engine *g) NONNULL();
 

@@ -8,11 +8,14 @@
 
 #include "base/compiler.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 /** connect(2) of a non-blocking socket: EINPROGRESS as long as it is not known. */
 int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len) MUST_CHECK NONNULL();
+/** poll(2). */
+int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms) MUST_CHECK NONNULL();
 /** recvmsg(2) without waiting, descriptors close-on-exec. */
 ssize_t sys_recvmsg(int fd, struct msghdr *msg) MUST_CHECK NONNULL();
 /** getsockname(2). */

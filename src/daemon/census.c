@@ -42,6 +42,13 @@ static struct attrib_run *census_claim(struct engine *g, pid_t pid, enum attrib_
     return run;
 }
 
+const struct attrib_run *census_run_of(struct engine *g, pid_t pid)
+{
+    enum attrib_evidence evidence;
+    const struct attrib_proc *p = attrib_find(&g->attrib, pid);
+    return p != NULL ? p->run : census_claim(g, pid, &evidence);
+}
+
 /* The process LEADER of a group or session that PID is in, when that is another one and has ended. While somebody is in
  * it, the number is not given out again. */
 static struct attrib_leaver census_ended_leader(pid_t pid, pid_t leader)

@@ -14,6 +14,7 @@
 #include "daemon/cgroups.h"
 #include "daemon/helper.h"
 #include "daemon/launch.h"
+#include "daemon/notify.h"
 #include "daemon/ready.h"
 #include "daemon/svcreload.h"
 #include "sys/files.h"
@@ -52,6 +53,15 @@ static bool deaths_leaves(struct engine *g, const struct reaper_note *note)
     const struct engine_unit *u = engine_at(g, p->run->unit);
     pid_t main_pid = u != NULL ? u->main_pid : 0;
     return p->run->closed || p->run->helper != NULL || main_pid == 0 || main_pid == note->pid;
+}
+
+/* Takes in what the process of NOTE, or another one of its run, has said by sd_notify(3). */
+static void deaths_hear(struct engine *g, const struct reaper_note *note)
+{
+    const struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
+    struct engine_unit *u = p != NULL && p->run != NULL ? engine_at(g, p->run->unit) : NULL;
+    if (u != NULL)
+        notify_collect(u);
 }
 
 static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
@@ -215,10 +225,16 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         look = look || deaths_leaves(g, &notes[i]);
     if (look)
         census_refresh(g);
+    /* While the dead can still be told from strangers. */
+    for (size_t i = 0; i < n; i++)
+        deaths_hear(g, &notes[i]);
     for (size_t i = 0; i < n; i++)
         entries[i] = deaths_entry_of(g, &notes[i]);
     for (size_t i = 0; i < n; i++) {
         struct engine_unit *u = deaths_unit(g, &entries[i]);
+        if (u != NULL && entries[i].ended)
+            notify_deliver(u);
+        u = deaths_unit(g, &entries[i]);
         if (u != NULL && entries[i].is_main && entries[i].ended) {
             output_drain(&u->out, true);
             launch_settle(u);

@@ -21,6 +21,7 @@
 #include "daemon/launch.h"
 #include "daemon/leave.h"
 #include "daemon/loop.h"
+#include "daemon/notify.h"
 #include "daemon/pressure.h"
 #include "daemon/ready.h"
 #include "daemon/reload.h"
@@ -141,6 +142,9 @@ static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
     /* It may have ended since super chose it; super has been told of that. */
     if (p == NULL || p->run == NULL || p->run != u->run)
         return;
+    struct attrib_proc *before = u->main_pid != 0 ? attrib_find(&g->attrib, u->main_pid) : NULL;
+    if (before != NULL)
+        before->role = ATTRIB_MEMBER;
     p->role = ATTRIB_MAIN;
     u->main_pid = pid;
 }
@@ -161,6 +165,7 @@ static void engine_close_run(struct engine *g, uint64_t number)
     if (u != NULL) {
         u->run = NULL;
         u->killing = false;
+        notify_close_run(u);
     }
     u = engine_at(g, run->unit);
     if (u != NULL)
@@ -221,6 +226,7 @@ static void engine_do_unit(struct engine *g, struct engine_unit *u, const struct
         g->state_changed = true;
         log_debug("%s: %s -> %s", u->name, unit_state_name(f->from), unit_state_name(f->to));
         ready_on_state(u, f->to);
+        notify_on_state(u, f->to);
         health_on_state(u, f->to);
         timeline_on_state(u, f->from, f->to);
         schedule_on_state(u, f->to);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "daemon/cgroups.h"
 #include "daemon/launch_request.h"
+#include "daemon/notify.h"
 #include "daemon/pressure.h"
 #include "daemon/ready.h"
 #include "daemon/zombies.h"
@@ -86,7 +87,7 @@ static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
         err_set_errno(e, ENOMEM, "table of runs");
         return false;
     }
-    return ready_prepare(u, e);
+    return ready_prepare(u, e) && notify_prepare(u, e);
 }
 
 bool launch_process(struct engine_unit *u, struct attrib_run *run, struct spawn_request *req, struct spawn_child *ret,

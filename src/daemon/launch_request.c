@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/control.h"
+#include "daemon/notify.h"
 #include "daemon/ready.h"
 #include "sys/caps.h"
 #include "sys/sys_cred.h"
@@ -327,5 +328,6 @@ bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request
     const struct engine_hooks *hooks = &u->engine->hooks;
     const struct launch_command own = {.run = u->run, .output_fd = -1};
     return launch_request_of(u, &own, a, req) && sockets_request(u, a, req) && ready_request(u, a, req) &&
+           notify_request(u, a, req) &&
            (hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data));
 }

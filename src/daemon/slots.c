@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
+#include "daemon/notify.h"
 #include "daemon/health.h"
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
@@ -48,6 +49,7 @@ static void slots_free(struct engine *g, unsigned i)
     ready_free(u);
     health_free(u);
     cgroups_forget(u);
+    notify_free(u);
     schedule_forget(u);
     output_close(&u->out);
     tail_done(&u->tail);

@@ -19,6 +19,11 @@ int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len)
     return r;
 }
 
+int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    return poll(fds, n, timeout_ms);
+}
+
 ssize_t sys_recvmsg(int fd, struct msghdr *msg)
 {
     ssize_t n;
