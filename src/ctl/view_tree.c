@@ -66,7 +66,10 @@ static void tree_adoption(const json_t *p, struct buf *out)
 static void tree_remark(const json_t *p, struct buf *out)
 {
     char age[TEXT_CELL_MAX];
-    buf_puts(out, strcmp(text_member(p, "role", ""), "main") == 0 ? "  main, " : "  ");
+    const char *role = text_member(p, "role", "");
+    buf_puts(out, strcmp(role, "main") == 0 ? "  main, " : "  ");
+    if (strcmp(role, "helper") == 0)
+        buf_printf(out, "%s, ", text_member(p, "helper", "helper"));
     buf_puts(out, text_age(p, "age_ms", age));
     if (*text_member(p, "state", "") == 'Z')
         buf_puts(out, ", zombie");

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "daemon/engine.h"
+#include "daemon/helper.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -156,6 +157,12 @@ static void forest_add_child(const struct engine *g, const struct procstat *st, 
         forest_append(&look.nodes[parent].children, at);
 }
 
+/* The command beside a service that P, a child of ours, belongs to; NULL: to none. */
+static const char *forest_helper(const struct attrib_proc *p)
+{
+    return p != NULL && p->run != NULL ? helper_name(p->run) : NULL;
+}
+
 /* Adds our child P to its unit's, the main process before all others. */
 static void forest_add_top(const struct attrib_proc *p, struct forest_list *l)
 {
@@ -163,7 +170,7 @@ static void forest_add_top(const struct attrib_proc *p, struct forest_list *l)
     uint32_t at = forest_add(p->pid, forest_see(p->pid, &st) ? &st : NULL, FOREST_NONE);
     if (at == FOREST_NONE)
         return;
-    if (p->role != ATTRIB_MAIN || l->first == FOREST_NONE) {
+    if (p->role != ATTRIB_MAIN || forest_helper(p) != NULL || l->first == FOREST_NONE) {
         forest_append(l, at);
         return;
     }
@@ -314,16 +321,21 @@ static int64_t forest_ms(uint64_t ticks)
 void forest_sum(struct engine *g, unsigned unit, struct forest_sums *ret)
 {
     int64_t page = sysconf(_SC_PAGESIZE);
+    bool is_helper = false;
     *ret = (struct forest_sums){0};
     if (!forest_look(g))
         return;
     for (struct forest_walk w = forest_begin(unit); w.at != FOREST_NONE; forest_next(&w)) {
         const struct forest_node *node = &look.nodes[w.at];
+        const struct attrib_proc *p = w.depth == 0 ? attrib_find(&g->attrib, node->st.pid) : NULL;
+        if (w.depth == 0)
+            is_helper = forest_helper(p) != NULL;
+        if (is_helper)
+            continue;
         if (node->seen && procstat_is_dead(&node->st)) {
             ret->zombies += node->parent != FOREST_NONE;
             continue;
         }
-        const struct attrib_proc *p = w.depth == 0 ? attrib_find(&g->attrib, node->st.pid) : NULL;
         ret->processes++;
         ret->adopted += p != NULL && p->evidence != ATTRIB_BORN;
         ret->rss_bytes += (int64_t)node->st.rss_pages * page;
@@ -364,6 +376,15 @@ static json_t *forest_from(const struct attrib_proc *p)
                      p->from.name[0] != '\0' ? forest_text(p->from.name) : json_null());
 }
 
+static const char *forest_role(const struct attrib_proc *p)
+{
+    if (p == NULL)
+        return "descendant";
+    if (forest_helper(p) != NULL)
+        return "helper";
+    return p->role == ATTRIB_MAIN ? "main" : "member";
+}
+
 /* NODE as JSON; P is what the tables say of it, NULL when it is no child of ours. */
 static json_t *forest_object(const struct forest_node *node, const struct attrib_proc *p)
 {
@@ -379,9 +400,8 @@ static json_t *forest_object(const struct forest_node *node, const struct attrib
         {"command", forest_command(node)},
         {"state", node->seen ? json_stringn(&st->state, 1) : json_null()},
         {"age_ms", forest_age(node)},
-        {"role", json_string(p == NULL                ? "descendant"
-                             : p->role == ATTRIB_MAIN ? "main"
-                                                      : "member")},
+        {"role", json_string(forest_role(p))},
+        {"helper", forest_helper(p) != NULL ? json_string(forest_helper(p)) : json_null()},
         {"attribution", json_string(p == NULL ? "below" : attrib_evidence_name(p->evidence))},
         {"adopted", json_boolean(adopted)},
         {"adopted_ms", adopted ? json_integer(sys_now_ms() - p->since_ms) : json_null()},

@@ -53,7 +53,7 @@ static json_t *ask_process(struct scenario *s, struct ctl *c, const char *servic
                       json_dumps(tree, JSON_INDENT(1)));
     }
     ctl_check_keys(c, process,
-                   "pid ppid name command state age_ms role attribution adopted adopted_ms adopted_from session "
+                   "pid ppid name command state age_ms role helper attribution adopted adopted_ms adopted_from session "
                    "children");
     return process;
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "daemon/census.h"
 #include "daemon/forest.h"
+#include "daemon/helper.h"
 
 #include "unit/daemon/bench.h"
 
@@ -144,14 +145,15 @@ static void a_service_is_a_tree(void **state)
     json_t *array = processes(0);
     assert_int_equal(json_array_size(array), 1);
     const json_t *p = process_at(array, 0, pids[0]);
-    static const char *const keys[] = {"pid",          "ppid",    "name",        "command", "state",
-                                       "age_ms",       "role",    "attribution", "adopted", "adopted_ms",
-                                       "adopted_from", "session", "children"};
+    static const char *const keys[] = {"pid",        "ppid",         "name",    "command",     "state",
+                                       "age_ms",     "role",         "helper",  "attribution", "adopted",
+                                       "adopted_ms", "adopted_from", "session", "children"};
     assert_int_equal(json_object_size(p), ARRAY_LEN(keys));
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         (void)member(p, keys[i]);
     assert_int_equal(number(p, "ppid"), getpid());
     assert_string_equal(text(p, "role"), "main");
+    assert_true(json_is_null(member(p, "helper")));
     assert_string_equal(text(p, "attribution"), "born");
     assert_string_equal(text(p, "name"), "unit_daemon_for");
     assert_non_null(strstr(text(p, "command"), "unit_daemon_forest"));
@@ -244,6 +246,51 @@ static void the_main_process_comes_first(void **state)
     assert_true(json_is_true(member(p, "adopted")));
     assert_true(number(p, "adopted_ms") >= 0);
     json_decref(array);
+}
+
+static void no_helper_is_told(struct engine_unit *u, const struct helper_result *r, void *data)
+{
+    (void)u;
+    (void)r;
+    *(bool *)data = true;
+}
+
+/* It stands behind the service's own processes, and is none of them. */
+static void a_command_beside_a_service_is_shown_as_one(void **state)
+{
+    char sh[] = "/bin/sh", c[] = "-c", script[] = "kill -STOP $$";
+    char *const argv[] = {sh, c, script, NULL};
+    bool told = false;
+    const struct helper_request req = {
+        .what = "healthcheck", .argv = argv, .capture = true, .done = no_helper_is_told, .data = &told};
+    pid_t main_pid[1];
+    struct helper *h;
+    struct forest_sums sums;
+    struct err e = {0};
+    (void)state;
+    if (!helper_start(&bench_units[0], &req, &h, &e))
+        fail_msg("%s", e.text);
+    struct attrib_run *run = attrib_run_find(&bench.attrib, ATTRIB_HELPER_RUNS | 1);
+    assert_non_null(run);
+    uint64_t number_of_run = run->run;
+    pid_t pid = CONTAINER_OF(run->members.next, struct attrib_proc, in_run)->pid;
+    bench_run(0, 1);
+    start_main(0, 0, false, main_pid);
+    json_t *array = processes(0);
+    assert_int_equal(json_array_size(array), 2);
+    assert_string_equal(text(process_at(array, 0, main_pid[0]), "role"), "main");
+    const json_t *p = process_at(array, 1, pid);
+    assert_string_equal(text(p, "role"), "helper");
+    assert_string_equal(text(p, "helper"), "healthcheck");
+    json_decref(array);
+    forest_sum(&bench, 0, &sums);
+    assert_int_equal(sums.processes, 1);
+    helper_cancel(h);
+    int status = bench_reap(pid);
+    assert_true(helper_died(&bench, number_of_run, pid, status));
+    helper_settle(&bench, number_of_run);
+    assert_null(attrib_run_find(&bench.attrib, number_of_run));
+    assert_false(told);
 }
 
 static void sums_tell_the_living_from_zombies(void **state)
@@ -454,6 +501,7 @@ int main(void)
         TEST(the_scan_says_the_same),
         TEST(units_and_the_unclaimed_are_kept_apart),
         TEST(the_main_process_comes_first),
+        TEST(a_command_beside_a_service_is_shown_as_one),
         TEST(sums_tell_the_living_from_zombies),
         TEST(a_long_chain_is_flattened),
         TEST(any_name_can_be_shown),
