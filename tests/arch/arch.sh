@@ -65,7 +65,7 @@ check_includes() {
         core:\<assert.h\> | core:\<ctype.h\> | core:\<errno.h\> | core:\<float.h\> | core:\<inttypes.h\> | \
             core:\<limits.h\> | core:\<math.h\> | core:\<signal.h\> | core:\<stdalign.h\> | \
             core:\<stdarg.h\> | core:\<stdbool.h\> | core:\<stddef.h\> | core:\<stdint.h\> | \
-            core:\<stdio.h\> | core:\<stdlib.h\> | core:\<string.h\> | core:\<sys/resource.h\> | core:\<sys/types.h\> | \
+            core:\<stdio.h\> | core:\<stdlib.h\> | core:\<string.h\> | core:\<strings.h\> | core:\<sys/resource.h\> | core:\<sys/types.h\> | \
             core:\<sys/wait.h\>) allowed=yes ;;
         sys:\"base/*\" | sys:\"sys/*\") allowed=yes ;;
         sys:\<ev.h\> | sys:\<yaml.h\>) ;;
