@@ -31,8 +31,9 @@ struct plan_change {
     enum plan_action action;
     enum plan_effect effect;
     const char *service;
+    const char *with;  /**< restarts because it depends with `restart` on this one, which restarts; NULL: it does not */
     const char **keys; /**< dotted ("restart.delay"), in the order of the reference */
-    size_t n_keys;     /**< 0 but for PLAN_CHANGE */
+    size_t n_keys;     /**< 0 but for PLAN_CHANGE; there, too, when `with` is all there is */
 };
 
 /** A plan. Initialise with plan_make(), free with plan_done(). */
@@ -59,7 +60,8 @@ bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec
 /** Whether P says that nothing differs. */
 bool plan_is_empty(const struct plan *p) NONNULL();
 
-/** One line for people, without newline: "+ web", "~ db (command, environment)", "- old", into BUF of SIZE; cut with
+/** One line for people, without newline: "+ web", "~ db (command, environment)", "~ api (umask; restarts with
+ *  db)", "- old", into BUF of SIZE; cut with
  * "..." where it is too long. Returns BUF. */
 char *plan_text(const struct plan_change *c, char *buf, size_t size) NONNULL();
 

@@ -18,7 +18,8 @@ enum policy_cause {
     POLICY_ASKED,     /**< we were asked to stop it: never a failure, never decided upon */
     POLICY_EXITED,    /**< its main process ended by itself */
     POLICY_TIMED_OUT, /**< it was not ready within start_timeout, and we stopped it */
-    POLICY_NOT_READY, /**< it ended, or showed that it never would be ready, before it was */
+    POLICY_NOT_READY, /**< it ended by itself before it was ready */
+    POLICY_UNREADY,   /**< it showed that it never would be ready, and we stopped it */
     POLICY_HOOK,      /**< a command of pre_start or post_start failed */
     POLICY_UNHEALTHY, /**< its health checks failed, and we stopped it */
     POLICY_WATCHDOG,  /**< it did not send WATCHDOG=1 in time, and we stopped it */
@@ -40,7 +41,7 @@ enum policy_verdict {
 /** The end of a run. */
 struct policy_end {
     enum policy_cause cause;
-    int wstatus;     /**< for EXITED, NO_DAEMON and NOT_READY; 0 where its main process was not the first to go */
+    int wstatus;     /**< for EXITED, NO_DAEMON and NOT_READY */
     bool oom_killed; /**< for EXITED: because the memory limit was reached */
     int errnum;      /**< for NO_EXEC */
     bool forked;     /**< for NO_EXEC: there was a process, which could not become the program */

@@ -252,8 +252,11 @@ bool stop_enter(struct super *s, struct unit *u) NONNULL();
 /** Whom SIGKILL for U may go to, into *RET. False: nobody. */
 bool stop_kill_scope(const struct unit *u, enum effect_scope *ret) MUST_CHECK NONNULL();
 
-/** Takes U, whose main process has ended, to STOPPING to clear its left-overs. */
+/** Ends the left-overs of U, whose main process has ended or never was: in STOPPING, where it may be already. */
 void stop_clear(struct super *s, struct unit *u) NONNULL();
+
+/** U, which goes by other keys from now on, is to end as those have it: SIGKILL goes to whom it has spared so far. */
+void stop_adjust(struct super *s, struct unit *u) NONNULL();
 
 /** U's stop, which is under way, gets the grace period of E from now on, if E has one. E may be NULL. */
 void stop_set_grace(struct super *s, struct unit *u, const struct event *e) NONNULL(1, 2);
@@ -284,5 +287,8 @@ char *report_end(const struct unit *u, const struct policy_end *end, char *buf) 
 
 /** Reports the end of U's main process as E has it; what follows from it is TAIL. */
 void report_exit(struct super *s, const struct unit *u, const struct event *e, const char *tail) NONNULL();
+
+/** Reports that U has failed for good, and why; GAVE_UP: it has been restarted often enough. */
+void report_failed(struct super *s, const struct unit *u, bool gave_up) NONNULL();
 
 #endif

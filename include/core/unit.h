@@ -58,6 +58,7 @@ struct unit {
     bool again;             /**< is to come up again after the stop */
     bool no_deps;           /**< was asked for without its dependencies: waits for none */
     bool due;               /**< runs by a schedule, and is to run now */
+    bool queued;            /**< runs by a schedule, and is to run once more behind the present run */
     bool lost;              /**< its failure is that of a dependency */
     bool asked_down;        /**< somebody has stopped it, and nobody has wanted it since */
     bool held;              /**< is to be down, and stays so, until the next configuration is in force */
@@ -73,22 +74,25 @@ struct unit {
     int64_t exec_ms;           /**< when the present run's program was started */
     int64_t since_ms;          /**< when the state was entered */
     int64_t timer_ms;          /**< when its timer is due, -1: it has none */
+    bool followed;             /**< its main process is a daemon that the first one has left behind or named */
     bool acted;                /**< something was executed for the present run */
     bool ended_known;          /**< last_wstatus is the present run's */
     bool shown_ready;          /**< it has shown that it is ready, though it may not count as that yet */
     bool wound_up;             /**< post_stop of the present run has begun */
     enum spec_hook_point hook; /**< whose commands run now; SPEC_HOOK_N: none */
     enum unit_health health;
+    bool was_healthy;    /**< a check of the present run has succeeded */
     int64_t extended_ms; /**< it has asked for its start to last until then; 0: it has not */
     bool strays;         /**< processes of closed runs may live, and count as running */
 
-    struct policy_end end;     /**< how the present run ended, while left-overs are cleared */
-    size_t stop_step;          /**< index of the last stop signal sent */
-    int64_t stop_deadline_ms;  /**< end of the grace period */
-    int64_t stop_grace_ms;     /**< asked for with this stop, or the next; -1: as configured */
-    bool stop_left;            /**< its main process went while pre_stop ran, and others did not */
-    bool stop_killed;          /**< SIGKILL has been sent, or is due as soon as there is a process */
-    enum unit_state stop_back; /**< final state to go back to after clearing; UNIT_STATE_N: none */
+    struct policy_end end;              /**< how the present run ended, while left-overs are cleared */
+    size_t stop_step;                   /**< index of the last stop signal sent */
+    int64_t stop_deadline_ms;           /**< end of the grace period */
+    int64_t stop_grace_ms;              /**< asked for with this stop, or the next; -1: as configured */
+    bool stop_left;                     /**< its main process went while pre_stop ran, and others did not */
+    bool stop_killed;                   /**< SIGKILL has been sent, or is due as soon as there is a process */
+    enum effect_scope stop_killed_whom; /**< to whom it has been sent; SCOPE_N: to nobody yet */
+    enum unit_state stop_back;          /**< final state to go back to after clearing; UNIT_STATE_N: none */
 
     bool ever_execed;    /**< has run since it was wanted up */
     bool start_settled;  /**< has reached ready, done or failed since it was wanted up */
@@ -127,6 +131,13 @@ void unit_begin_run(struct unit *u, uint64_t run) NONNULL();
 
 /** The present run of U is over and done with. */
 void unit_end_run(struct unit *u) NONNULL();
+
+/** Clears count and delay of restarts when U, which leaves a run that was ready until UNTIL_MS, has proved by that that
+ *  it works. */
+void unit_note_steady(struct unit *u, int64_t until_ms) NONNULL();
+
+/** Whether U, whose program runs, has by its type nothing more to show to be ready. */
+bool unit_is_ready_by_type(const struct unit *u) MUST_CHECK NONNULL();
 
 /** Whether U waits for nothing but its schedule. */
 bool unit_awaits_schedule(const struct unit *u) MUST_CHECK NONNULL();

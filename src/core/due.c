@@ -13,24 +13,24 @@ static bool is_over(const struct unit *u)
 
 void due_set(struct super *s, struct unit *u)
 {
-    if (!spec_is_scheduled(u->spec))
-        return;
     u->due = true;
     order_note(s, u);
     if (u->state == UNIT_WAITING)
         order_mark(s, u->service);
 }
 
-/* It is its turn, but the last run still goes on. */
+/* It is its turn, but the last run still goes on, or has not begun. */
 static void overlap(struct super *s, struct unit *u)
 {
-    if (u->spec->schedule.overlap == SPEC_OVERLAP_QUEUE && !u->due) {
-        u->due = true;
+    bool pending = u->queued || u->state == UNIT_WAITING;
+
+    if (u->spec->schedule.overlap == SPEC_OVERLAP_QUEUE && !pending) {
+        u->queued = true;
         report(s, u, LOG_LEVEL_INFO, "scheduled", "due while its last run goes on: will run behind that");
         return;
     }
     report(s, u, LOG_LEVEL_WARN, "scheduled", "due while %s: left out",
-           u->due ? "one more run is due already" : "its last run goes on");
+           pending ? "one more run is due already" : "its last run goes on");
 }
 
 void due_take(struct super *s, struct unit *u)
@@ -54,7 +54,10 @@ void due_look(struct super *s, struct super_service *v)
         return;
     for (unsigned k = 0; k < v->n; k++) {
         struct unit *u = layout_unit(s->now, v, k);
-        if (u->due && u->want_up && !u->held && is_over(u))
-            life_dispatch(s, u, FSM_WANT_UP, NULL);
+        if (!u->queued || !u->want_up || u->held || !is_over(u))
+            continue;
+        u->queued = false;
+        u->due = true;
+        life_dispatch(s, u, FSM_WANT_UP, NULL);
     }
 }

@@ -60,11 +60,12 @@ static void report_failure(struct super *s, const struct unit *u, const struct e
 
 void hook_action_end_preparation(struct super *s, struct unit *u, const struct event *e)
 {
-    if (e->ok) {
+    if (e->ok && !u->stop_due) {
         life_spawn(s, u);
         return;
     }
-    report_failure(s, u, e, "; not starting it");
+    if (!e->ok)
+        report_failure(s, u, e, "; not starting it");
     u->phase = UNIT_ENDED;
     u->end = (struct policy_end){.cause = POLICY_HOOK};
     life_finish(s, u);

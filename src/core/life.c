@@ -56,7 +56,7 @@ static void move(struct super *s, struct unit *u, enum unit_state to)
     if (!unit_is_active(u))
         u->stop_grace_ms = -1;
     /* It was due once more while it ran. */
-    if (u->due && (to == UNIT_STOPPED || to == UNIT_DONE || to == UNIT_FAILED))
+    if (u->queued && (to == UNIT_STOPPED || to == UNIT_DONE || to == UNIT_FAILED))
         order_mark(s, u->service);
     e = effects_add(&s->effects, EFFECT_STATE, u->index);
     e->from = from;
@@ -245,13 +245,10 @@ static void forget_unborn(struct super *s, struct unit *u, const struct event *e
 
 static void confirm_run(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
-    bool by_type = spec_ready_kind(u->spec) == SPEC_READY_TYPE &&
-                   (u->spec->type == SPEC_TYPE_AUTO || u->spec->type == SPEC_TYPE_SIMPLE);
-
     if (!life_enter(s, u, UNIT_RUNNING))
         return;
     report(s, u, LOG_LEVEL_INFO, "started", "started");
-    if (by_type || u->shown_ready)
+    if (u->shown_ready || unit_is_ready_by_type(u))
         signs_become_ready(s, u);
     else if (u->spec->start_timeout_ms > 0)
         life_arm(s, u, s->now_ms + u->spec->start_timeout_ms);
@@ -261,9 +258,7 @@ static void confirm_run(struct super *s, struct unit *u, const struct event *e U
 static void await_failed_child(struct super *s, struct unit *u, const struct event *e)
 {
     report_no_start(s, u, e);
-    u->stop_killed = false;
-    u->stop_back = UNIT_STATE_N;
-    life_enter(s, u, UNIT_STOPPING);
+    (void)stop_enter(s, u);
 }
 
 /* Has the service daemonized? Then its daemon is the main process from now on. */
@@ -283,12 +278,13 @@ static bool follow(struct super *s, struct unit *u, const struct event *e)
     daemon_pid = e->left[attrib_follow(e->left, e->n_left, e->pid_file_pid)].pid;
     u->phase = UNIT_EXECED;
     u->main_pid = daemon_pid;
+    u->followed = true;
     slot = effects_add(&s->effects, EFFECT_SET_MAIN, u->index);
     slot->run = u->run;
     slot->pid = daemon_pid;
     report(s, u, LOG_LEVEL_INFO, "followed", "main process is now %ld (the daemon that %ld left behind)",
            (long)daemon_pid, (long)e->pid);
-    if (u->state == UNIT_RUNNING && !u->shown_ready && spec_ready_kind(spec) == SPEC_READY_TYPE)
+    if (u->state == UNIT_RUNNING && !u->shown_ready && unit_is_ready_by_type(u))
         signs_become_ready(s, u);
     return true;
 }
@@ -299,7 +295,8 @@ static struct policy_end end_of(const struct unit *u, const struct event *e)
     struct policy_end end = {.cause = POLICY_EXITED, .wstatus = e->wstatus, .oom_killed = e->oom_killed};
     bool unready = u->state == UNIT_RUNNING && !u->shown_ready;
 
-    if (unready && u->spec->type == SPEC_TYPE_FORKING && WIFEXITED(e->wstatus) && WEXITSTATUS(e->wstatus) == 0)
+    if (unready && u->spec->type == SPEC_TYPE_FORKING && !u->followed && WIFEXITED(e->wstatus) &&
+        WEXITSTATUS(e->wstatus) == 0)
         end.cause = POLICY_NO_DAEMON;
     else if (unready && spec_ready_kind(u->spec) != SPEC_READY_TYPE)
         end.cause = POLICY_NOT_READY;
@@ -316,11 +313,7 @@ static void after_exit(struct super *s, struct unit *u, const struct event *e)
         return;
     hook_end(s, u);
     u->end = end_of(u, e);
-    /* A run that was never ready has not shown that it works, however long it took. */
-    if (u->state == UNIT_READY && policy_is_steady(u->spec, s->now_ms - u->since_ms)) {
-        u->n_attempts = 0;
-        backoff_reset(&u->backoff);
-    }
+    unit_note_steady(u, s->now_ms);
     if (clear && (e->n_left > 0 || e->n_dying > 0 || (u->strays && comes_down))) {
         snprintf(tail, sizeof tail, "left-over processes: %zu, ending them", e->n_left);
         report_exit(s, u, e, e->n_left > 0 ? tail : "ending left-over processes");
@@ -365,6 +358,11 @@ static void backoff_over(struct super *s, struct unit *u, const struct event *e 
 
 void life_finish(struct super *s, struct unit *u)
 {
+    /* What earlier runs have left behind stays for the next one, but not for none, nor for one with a clean start. */
+    if ((!u->want_up || u->again) && unit_has_strays(u)) {
+        stop_clear(s, u);
+        return;
+    }
     if (hook_wind_up(s, u))
         return;
     close_run(s, u);
@@ -417,36 +415,6 @@ static void succeed(struct super *s, struct unit *u, const struct event *e)
     close_run(s, u);
     if (life_enter(s, u, UNIT_DONE))
         conclude(s, u, policy_exit_code(&u->end, true));
-}
-
-/* The text of a failure that is for good. */
-static void report_failed(struct super *s, struct unit *u, bool gave_up)
-{
-    char buf[REPORT_END_MAX];
-    bool listed = spec_exits_has(&u->spec->no_restart_exit_codes, u->end.wstatus);
-
-    if (gave_up)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "gave up after %llu restart%s", (unsigned long long)u->n_attempts,
-               u->n_attempts == 1 ? "" : "s");
-    else if (u->end.cause == POLICY_TIMED_OUT)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: not ready after %s",
-               report_duration(u->spec->start_timeout_ms, buf));
-    else if (u->end.cause == POLICY_NO_DAEMON)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: exited 0 but left no daemon behind");
-    else if (u->end.cause == POLICY_NOT_READY && u->ended_known)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready; %s%s", report_end(u, &u->end, buf),
-               listed ? " (one of no_restart_exit_codes)" : "");
-    else if (u->end.cause == POLICY_NOT_READY)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready");
-    else if (u->end.cause == POLICY_HOOK)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: a command around its start failed");
-    else if (u->end.cause == POLICY_UNHEALTHY)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: unhealthy");
-    else if (u->end.cause == POLICY_WATCHDOG)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: watchdog");
-    else if (u->end.cause == POLICY_EXITED)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s%s", report_end(u, &u->end, buf),
-               listed ? " (one of no_restart_exit_codes)" : "");
 }
 
 static void fail(struct super *s, struct unit *u, const struct event *e, bool gave_up)

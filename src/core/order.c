@@ -102,6 +102,7 @@ static void stop_now(struct super *s, struct unit *u)
 static void begin_cycle(struct super *s, struct unit *u, const struct event *e)
 {
     u->again = true;
+    u->due = true;
     u->start_settled = false;
     u->stop_grace_ms = e->has_grace ? e->grace_ms : -1;
     order_set_due(s, u, true);
@@ -121,10 +122,11 @@ static void raise_unit(struct super *s, struct unit *u, const struct event *e)
     u->asked_down = false;
     if (u->held) {
         u->want_after = true;
+        u->due = u->due || e;
         u->start_settled = false;
     } else {
         u->want_up = true;
-        if (e && (restart || !unit_is_active(u)))
+        if (e && (restart || !unit_can_stop(u)))
             due_set(s, u);
         if (restart && unit_can_stop(u))
             begin_cycle(s, u, e);
@@ -199,18 +201,31 @@ void order_raise_missing(struct super *s, struct unit *u)
         raise_required(s, u->service, is_missing);
 }
 
-/* D depends on a service that somebody starts or restarts, and goes by that. */
-static void cycle_dependent(struct super *s, struct unit *d, const struct event *e)
+/* D depends on a service that somebody starts or restarts, and goes by that. False: that is nothing to it. */
+static bool cycle_dependent(struct super *s, struct unit *d, const struct event *e)
 {
     static const struct event plain = {.kind = EVENT_RESTART};
 
     if (!d->want_up || d->held)
-        return;
+        return false;
     if (d->state == UNIT_FAILED && d->lost)
         raise_unit(s, d, NULL);
-    else if (e->kind == EVENT_RESTART && unit_can_stop(d) && !d->stop_due)
+    else if (e->kind != EVENT_RESTART || !unit_can_stop(d))
+        return false;
+    else if (!d->stop_due)
         begin_cycle(s, d, &plain);
     order_note(s, d);
+    return true;
+}
+
+/* As cycle_dependent(), for all units of V. */
+static bool cycle_these(struct super *s, const struct super_service *v, const struct event *e)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < v->n; i++)
+        any = cycle_dependent(s, layout_unit(s->now, v, i), e) || any;
+    return any;
 }
 
 /* Somebody starts or restarts U as E says: the dependents that have `restart` on it go with it, and theirs. */
@@ -228,9 +243,8 @@ static void cycle_dependents(struct super *s, const struct unit *u, const struct
             if (d->visit == s->visit || !v->dependents[k].dep->restart)
                 continue;
             d->visit = s->visit;
-            l->stack[depth++] = v->dependents[k].service;
-            for (unsigned i = 0; i < d->n; i++)
-                cycle_dependent(s, layout_unit(l, d, i), e);
+            if (cycle_these(s, d, e))
+                l->stack[depth++] = v->dependents[k].service;
         }
     }
 }
@@ -257,7 +271,7 @@ void order_want_up(struct super *s, struct unit *u, const struct event *e)
         cycle_dependents(s, u, e);
     if (!u->no_deps || u->held)
         return;
-    if (u->stop_due)
+    if (u->stop_due && e->kind == EVENT_RESTART)
         stop_now(s, u);
     else if (u->state == UNIT_WAITING)
         order_mark(s, u->service);
@@ -269,7 +283,7 @@ void order_lower(struct super *s, struct unit *u, const struct event *e)
 
     u->want_up = false;
     u->want_after = false;
-    u->due = false;
+    u->due = u->queued = false;
     if (e && e->has_grace && u->state != UNIT_STOPPING)
         u->stop_grace_ms = e->grace_ms;
     if (unit_can_stop(u) || (at_rest && unit_has_strays(u))) {

@@ -168,7 +168,108 @@ static bool is_gone(const struct spec *spec, const struct spec *other)
     return !other || (spec->enabled && !other->enabled);
 }
 
-static bool compare_service(struct plan *p, const struct spec *old_spec, const struct spec *new_spec)
+/* What becomes of one service of the new set. */
+struct plan_fate {
+    const struct spec *old_spec; /* NULL: it is new */
+    enum plan_effect effect;
+    const struct spec *with; /* the service it restarts with, NULL: none */
+};
+
+/* That the service numbered TO depends on the one numbered FROM, and restarts with it. */
+struct plan_edge {
+    size_t from, to;
+};
+
+static int compare_edges(const void *a, const void *b)
+{
+    const struct plan_edge *x = a, *y = b;
+
+    return x->from != y->from ? (x->from < y->from ? -1 : 1) : (x->to > y->to) - (x->to < y->to);
+}
+
+/* The edges of SET in the order of where they come from, *RET_N of them, in memory from ARENA. NULL with ENOMEM. */
+static struct plan_edge *list_edges(struct arena *arena, const struct spec_set *set, const struct plan_index *x,
+                                    size_t *ret_n)
+{
+    struct plan_edge *edges;
+    size_t n = 0;
+
+    for (size_t i = 0; i < set->n_services; i++)
+        n += set->services[i].n_depends_on;
+    edges = arena_array(arena, n, sizeof *edges);
+    if (!edges)
+        return NULL;
+    n = 0;
+    for (size_t i = 0; i < set->n_services; i++)
+        for (size_t k = 0; k < set->services[i].n_depends_on; k++) {
+            const struct spec_dep *dep = &set->services[i].depends_on[k];
+            const struct spec *on = index_find(x, &(struct spec){.name = dep->service});
+            if (on && dep->restart)
+                edges[n++] = (struct plan_edge){(size_t)(on - set->services), i};
+        }
+    qsort(edges, n, sizeof *edges, compare_edges);
+    *ret_n = n;
+    return edges;
+}
+
+/* The first of the N EDGES that come from service number FROM or a later one. */
+static size_t first_edge(const struct plan_edge *edges, size_t n, size_t from)
+{
+    size_t low = 0;
+
+    while (low < n) {
+        size_t mid = low + (n - low) / 2;
+        if (edges[mid].from < from)
+            low = mid + 1;
+        else
+            n = mid;
+    }
+    return low;
+}
+
+/* Whoever restarts takes along those that depend on it with `restart`. False with ENOMEM. */
+static bool spread_restarts(struct arena *arena, const struct spec_set *set, const struct plan_index *x,
+                            struct plan_fate *fates)
+{
+    size_t n_edges = 0, n = 0, *queue = arena_array(arena, set->n_services, sizeof *queue);
+    const struct plan_edge *edges = list_edges(arena, set, x, &n_edges);
+
+    if (!queue || !edges)
+        return false;
+    for (size_t i = 0; i < set->n_services; i++)
+        if (fates[i].effect == PLAN_RESTART)
+            queue[n++] = i;
+    for (size_t at = 0; at < n; at++)
+        for (size_t k = first_edge(edges, n_edges, queue[at]); k < n_edges && edges[k].from == queue[at]; k++) {
+            struct plan_fate *f = &fates[edges[k].to];
+            if (!f->old_spec || f->effect == PLAN_RESTART)
+                continue;
+            f->effect = PLAN_RESTART;
+            f->with = &set->services[queue[at]];
+            queue[n++] = edges[k].to;
+        }
+    return true;
+}
+
+/* What becomes of each service of the new set, in memory from ARENA. NULL with ENOMEM. */
+static struct plan_fate *decide_fates(struct arena *arena, const struct spec_set *set, const struct plan_index *olds,
+                                      const struct plan_index *news)
+{
+    struct plan_fate *fates = arena_array(arena, set->n_services, sizeof *fates);
+
+    if (!fates)
+        return NULL;
+    for (size_t i = 0; i < set->n_services; i++) {
+        const struct spec *spec = &set->services[i], *old_spec = index_find(olds, spec);
+        if (is_gone(spec, old_spec) || is_gone(old_spec, spec))
+            continue;
+        fates[i] = (struct plan_fate){.old_spec = old_spec, .effect = plan_service(old_spec, spec)};
+    }
+    return spread_restarts(arena, set, news, fates) ? fates : NULL;
+}
+
+static bool tell_service(struct plan *p, const struct plan_fate *f, const struct spec *old_spec,
+                         const struct spec *new_spec)
 {
     struct plan_change *c;
 
@@ -176,26 +277,32 @@ static bool compare_service(struct plan *p, const struct spec *old_spec, const s
         bool starts = new_spec->enabled && new_spec->autostart && new_spec->scale > 0;
         return add_change(p, PLAN_ADD, starts ? PLAN_START : PLAN_NONE, new_spec) != NULL;
     }
-    if (is_gone(old_spec, new_spec) || spec_equal(old_spec, new_spec))
+    if (is_gone(old_spec, new_spec) || (spec_equal(old_spec, new_spec) && !f->with))
         return true;
-    c = add_change(p, PLAN_CHANGE, plan_service(old_spec, new_spec), new_spec);
-    return c && list_keys(&p->arena, SCHEMA_SERVICE, 0, 0, old_spec, new_spec, &c->keys, &c->n_keys);
+    c = add_change(p, PLAN_CHANGE, f->effect, new_spec);
+    if (!c)
+        return false;
+    c->with = f->with ? arena_strdup(&p->arena, f->with->name) : NULL;
+    return (c->with || !f->with) &&
+           list_keys(&p->arena, SCHEMA_SERVICE, 0, 0, old_spec, new_spec, &c->keys, &c->n_keys);
 }
 
 static bool compare_services(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set,
                              const struct plan_index *olds, const struct plan_index *news)
 {
+    struct arena scratch = {0};
+    const struct plan_fate *fates = decide_fates(&scratch, new_set, olds, news);
+    bool ok = fates != NULL;
+
     p->changes = arena_array(&p->arena, old_set->n_services + new_set->n_services, sizeof *p->changes);
-    if (!p->changes)
-        return false;
-    for (size_t i = 0; i < old_set->n_services; i++)
-        if (is_gone(&old_set->services[i], index_find(news, &old_set->services[i])) &&
-            !add_change(p, PLAN_REMOVE, PLAN_STOP, &old_set->services[i]))
-            return false;
-    for (size_t i = 0; i < new_set->n_services; i++)
-        if (!compare_service(p, index_find(olds, &new_set->services[i]), &new_set->services[i]))
-            return false;
-    return true;
+    ok = ok && p->changes;
+    for (size_t i = 0; ok && i < old_set->n_services; i++)
+        if (is_gone(&old_set->services[i], index_find(news, &old_set->services[i])))
+            ok = add_change(p, PLAN_REMOVE, PLAN_STOP, &old_set->services[i]) != NULL;
+    for (size_t i = 0; ok && i < new_set->n_services; i++)
+        ok = tell_service(p, &fates[i], index_find(olds, &new_set->services[i]), &new_set->services[i]);
+    arena_done(&scratch);
+    return ok;
 }
 
 bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec_set *new_set)
@@ -227,7 +334,9 @@ char *plan_text(const struct plan_change *c, char *buf, size_t size)
 
     for (size_t i = 0; i < c->n_keys && len < size; i++)
         len += (size_t)snprintf(buf + len, size - len, "%s%s", i == 0 ? " (" : ", ", c->keys[i]);
-    if (c->n_keys > 0 && len < size)
+    if (c->with && len < size)
+        len += (size_t)snprintf(buf + len, size - len, "%srestarts with %s", c->n_keys > 0 ? "; " : " (", c->with);
+    if ((c->n_keys > 0 || c->with) && len < size)
         len += (size_t)snprintf(buf + len, size - len, ")");
     if (len >= size && size > 3)
         memcpy(buf + size - 4, "...", 4);

@@ -72,6 +72,7 @@ enum policy_verdict policy_decide(const struct spec *s, const struct policy_end 
             return POLICY_FAILED;
         break;
     case POLICY_TIMED_OUT:
+    case POLICY_UNREADY:
     case POLICY_HOOK:
     case POLICY_UNHEALTHY:
     case POLICY_WATCHDOG:

@@ -108,18 +108,44 @@ bool replace_prepare(struct super *s, const struct spec_set *set)
     return false;
 }
 
+/* Marks in the next layout the services that must restart for it, and those that do so with them. */
+static void mark_restarts(struct super *s)
+{
+    struct super_layout *l = s->next;
+    unsigned depth = 0;
+
+    s->visit++;
+    for (unsigned i = 0; i < l->n_services; i++) {
+        const struct super_service *old = predecessor(s, &l->services[i]);
+        if (!old || plan_service(old->spec, l->services[i].spec) != PLAN_RESTART)
+            continue;
+        l->services[i].visit = s->visit;
+        l->stack[depth++] = i;
+    }
+    while (depth > 0) {
+        const struct super_service *v = &l->services[l->stack[--depth]];
+        for (unsigned k = 0; k < v->n_dependents; k++) {
+            struct super_service *d = &l->services[v->dependents[k].service];
+            if (d->visit == s->visit || !v->dependents[k].dep->restart || !predecessor(s, d))
+                continue;
+            d->visit = s->visit;
+            l->stack[depth++] = v->dependents[k].service;
+        }
+    }
+}
+
 /* Marks the units that the next layout has no place for, and those that must restart for it. */
 static void mark_held(struct super *s)
 {
     for (unsigned i = 0; i < s->n_slots; i++)
         if (s->units[i])
             s->units[i]->held = s->units[i]->goes = true;
+    mark_restarts(s);
     for (unsigned i = 0; i < s->next->n_services; i++) {
         const struct super_service *v = &s->next->services[i], *old = predecessor(s, v);
-        bool restart = old && plan_service(old->spec, v->spec) == PLAN_RESTART;
         for (unsigned k = 0; old && k < v->n && k < old->n; k++) {
             struct unit *u = layout_unit(s->next, v, k);
-            u->held = restart;
+            u->held = v->visit == s->visit;
             u->goes = false;
         }
     }
@@ -130,10 +156,13 @@ static void lower_held(struct super *s)
     for (unsigned i = 0; i < s->n_slots; i++) {
         struct unit *u = s->units[i];
         bool wanted = u && u->want_up;
+        /* A turn that is cut off is made up for. */
+        bool due = wanted && spec_is_scheduled(u->spec) && (u->due || unit_can_stop(u) || u->state == UNIT_BACKOFF);
         if (!u || !u->held)
             continue;
         order_lower(s, u, NULL);
         u->want_after = wanted;
+        u->due = due;
         u->start_settled = u->start_settled && !wanted;
         order_note(s, u);
     }
@@ -242,18 +271,26 @@ static int64_t latest(int64_t a, int64_t b)
 /* U, which was not held, is where its old keys have brought it: what do the new ones say to that? */
 static void adjust(struct super *s, struct unit *u)
 {
+    bool starts = u->state == UNIT_RUNNING && !u->shown_ready, watched = unit_has_main(u);
+    bool checked = u->spec->healthcheck.probe.kind != SPEC_PROBE_NONE;
     int64_t limit = u->spec->start_timeout_ms, due = -1;
 
-    bool starts = u->state == UNIT_RUNNING && !u->shown_ready;
-
+    if (watched && checked != (u->health != UNIT_HEALTH_NONE))
+        u->health = checked ? UNIT_HEALTH_STARTING : UNIT_HEALTH_NONE;
+    if (starts && unit_is_ready_by_type(u)) {
+        life_dispatch(s, u, FSM_READY, NULL);
+        return;
+    }
     if (starts && limit > 0)
         due = latest(u->exec_ms + limit, latest(u->extended_ms, s->now_ms));
     if (starts && due < 0)
         life_disarm(s, u);
     else if (starts && due != u->timer_ms)
         life_arm(s, u, due);
+    stop_adjust(s, u);
     /* It waits for members that nobody would signal any more. */
-    if (u->state == UNIT_STOPPING && !unit_has_main(u) && u->phase != UNIT_ASKED && !unit_stops_members(u)) {
+    if (u->state == UNIT_STOPPING && !unit_has_main(u) && u->phase != UNIT_ASKED && !unit_stops_members(u) &&
+        (u->hook == SPEC_HOOK_N || u->stop_left)) {
         u->strays = u->spec->orphans != SPEC_ORPHANS_IGNORE;
         life_dispatch(s, u, FSM_MEMBERS_GONE, NULL);
     }

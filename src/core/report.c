@@ -42,7 +42,7 @@ void report_exit(struct super *s, const struct unit *u, const struct event *e, c
     const struct policy_end end = {.wstatus = e->wstatus, .oom_killed = e->oom_killed};
     char how[REPORT_END_MAX], uptime[REPORT_DURATION_MAX], text[EFFECT_TEXT_MAX];
     /* A run that we have stopped was told of when that began. */
-    bool stopped = u->end.cause == POLICY_TIMED_OUT || u->end.cause == POLICY_HOOK ||
+    bool stopped = u->end.cause == POLICY_TIMED_OUT || u->end.cause == POLICY_UNREADY || u->end.cause == POLICY_HOOK ||
                    u->end.cause == POLICY_UNHEALTHY || u->end.cause == POLICY_WATCHDOG;
     bool well = policy_is_success(u->spec, &u->end) || stopped;
     struct effects_slot *slot;
@@ -70,6 +70,35 @@ char *report_end(const struct unit *u, const struct policy_end *end, char *buf)
     else
         snprintf(buf, REPORT_END_MAX, "%s%s", text, end->oom_killed ? " (out of memory)" : "");
     return buf;
+}
+
+void report_failed(struct super *s, const struct unit *u, bool gave_up)
+{
+    char buf[REPORT_END_MAX];
+    bool listed = spec_exits_has(&u->spec->no_restart_exit_codes, u->end.wstatus);
+
+    if (gave_up)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "gave up after %llu restart%s", (unsigned long long)u->n_attempts,
+               u->n_attempts == 1 ? "" : "s");
+    else if (u->end.cause == POLICY_TIMED_OUT)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: not ready after %s",
+               report_duration(u->spec->start_timeout_ms, buf));
+    else if (u->end.cause == POLICY_NO_DAEMON)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: exited 0 but left no daemon behind");
+    else if (u->end.cause == POLICY_NOT_READY)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready; %s%s", report_end(u, &u->end, buf),
+               listed ? " (one of no_restart_exit_codes)" : "");
+    else if (u->end.cause == POLICY_UNREADY)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready");
+    else if (u->end.cause == POLICY_HOOK)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: a command around its start failed");
+    else if (u->end.cause == POLICY_UNHEALTHY)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: unhealthy");
+    else if (u->end.cause == POLICY_WATCHDOG)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: watchdog");
+    else if (u->end.cause == POLICY_EXITED)
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s%s", report_end(u, &u->end, buf),
+               listed ? " (one of no_restart_exit_codes)" : "");
 }
 
 char *report_status(int wstatus, char *buf)

@@ -32,16 +32,20 @@ void signs_action_never_ready(struct super *s, struct unit *u, const struct even
     if (u->shown_ready)
         return;
     report(s, u, LOG_LEVEL_WARN, "stopping", "%s; stopping it", e->text ? e->text : "it will not be ready");
-    stop_begin(s, u, POLICY_NOT_READY);
+    stop_begin(s, u, POLICY_UNREADY);
 }
 
 void signs_action_health(struct super *s, struct unit *u, const struct event *e)
 {
-    if (e->health != UNIT_HEALTH_UNHEALTHY)
+    /* One that waits for its turn to stop may still be needed by whoever has to stop first. */
+    if (e->health != UNIT_HEALTH_UNHEALTHY || u->stop_due)
         return;
     switch (u->spec->on_unhealthy) {
     case SPEC_UNHEALTHY_RESTART:
         report(s, u, LOG_LEVEL_WARN, "stopping", "unhealthy; stopping it");
+        /* Having passed for ready is worth nothing as long as no check has agreed. */
+        if (u->was_healthy)
+            unit_note_steady(u, s->now_ms);
         stop_begin(s, u, POLICY_UNHEALTHY);
         break;
     case SPEC_UNHEALTHY_SHUTDOWN:
@@ -56,6 +60,8 @@ void signs_action_health(struct super *s, struct unit *u, const struct event *e)
 void signs_action_bite(struct super *s, struct unit *u, const struct event *e)
 {
     report(s, u, LOG_LEVEL_WARN, "watchdog", "%s; stopping it with SIGABRT", e->text ? e->text : "watchdog");
+    /* So long it has shown nothing. */
+    unit_note_steady(u, s->now_ms - u->spec->watchdog_ms);
     stop_begin(s, u, POLICY_WATCHDOG);
 }
 
@@ -66,6 +72,9 @@ void signs_action_main(struct super *s, struct unit *u, const struct event *e)
     slot->run = u->run;
     slot->pid = e->pid;
     report(s, u, LOG_LEVEL_INFO, "followed", "main process is now %ld (as it says)", (long)e->pid);
+    u->followed = true;
+    if (u->state == UNIT_RUNNING && !u->shown_ready && unit_is_ready_by_type(u))
+        signs_become_ready(s, u);
 }
 
 void signs_action_extend(struct super *s, struct unit *u, const struct event *e)

@@ -56,8 +56,9 @@ static void send_signal(struct super *s, struct unit *u)
     e = effects_add(&s->effects, EFFECT_SIGNAL, u->index);
     e->run = u->run;
     e->scope = scope;
-    e->number =
-        u->end.cause == POLICY_WATCHDOG && unit_has_main(u) ? SIGABRT : u->spec->stop_signal[u->stop_step].signal;
+    e->number = u->end.cause == POLICY_WATCHDOG && u->stop_step == 0 && unit_has_main(u)
+                    ? SIGABRT
+                    : u->spec->stop_signal[u->stop_step].signal;
 }
 
 static void send_kill(struct super *s, struct unit *u)
@@ -68,9 +69,18 @@ static void send_kill(struct super *s, struct unit *u)
     u->stop_killed = true;
     if (!stop_kill_scope(u, &scope))
         return;
+    u->stop_killed_whom = scope;
     e = effects_add(&s->effects, EFFECT_KILL, u->index);
     e->run = u->run;
     e->scope = scope;
+}
+
+void stop_adjust(struct super *s, struct unit *u)
+{
+    bool sent = u->state == UNIT_STOPPING && u->stop_killed && u->phase != UNIT_ASKED && u->hook == SPEC_HOOK_N;
+
+    if (sent && u->stop_killed_whom != SCOPE_ALL && unit_stops_members(u))
+        send_kill(s, u);
 }
 
 /* Sends the signal of the present step and arms the timer for what comes next. The last step lasts for the
@@ -100,6 +110,7 @@ static void open_fire(struct super *s, struct unit *u)
 bool stop_enter(struct super *s, struct unit *u)
 {
     u->stop_killed = false;
+    u->stop_killed_whom = SCOPE_N;
     u->stop_left = false;
     u->stop_back = UNIT_STATE_N;
     return life_enter(s, u, UNIT_STOPPING);
@@ -166,7 +177,7 @@ void stop_action_extend(struct super *s, struct unit *u, const struct event *e)
 
 void stop_clear(struct super *s, struct unit *u)
 {
-    if (stop_enter(s, u))
+    if (u->state == UNIT_STOPPING || stop_enter(s, u))
         open_fire(s, u);
 }
 
@@ -175,7 +186,9 @@ static void report_stopping(struct super *s, const struct unit *u, const char *v
     const char *name = parse_signal_name(u->spec->stop_signal[0].signal);
     char grace[REPORT_DURATION_MAX];
 
-    if (s->killing || unit_grace_ms(u) <= 0)
+    if (u->phase == UNIT_PRE)
+        report(s, u, LOG_LEVEL_INFO, "stopping", "%s", verb);
+    else if (s->killing || unit_grace_ms(u) <= 0)
         report(s, u, LOG_LEVEL_INFO, "stopping", "%s (SIGKILL)", verb);
     else
         report(s, u, LOG_LEVEL_INFO, "stopping", "%s (%s, SIGKILL after %s)", verb, name ? name : "signal",
@@ -187,16 +200,19 @@ void stop_set_grace(struct super *s, struct unit *u, const struct event *e)
     int64_t before = u->stop_deadline_ms, next = u->timer_ms;
     char grace[REPORT_DURATION_MAX];
 
-    if (!e || !e->has_grace || u->stop_killed)
+    if (!e || !e->has_grace)
+        return;
+    if (e->grace_ms <= 0 && u->hook != SPEC_HOOK_N) {
+        u->stop_grace_ms = e->grace_ms;
+        report(s, u, LOG_LEVEL_WARN, "killed", "not waiting for %s", spec_hook_point_name(u->hook));
+        cut_hooks(s, u);
+        return;
+    }
+    if (u->stop_killed)
         return;
     u->stop_grace_ms = e->grace_ms;
     if (u->phase == UNIT_ASKED)
         return;
-    if (e->grace_ms <= 0 && u->hook != SPEC_HOOK_N) {
-        report(s, u, LOG_LEVEL_WARN, "killed", "sending SIGKILL");
-        cut_hooks(s, u);
-        return;
-    }
     if (e->grace_ms <= 0) {
         report(s, u, LOG_LEVEL_WARN, "killed", "sending SIGKILL");
         life_disarm(s, u);

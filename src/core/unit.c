@@ -82,6 +82,7 @@ void unit_note(struct unit *u, const struct event *e, int64_t now_ms)
         break;
     case EVENT_HEALTH:
         u->health = e->health;
+        u->was_healthy = u->was_healthy || e->health == UNIT_HEALTH_HEALTHY;
         break;
     case EVENT_MAIN_PID:
         u->main_pid = e->pid;
@@ -111,7 +112,7 @@ void unit_begin_run(struct unit *u, uint64_t run)
     u->run = run;
     u->n_starts++;
     u->end = (struct policy_end){.cause = POLICY_ASKED};
-    u->acted = u->ended_known = u->shown_ready = u->wound_up = false;
+    u->followed = u->acted = u->ended_known = u->shown_ready = u->wound_up = u->was_healthy = false;
     u->extended_ms = 0;
     u->due = u->lost = false;
 }
@@ -122,6 +123,21 @@ void unit_end_run(struct unit *u)
     u->main_pid = 0;
     u->exec_ms = 0;
     u->health = UNIT_HEALTH_NONE;
+}
+
+void unit_note_steady(struct unit *u, int64_t until_ms)
+{
+    if (u->state != UNIT_READY || !policy_is_steady(u->spec, until_ms - u->since_ms))
+        return;
+    u->n_attempts = 0;
+    backoff_reset(&u->backoff);
+}
+
+bool unit_is_ready_by_type(const struct unit *u)
+{
+    if (spec_ready_kind(u->spec) != SPEC_READY_TYPE)
+        return false;
+    return u->followed || u->spec->type == SPEC_TYPE_AUTO || u->spec->type == SPEC_TYPE_SIMPLE;
 }
 
 bool unit_awaits_schedule(const struct unit *u)
@@ -224,7 +240,7 @@ static bool is_idle(const struct unit *u)
 unsigned unit_facts(const struct unit *u)
 {
     bool later = u->held && u->want_after;
-    bool unsettled = (u->want_up || (later && !u->goes)) && !u->start_settled;
+    bool unsettled = (u->want_up || (later && !u->goes)) && !u->start_settled && !unit_awaits_schedule(u);
     bool to_run = u->state == UNIT_WAITING || u->state == UNIT_BACKOFF;
     bool up = unit_is_active(u) || unit_has_strays(u);
     bool to_run_by_schedule = u->want_up && spec_is_scheduled(u->spec);
@@ -242,6 +258,6 @@ unsigned unit_facts(const struct unit *u)
     facts |= (unsigned)((u->want_up && (up || to_run)) || later) << UNIT_KEPT;
     facts |= (unsigned)(unit_is_active(u) || to_run || u->strays || u->asked_down || to_run_by_schedule) << UNIT_BUSY;
     facts |= (unsigned)is_idle(u) << UNIT_IDLE;
-    facts |= (unsigned)(unsettled && !unit_awaits_schedule(u)) << UNIT_UNSETTLED;
+    facts |= (unsigned)unsettled << UNIT_UNSETTLED;
     return facts;
 }

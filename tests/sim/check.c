@@ -85,7 +85,8 @@ static void check_verdict(struct sim *m, unsigned unit, enum unit_state to)
 {
     const struct sim_unit *u = &m->units[unit];
     const struct spec_restart *r = &u->spec->restart;
-    bool good = !u->end_errno && !u->ended_unready && listed(&u->spec->success_exit_codes, u->end_wstatus);
+    bool good =
+        !u->end_errno && !u->ended_unready && !u->ended_early && listed(&u->spec->success_exit_codes, u->end_wstatus);
     bool no_restart = !u->end_errno && !u->ended_unready && listed(&u->spec->no_restart_exit_codes, u->end_wstatus);
     bool again = r->policy >= SPEC_RESTART_ALWAYS || (r->policy == SPEC_RESTART_ON_FAILURE && !good);
 
@@ -128,7 +129,7 @@ static void check_stop_order(struct sim *m, unsigned unit)
         const struct sim_unit *d = &m->units[i];
         for (size_t k = 0; d->used && k < d->spec->n_depends_on; k++) {
             const struct spec_dep *dep = &d->spec->depends_on[k];
-            if (strcmp(dep->service, u->spec->name) != 0 || (!m->shutting && !dep->required))
+            if (strcmp(dep->service, u->spec->name) != 0 || (!m->shutting && !dep->required && !dep->restart))
                 continue;
             super_view(m->super, i, &v);
             if ((check_is_up(d->state) || d->main_serial) && (!v.want_up || d->cycle))
@@ -154,7 +155,7 @@ static void check_stop(struct sim *m, unsigned unit)
 }
 
 /* Whether something that S requires can never come. */
-static bool is_lost(const struct sim *m, const struct spec *s)
+bool check_is_lost(const struct sim *m, const struct spec *s)
 {
     for (size_t k = 0; k < s->n_depends_on; k++) {
         const struct spec_dep *d = &s->depends_on[k];
@@ -171,8 +172,7 @@ static void check_state(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
     const struct event *e = m->posting;
-    bool asked = e && (e->kind == EVENT_STOP || e->kind == EVENT_RESTART || e->kind == EVENT_START);
-    bool own = e && e->unit == f->unit && !asked && e->kind != EVENT_SPAWNED && e->kind != EVENT_EXEC_OK;
+    bool own = e && check_follows_on(e, f->unit);
     struct unit_view v;
 
     super_view(m->super, f->unit, &v);
@@ -187,16 +187,22 @@ static void check_state(struct sim *m, const struct effect *f)
         u->n_backoffs = u->n_retries = 0;
         u->fuzzy = u->mixed = false;
     }
-    if (f->from == UNIT_WAITING && f->to == UNIT_FAILED && !is_lost(m, u->spec))
+    if (f->from == UNIT_WAITING && f->to == UNIT_FAILED && !check_is_lost(m, u->spec))
         sim_fail(m, "%s: gives up a dependency that may still come", v.name);
-    if (f->from == UNIT_RUNNING && f->to == UNIT_STOPPING && own && e->kind == EVENT_TIMER)
-        u->ended_unready = true;
+    if (own && (e->kind == EVENT_MAIN_EXITED || e->kind == EVENT_MEMBER_EXITED))
+        check_note_steady(u, m->now_ms);
+    if (f->to == UNIT_STOPPING && own)
+        check_own_stop(m, f->unit, f->from);
     if (f->to == UNIT_STOPPING && check_is_up(f->from) && !own)
         check_stop(m, f->unit);
     if (f->to == UNIT_BACKOFF || ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && f->from != UNIT_WAITING && !u->back))
         check_verdict(m, f->unit, f->to);
     if (f->to == UNIT_STOPPING) {
         u->signal_ms = -1;
+        u->bitten = own && e->kind == EVENT_WATCHDOG;
+        u->owes_pre_stop = f->from == UNIT_READY && u->main_told && !u->bitten && !m->killing &&
+                           (u->op_grace_ms >= 0 ? u->op_grace_ms : u->spec->stop_grace_period_ms) > 0 &&
+                           u->spec->hooks[SPEC_HOOK_PRE_STOP].n > 0;
         u->back = f->from == UNIT_DONE || f->from == UNIT_FAILED || f->from == UNIT_STOPPED;
     }
     u->state = f->to;
@@ -206,8 +212,14 @@ static void check_state(struct sim *m, const struct effect *f)
         u->op_grace_ms = -1;
     if (f->to == UNIT_STARTING)
         u->may_stop = false;
+    if (f->to == UNIT_FAILED)
+        u->lost = f->from == UNIT_WAITING;
     if (f->to == UNIT_READY)
-        u->ready_ms = m->now_ms;
+        check_shown(m, f->unit);
+    if (f->to == UNIT_WAITING && f->from == UNIT_BACKOFF)
+        u->ticket = true;
+    if (f->to != UNIT_WAITING)
+        u->turn = false;
     if ((f->to == UNIT_DONE || f->to == UNIT_FAILED) && !u->back)
         note_final(m, f->unit, f->from, f->to);
     if (f->from == UNIT_STOPPING)
@@ -222,6 +234,7 @@ static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
         if (!u->used || u->service != service || over)
             continue;
         if (c == SPEC_COND_READY     ? u->state != UNIT_READY
+            : c == SPEC_COND_HEALTHY ? u->state != UNIT_READY || u->health != UNIT_HEALTH_HEALTHY
             : c == SPEC_COND_STARTED ? u->exec_ms == 0 || u->state == UNIT_STOPPED || u->state == UNIT_SKIPPED
                                      : true)
             return false;
@@ -233,6 +246,8 @@ static bool holds(const struct sim *m, unsigned service, enum spec_condition c)
  * one that is still on its way. */
 bool check_may_wait(const struct sim *m, unsigned i)
 {
+    if (check_is_lost(m, &m->config->specs[i]))
+        return false;
     if (!check_deps_hold(m, i))
         return true;
     for (size_t k = 0; k < m->config->specs[i].n_depends_on; k++)
@@ -260,14 +275,15 @@ static bool stands_on_cycle(const struct sim *m, unsigned i)
     for (size_t k = 0; k < m->config->specs[i].n_depends_on; k++) {
         const struct spec_dep *d = &m->config->specs[i].depends_on[k];
         for (unsigned n = 0; n < m->n_units; n++)
-            if (m->units[n].used && m->units[n].cycle && d->required && d->condition <= SPEC_COND_READY &&
+            if (m->units[n].used && m->units[n].cycle && d->required && d->condition <= SPEC_COND_HEALTHY &&
                 m->units[n].service == check_find(m, d->service))
                 return true;
     }
     return false;
 }
 
-static void check_spawn(struct sim *m, const struct effect *f)
+/* May a run of its unit begin, or go on to its program, now? */
+void check_start_allowed(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
     bool clears = u->spec->orphans == SPEC_ORPHANS_KILL && u->spec->kill_mode != SPEC_KILL_MAIN;
@@ -280,12 +296,12 @@ static void check_spawn(struct sim *m, const struct effect *f)
                  m->shutting  ? "everything is to end"
                  : u->op_down ? "the operator stopped it"
                               : "it is wanted down");
-    if (u->run != 0 || f->run <= m->last_run)
-        sim_fail(m, "%s: run %llu begins while %llu is open", v.name, (unsigned long long)f->run,
-                 (unsigned long long)u->run);
-    if (u->state != UNIT_STARTING || (!u->no_deps && !check_deps_hold(m, u->service)))
+    if (u->state != UNIT_STARTING)
+        sim_fail(m, "%s: started while %s", v.name, unit_state_name(u->state));
+    /* While the commands before the program run, dependencies may go. */
+    if (u->run == 0 && !u->no_deps && !check_deps_hold(m, u->service))
         sim_fail(m, "%s: started before its dependencies hold", v.name);
-    if (!u->no_deps && stands_on_cycle(m, u->service))
+    if (u->run == 0 && !u->no_deps && stands_on_cycle(m, u->service))
         sim_fail(m, "%s: started on a run that is about to be stopped", v.name);
     if (m->next && u->held)
         sim_fail(m, "%s: started though it is held", v.name);
@@ -298,9 +314,19 @@ static void check_spawn(struct sim *m, const struct effect *f)
         if (clears && !p->zombie && !p->spared)
             sim_fail(m, "%s: started while left-over %d lives", v.name, (int)pid);
     }
-    u->run = u->last_run = m->last_run = f->run;
-    u->end_errno = 0;
-    u->has_wstatus = u->ended_unready = u->exec_confirmed = false;
+}
+
+static void check_spawn(struct sim *m, const struct effect *f)
+{
+    const struct sim_unit *u = &m->units[f->unit];
+
+    check_start_allowed(m, f);
+    if (u->run == 0 && u->spec->hooks[SPEC_HOOK_PRE_START].n > 0)
+        sim_fail(m, "%s: started without its pre_start", check_name(m, f->unit));
+    if (u->run != 0 && (f->run != u->run || !u->prepared || u->hook))
+        sim_fail(m, "%s: started before its pre_start has gone well", check_name(m, f->unit));
+    if (u->run == 0)
+        check_open_run(m, f);
 }
 
 static void check_backoff(struct sim *m, const struct effect *f)
@@ -358,8 +384,13 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
     struct sim_unit *u = &m->units[f->unit];
     const char *name = check_name(m, f->unit);
     int64_t grace = u->op_grace_ms >= 0 ? u->op_grace_ms : u->spec->stop_grace_period_ms;
-    bool known = f->kind == EFFECT_KILL;
+    bool known = f->kind == EFFECT_KILL || (u->bitten && f->signal == SIGABRT && u->signal_ms < 0 && u->main_told);
 
+    /* What was to be left alone behind a run, by its keys then, is to be ended when somebody stops it meanwhile. */
+    if (u->hook || (u->wound_up && u->spec->orphans != SPEC_ORPHANS_ADOPT && !u->mixed))
+        sim_fail(m, "%s: signalled while its commands run, or behind them", name);
+    if (u->owes_pre_stop && !m->killing && grace > 0)
+        sim_fail(m, "%s: signalled without its pre_stop", name);
     if (u->state != UNIT_STOPPING || m->last_run == 0)
         sim_fail(m, "%s: signal while %s", name, unit_state_name(u->state));
     if (u->spec->kill_mode == SPEC_KILL_MAIN && f->scope != SCOPE_MAIN)
@@ -387,11 +418,33 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
     }
 }
 
+/* The process that the unit names is its main process from now on; the one that was is as any other. */
+static void check_named(struct sim *m, const struct effect *f)
+{
+    struct sim_unit *u = &m->units[f->unit];
+    struct sim_proc *p = sim_proc(m, f->pid);
+
+    if (!p->used || p->run != u->run || f->run != u->run || f->pid != m->posting->pid ||
+        (u->state != UNIT_RUNNING && u->state != UNIT_READY))
+        sim_fail(m, "%s: follows %d, which it has not named", check_name(m, f->unit), (int)f->pid);
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++)
+        if (m->procs[pid].used && m->procs[pid].serial == u->main_serial)
+            m->procs[pid].born_main = false;
+    u->old_main_serial = u->main_serial;
+    u->main_serial = p->serial;
+    u->last_main = f->pid;
+}
+
 static void check_set_main(struct sim *m, const struct effect *f)
 {
     struct sim_unit *u = &m->units[f->unit];
     const struct sim_proc *p = sim_proc(m, f->pid);
 
+    u->followed = true;
+    if (m->posting && m->posting->kind == EVENT_MAIN_PID) {
+        check_named(m, f);
+        return;
+    }
     if (!p->used || p->unit != f->unit || p->run != f->run || f->run != u->run || u->main_serial)
         sim_fail(m, "%s: follows process %d, which is not left over from run %llu", check_name(m, f->unit), (int)f->pid,
                  (unsigned long long)f->run);
@@ -409,7 +462,8 @@ static void check_report(struct sim *m, const struct effect *f)
     if (strcmp(f->event, "bug") == 0 || f->text[0] == '\0')
         sim_fail(m, "report %s: %s", f->event, f->text);
     /* A launcher whose daemon is followed gets its line as well. */
-    m->n_obituaries += strcmp(f->event, "exited") == 0 || strcmp(f->event, "followed") == 0;
+    m->n_obituaries +=
+        strcmp(f->event, "exited") == 0 || (strcmp(f->event, "followed") == 0 && e && e->kind != EVENT_MAIN_PID);
     if (strcmp(f->event, "exited") != 0)
         return;
     if (!e || e->unit != f->unit || e->pid != f->pid || f->code_kind != (WIFEXITED(e->wstatus) ? 'e' : 's') ||
@@ -434,6 +488,7 @@ static int idle_code(const struct sim *m)
 static void check_exit(struct sim *m, const struct effect *f)
 {
     int want = m->shutting ? m->want_code : idle_code(m);
+    struct unit_view v;
 
     m->exit_code = f->exit_code;
     if (m->super_timer_ms >= 0)
@@ -448,6 +503,10 @@ static void check_exit(struct sim *m, const struct effect *f)
         const struct sim_unit *u = &m->units[i];
         if (check_is_up(u->state) || u->state == UNIT_WAITING || u->state == UNIT_BACKOFF || u->main_serial || u->run)
             sim_fail(m, "exits while %s is %s", check_name(m, i), unit_state_name(u->state));
+        if (u->hook)
+            sim_fail(m, "exits while commands of %s run", check_name(m, i));
+        if (!m->shutting && u->used && spec_is_scheduled(u->spec) && super_view(m->super, i, &v) && v.want_up)
+            sim_fail(m, "exits by itself though %s will be due", check_name(m, i));
         if (!m->shutting && u->used && u->op_down)
             sim_fail(m, "exits by itself though %s may be started again", check_name(m, i));
         if (u->timer_ms >= 0)
@@ -485,7 +544,7 @@ void check_effect(struct sim *m, const struct effect *f)
         if (f->run != u->run || u->main_serial)
             sim_fail(m, "%s: run %llu is left while its main process is there", check_name(m, f->unit),
                      (unsigned long long)f->run);
-        u->run = 0;
+        check_run_over(m, f->unit);
         break;
     case EFFECT_ARM_TIMER:
         check_arm(m, f);
@@ -506,7 +565,11 @@ void check_effect(struct sim *m, const struct effect *f)
         check_exit(m, f);
         break;
     case EFFECT_HOOKS:
+        check_hooks(m, f);
+        break;
     case EFFECT_END_HOOKS:
+        check_hooks_over(m, f);
+        break;
     case EFFECT_N:
         sim_fail(m, "no such effect");
         break;

@@ -9,6 +9,8 @@
 static void note_start(struct sim *m, struct sim_unit *wanted, const struct event *e)
 {
     wanted->no_deps = e->no_deps;
+    wanted->ticket = true;
+    wanted->turn = wanted->turn || wanted->state == UNIT_WAITING;
     if (e->kind == EVENT_RESTART) {
         wanted->may_stop = true;
         wanted->cycle =
@@ -19,7 +21,7 @@ static void note_start(struct sim *m, struct sim_unit *wanted, const struct even
         if (!u->used || (u != wanted && (e->no_deps || !check_requires(m, wanted->service, u->service))))
             continue;
         u->op_down = false;
-        if (u->state != UNIT_STOPPING && !u->cycle)
+        if (u->state != UNIT_STOPPING && !u->cycle && !u->held)
             u->op_grace_ms = -1;
         u->n_backoffs = u->n_retries = 0;
         u->fuzzy = true;
@@ -40,6 +42,39 @@ static void note_stop(struct sim *m, struct sim_unit *down, const struct event *
     }
 }
 
+/* Somebody restarts UP: those that have `restart` on it and run go with it, and theirs. */
+static void note_cycle(struct sim *m, const struct sim_unit *up)
+{
+    bool seen[SIM_SERVICES_MAX] = {false};
+    unsigned todo[SIM_SERVICES_MAX], n = 0;
+    struct unit_view v;
+
+    seen[up->service] = true;
+    todo[n++] = up->service;
+    for (unsigned at = 0; at < n; at++)
+        for (unsigned i = 0; i < m->config->set.n_services; i++) {
+            const struct spec *s = &m->config->specs[i];
+            bool any = false, depends = false;
+            for (size_t k = 0; k < s->n_depends_on; k++)
+                depends = depends || (s->depends_on[k].restart && check_find(m, s->depends_on[k].service) == todo[at]);
+            for (unsigned k = 0; depends && !seen[i] && k < m->n_units; k++) {
+                struct sim_unit *u = &m->units[k];
+                if (!u->used || u->service != i || u->held || !super_view(m->super, k, &v) || !v.want_up)
+                    continue;
+                any =
+                    any || (check_is_up(u->state) && u->state != UNIT_STOPPING) || (u->state == UNIT_FAILED && u->lost);
+                if (!check_is_up(u->state) || u->state == UNIT_STOPPING)
+                    continue;
+                if (!u->cycle)
+                    u->op_grace_ms = -1;
+                u->may_stop = u->cycle = u->ticket = true;
+            }
+            seen[i] = seen[i] || depends;
+            if (any)
+                todo[n++] = i;
+        }
+}
+
 /* The operator has his own idea of how long that stop may take. */
 static void note_grace(struct sim *m, struct sim_unit *u, const struct event *e)
 {
@@ -55,19 +90,13 @@ static void note_grace(struct sim *m, struct sim_unit *u, const struct event *e)
 
 static void note_main_exit(struct sim *m, struct sim_unit *u, const struct event *e)
 {
-    int64_t steady = u->spec->restart.reset_after_ms;
-
-    if (u->spec->restart.delay_ms == 0 && steady < 1000)
-        steady = 1000;
-    if (u->state == UNIT_READY && m->now_ms - u->ready_ms >= steady) {
-        u->n_backoffs = 0;
-        u->mixed = false;
-    }
     u->main_told = false;
     u->end_wstatus = e->wstatus;
     u->has_wstatus = u->exec_confirmed;
     u->ended_unready = u->ended_unready || (u->spec->type == SPEC_TYPE_FORKING && u->state == UNIT_RUNNING &&
-                                            e->wstatus == 0 && e->n_left == 0);
+                                            !u->shown && !u->followed && e->wstatus == 0 && e->n_left == 0);
+    u->ended_early = u->state == UNIT_RUNNING && !u->shown && spec_ready_kind(u->spec) != SPEC_READY_TYPE;
+    u->health = UNIT_HEALTH_NONE;
     if (u->exec_confirmed)
         u->last_wstatus = e->wstatus;
     if (u->exec_confirmed && !m->over)
@@ -101,6 +130,8 @@ void check_event(struct sim *m, const struct event *e)
             break;
         note_start(m, u, e);
         note_grace(m, u, e);
+        if (e->kind == EVENT_RESTART && !e->no_deps)
+            note_cycle(m, u);
         break;
     case EVENT_STOP:
         if (m->shutting)
@@ -123,9 +154,11 @@ void check_event(struct sim *m, const struct event *e)
         u->exec_ms = m->now_ms;
         u->exec_confirmed = true;
         u->n_retries = 0;
+        u->health = u->spec->healthcheck.probe.kind != SPEC_PROBE_NONE ? UNIT_HEALTH_STARTING : UNIT_HEALTH_NONE;
         break;
     case EVENT_MAIN_EXITED:
-        if (e->run == u->run)
+        /* Not of one that had named another in its place. */
+        if (e->run == u->run && e->pid == u->last_main && u->main_serial == 0)
             note_main_exit(m, u, e);
         break;
     case EVENT_MEMBER_EXITED:
@@ -146,19 +179,21 @@ void check_event(struct sim *m, const struct event *e)
         m->killing = m->killing || e->kind == EVENT_KILL_NOW;
         break;
     case EVENT_SPAWNED:
-        u->main_told = true;
+        u->main_told = u->acted = true;
         break;
-    case EVENT_MAIN_STOPPED:
-    case EVENT_MAIN_CONTINUED:
-    case EVENT_MEMBERS_GONE:
     case EVENT_READY:
     case EVENT_UNREADY:
     case EVENT_HOOKS_DONE:
     case EVENT_HEALTH:
-    case EVENT_WATCHDOG:
-    case EVENT_MAIN_PID:
     case EVENT_EXTEND:
     case EVENT_DUE:
+        check_sign(m, e);
+        break;
+    case EVENT_MAIN_STOPPED:
+    case EVENT_MAIN_CONTINUED:
+    case EVENT_MEMBERS_GONE:
+    case EVENT_WATCHDOG:
+    case EVENT_MAIN_PID:
     case EVENT_N:
         break;
     }

@@ -58,6 +58,24 @@ void check_start(struct sim *m)
     check_places(m);
 }
 
+/* Whether the service that NEXT describes is one that is there already and has to restart, by itself or with what it
+ * depends on. */
+static bool restarts(const struct sim *m, const struct spec *next)
+{
+    const struct spec *now = spec_find(&m->config->set, next->name);
+
+    if (!now || now->enabled != next->enabled)
+        return false;
+    if (strcmp(next->command[0], now->command[0]) != 0)
+        return true;
+    for (size_t k = 0; k < next->n_depends_on; k++) {
+        const struct spec *on = spec_find(&m->next->set, next->depends_on[k].service);
+        if (on && next->depends_on[k].restart && restarts(m, on))
+            return true;
+    }
+    return false;
+}
+
 /* Marks who has to be down before the next configuration counts. */
 static void hold(struct sim *m)
 {
@@ -68,7 +86,7 @@ static void hold(struct sim *m)
             continue;
         next = spec_find(&m->next->set, now->name);
         u->goes = !next || next->enabled != now->enabled || u->instance > (unsigned)next->scale;
-        u->held = u->goes || strcmp(next->command[0], now->command[0]) != 0;
+        u->held = u->goes || restarts(m, next);
         u->cycle = u->cycle && !u->held;
         sim_trace(m, "  %s%s", check_name(m, i), u->goes ? " goes" : u->held ? " restarts" : " stays");
     }
@@ -118,6 +136,9 @@ static void stay(struct sim *m, unsigned unit, const struct spec *next)
     bool other_care = next->orphans != u->spec->orphans || next->kill_mode != u->spec->kill_mode;
 
     u->fuzzy = u->mixed = true;
+    u->ticket = u->ticket || u->held;
+    if (u->main_told && (next->healthcheck.probe.kind != SPEC_PROBE_NONE) != (u->health != UNIT_HEALTH_NONE))
+        u->health = next->healthcheck.probe.kind != SPEC_PROBE_NONE ? UNIT_HEALTH_STARTING : UNIT_HEALTH_NONE;
     for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS && other_care; pid++)
         if (m->procs[pid].used && m->procs[pid].unit == unit && m->procs[pid].serial != u->main_serial)
             m->procs[pid].spared = true;

@@ -24,7 +24,7 @@ void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, boo
               (unsigned long long)p->run, is_main ? " (main)" : "");
     if (!believed || believed->run != p->run || believed->unit != p->unit)
         sim_fail(m, "process %d of %s is given to the wrong run", (int)pid, check_name(m, p->unit));
-    if (as_main && !is_main)
+    if (as_main && !is_main && p->serial != u->old_main_serial)
         sim_fail(m, "the end of process %d is taken for the end of %s", (int)pid, check_name(m, p->unit));
     if (!is_main || p->homeless)
         return;
@@ -53,8 +53,11 @@ void check_step(struct sim *m)
         if (v.state != u->state)
             sim_fail(m, "%s is %s but was told to be %s", v.name, unit_state_name(v.state), unit_state_name(u->state));
         if (u->timer_ms < 0 &&
-            (u->state == UNIT_BACKOFF || (u->state == UNIT_RUNNING && u->spec->start_timeout_ms > 0)))
+            (u->state == UNIT_BACKOFF || (u->state == UNIT_RUNNING && u->spec->start_timeout_ms > 0 && !u->shown)))
             sim_fail(m, "%s is %s without a timer", v.name, unit_state_name(u->state));
+        if (v.health != u->health)
+            sim_fail(m, "%s: its health is %s, not %s", v.name, unit_health_name(v.health),
+                     unit_health_name(u->health));
         if (v.has_last_wstatus && v.last_wstatus != u->last_wstatus)
             sim_fail(m, "%s: last status 0x%x is not that of its main process, 0x%x", v.name, (unsigned)v.last_wstatus,
                      (unsigned)u->last_wstatus);
@@ -83,7 +86,8 @@ static void check_rest(struct sim *m, unsigned unit)
     if (main_lives != (v.state == UNIT_READY))
         sim_fail(m, "%s is %s at rest, its main process %s", v.name, unit_state_name(v.state),
                  main_lives ? "lives" : "does not");
-    if (v.state == UNIT_WAITING ? !check_may_wait(m, u->service) : check_is_up(v.state) && !main_lives)
+    if (v.state == UNIT_WAITING ? !(spec_is_scheduled(u->spec) && !u->turn) && !check_may_wait(m, u->service)
+                                : check_is_up(v.state) && !main_lives)
         sim_fail(m, "%s is still %s", v.name, unit_state_name(v.state));
     if (v.state == UNIT_BACKOFF || (v.want_up && (v.state == UNIT_STOPPED || v.state == UNIT_SKIPPED)))
         sim_fail(m, "%s is %s at rest though it is wanted", v.name, unit_state_name(v.state));

@@ -153,6 +153,8 @@ static void set_main(struct sim *m, const struct effect *f)
         return;
     }
     p->role = ATTRIB_MAIN;
+    if (attrib_find(&m->attrib, m->units[f->unit].main_pid) && m->units[f->unit].main_pid != f->pid)
+        attrib_find(&m->attrib, m->units[f->unit].main_pid)->role = ATTRIB_MEMBER;
     m->units[f->unit].main_pid = f->pid;
 }
 
@@ -190,11 +192,18 @@ static void carry_one(struct sim *m, const struct effect *f)
     case EFFECT_EXIT:
         m->over = true;
         break;
+    case EFFECT_HOOKS:
+        if (u->doing)
+            sim_fail(m, "%s: commands at two points at a time", check_name(m, f->unit));
+        u->doing = (unsigned)f->hook + 1;
+        u->doing_run = f->run;
+        break;
+    case EFFECT_END_HOOKS:
+        u->doing = 0;
+        break;
     case EFFECT_REPORT:
     case EFFECT_STATE:
     case EFFECT_REPLACED:
-    case EFFECT_HOOKS:
-    case EFFECT_END_HOOKS:
     case EFFECT_N:
         break;
     }
@@ -344,4 +353,78 @@ void executor_fire(struct sim *m)
         *wake = -1;
         executor_post(m, &e);
     }
+}
+
+void executor_end_hooks(struct sim *m, unsigned unit, bool ok)
+{
+    struct sim_unit *u = &m->units[unit];
+    struct event e = {.kind = EVENT_HOOKS_DONE, .unit = unit, .run = u->doing_run, .ok = ok, .text = "it did not work"};
+
+    if (!u->doing)
+        return;
+    e.hook = (enum spec_hook_point)(u->doing - 1);
+    u->doing = 0;
+    executor_post(m, &e);
+}
+
+/* A member of UNIT's run, and child of ours, that could be its main process; 0: there is none. */
+static pid_t other_member(struct sim *m, unsigned unit)
+{
+    const struct sim_unit *u = &m->units[unit];
+    pid_t found = 0;
+
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+        const struct sim_proc *p = &m->procs[pid];
+        bool fits = p->used && !p->zombie && !p->homeless && p->ppid == US && p->unit == unit && p->run == u->run;
+        if (fits && pid != u->main_pid && p->kind != SIM_JOB && (found == 0 || sim_chance(m, 50)))
+            found = pid;
+    }
+    return found;
+}
+
+/* Something that a run of UNIT may show of itself now, or the watch of a run that is gone. */
+void executor_show(struct sim *m, unsigned unit)
+{
+    static const enum event_kind kinds[] = {EVENT_READY,    EVENT_READY,    EVENT_READY,  EVENT_UNREADY, EVENT_HEALTH,
+                                            EVENT_WATCHDOG, EVENT_MAIN_PID, EVENT_EXTEND, EVENT_DUE};
+    const struct sim_unit *u = &m->units[unit];
+    struct event e = {.kind = kinds[sim_random(m, ARRAY_LEN(kinds))], .unit = unit, .run = u->last_run};
+
+    if (!u->used)
+        return;
+    e.health = (enum unit_health)(UNIT_HEALTH_STARTING + sim_random(m, 3));
+    e.extend_ms = (int64_t)sim_random(m, 8000);
+    if (e.kind == EVENT_DUE ? !spec_is_scheduled(u->spec) : u->last_run == 0)
+        return;
+    if (e.kind != EVENT_DUE && sim_chance(m, 15)) {
+        e.run--;
+        e.pid = 5;
+    } else if (e.kind == EVENT_MAIN_PID) {
+        e.pid = u->exec_confirmed && u->spec->type != SPEC_TYPE_ONESHOT ? other_member(m, unit) : 0;
+        if (e.pid == 0)
+            return;
+    } else if ((e.kind == EVENT_READY && !u->main_told) ||
+               (e.kind == EVENT_UNREADY && (!u->exec_confirmed || spec_ready_kind(u->spec) == SPEC_READY_TYPE)) ||
+               (e.kind == EVENT_HEALTH && (!u->exec_confirmed || u->health == UNIT_HEALTH_NONE)) ||
+               (e.kind == EVENT_WATCHDOG && (!u->exec_confirmed || u->spec->watchdog_ms == 0))) {
+        return;
+    }
+    executor_post(m, &e);
+}
+
+/* UNIT does all that is expected of it. */
+void executor_show_well(struct sim *m, unsigned unit)
+{
+    const struct sim_unit *u = &m->units[unit];
+    struct event e = {.kind = EVENT_READY, .unit = unit, .run = u->run};
+
+    executor_end_hooks(m, unit, true);
+    if (!u->used || !u->main_told || !u->exec_confirmed || (u->state != UNIT_RUNNING && u->state != UNIT_READY))
+        return;
+    if (!u->shown && spec_ready_kind(u->spec) != SPEC_READY_TYPE)
+        executor_post(m, &e);
+    e.kind = EVENT_HEALTH;
+    e.health = UNIT_HEALTH_HEALTHY;
+    if (u->health != UNIT_HEALTH_NONE && u->health != UNIT_HEALTH_HEALTHY)
+        executor_post(m, &e);
 }

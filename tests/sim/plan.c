@@ -51,8 +51,15 @@ static bool plan_stop(struct sim *m, struct spec *s)
 }
 
 /* Dependencies lead to services of lower rank only, wherever they are in the file. */
-static const enum spec_condition plan_conditions[] = {SPEC_COND_STARTED, SPEC_COND_READY, SPEC_COND_COMPLETED_OK,
-                                                      SPEC_COND_COMPLETED};
+static const enum spec_condition plan_conditions[] = {SPEC_COND_STARTED, SPEC_COND_READY, SPEC_COND_HEALTHY,
+                                                      SPEC_COND_COMPLETED_OK, SPEC_COND_COMPLETED};
+
+/* A check that is not there never succeeds. */
+static void plan_fit_condition(struct spec_dep *d, const struct spec *on)
+{
+    if (d->condition == SPEC_COND_HEALTHY && on->healthcheck.probe.kind == SPEC_PROBE_NONE)
+        d->condition = SPEC_COND_READY;
+}
 
 static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
 {
@@ -71,6 +78,8 @@ static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
         d->condition = plan_conditions[sim_random(m, ARRAY_LEN(plan_conditions))];
         if (d->condition >= SPEC_COND_COMPLETED_OK && c->kinds[k] != SIM_JOB && sim_chance(m, 80))
             d->condition = SPEC_COND_READY;
+        d->restart = sim_chance(m, 25);
+        plan_fit_condition(d, &c->specs[k]);
         s->n_depends_on++;
     }
     if (sim_chance(m, 3)) {
@@ -82,7 +91,8 @@ static bool plan_deps(struct sim *m, struct sim_config *c, unsigned i)
     return true;
 }
 
-static const enum spec_type plan_types[] = {SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT};
+static const enum spec_type plan_types[] = {SPEC_TYPE_AUTO, SPEC_TYPE_SIMPLE, SPEC_TYPE_FORKING, SPEC_TYPE_ONESHOT,
+                                            SPEC_TYPE_NOTIFY};
 
 static bool plan_command(struct sim *m, struct spec *s)
 {
@@ -102,6 +112,40 @@ static int64_t plan_scale(struct sim *m)
     return sim_chance(m, 5) ? 0 : 1 + (sim_chance(m, 20) ? sim_random(m, 3) : 0);
 }
 
+static void plan_ready(struct sim *m, struct spec *s)
+{
+    s->ready = (struct spec_ready){0};
+    if (sim_chance(m, 15))
+        s->ready = (struct spec_ready){.kind = SPEC_READY_AFTER, .after_ms = 100};
+}
+
+static void plan_schedule(struct sim *m, struct spec *s)
+{
+    s->schedule.every_ms = (int64_t)sim_random(m, 2) * 60000;
+    s->schedule.overlap = (enum spec_overlap)sim_random(m, SPEC_OVERLAP_N);
+}
+
+static char plan_true[] = "true";
+static char *plan_true_argv[] = {plan_true, NULL};
+
+static void plan_health(struct sim *m, struct spec *s)
+{
+    static const enum spec_unhealthy_action rare[] = {SPEC_UNHEALTHY_IGNORE, SPEC_UNHEALTHY_SHUTDOWN};
+
+    s->healthcheck.probe = (struct spec_probe){0};
+    if (sim_chance(m, 25))
+        s->healthcheck.probe = (struct spec_probe){.kind = SPEC_PROBE_EXEC, .exec = {plan_true_argv, 1}};
+    s->on_unhealthy = sim_chance(m, 80) ? SPEC_UNHEALTHY_RESTART : rare[sim_chance(m, 20)];
+}
+
+static void plan_hooks(struct sim *m, struct spec *s)
+{
+    static struct spec_hook hook = {.command = {plan_true_argv, 1}};
+
+    for (unsigned p = 0; p < SPEC_HOOK_N; p++)
+        s->hooks[p] = (struct spec_hooks){.items = &hook, .n = sim_chance(m, 18)};
+}
+
 /* One more service in C, named NAME. */
 static bool plan_one(struct sim *m, struct sim_config *c, unsigned name)
 {
@@ -116,7 +160,7 @@ static bool plan_one(struct sim *m, struct sim_config *c, unsigned name)
     s->type = plan_types[sim_random(m, ARRAY_LEN(plan_types))];
     if (s->type == SPEC_TYPE_FORKING || (s->type == SPEC_TYPE_AUTO && sim_chance(m, 40)))
         kind = SIM_DAEMON;
-    else if (s->type == SPEC_TYPE_ONESHOT || sim_chance(m, 20))
+    else if (s->type == SPEC_TYPE_ONESHOT || (s->type != SPEC_TYPE_NOTIFY && sim_chance(m, 20)))
         kind = SIM_JOB;
     c->kinds[i] = kind;
     plan_restart(m, s, kind == SIM_JOB);
@@ -133,6 +177,13 @@ static bool plan_one(struct sim *m, struct sim_config *c, unsigned name)
     s->scale = plan_scale(m);
     s->enabled = !sim_chance(m, 8);
     s->autostart = !sim_chance(m, 12);
+    if (kind != SIM_JOB)
+        plan_ready(m, s);
+    else if (s->type == SPEC_TYPE_ONESHOT && sim_chance(m, 25))
+        plan_schedule(m, s);
+    plan_health(m, s);
+    plan_hooks(m, s);
+    s->watchdog_ms = sim_chance(m, 10) ? 3000 : 0;
     return s->name && plan_command(m, s) && plan_stop(m, s);
 }
 
@@ -218,6 +269,14 @@ static bool plan_vary(struct sim *m, struct spec *s, enum sim_kind kind)
         s->start_timeout_ms = sim_chance(m, 30) ? 0 : 1000 + sim_random(m, 3) * 4000;
     if (sim_chance(m, 10))
         plan_restart(m, s, kind == SIM_JOB);
+    if (sim_chance(m, 10))
+        plan_hooks(m, s);
+    if (sim_chance(m, 10))
+        plan_health(m, s);
+    if (sim_chance(m, 10) && kind != SIM_JOB)
+        plan_ready(m, s);
+    if (sim_chance(m, 10) && s->type == SPEC_TYPE_ONESHOT)
+        plan_schedule(m, s);
     if (!sim_chance(m, 10))
         return true;
     free(s->stop_signal);
@@ -239,6 +298,7 @@ static bool plan_keep_deps(struct sim_config *c, unsigned i, const struct spec *
         if (!on)
             continue;
         s->depends_on[s->n_depends_on] = old->depends_on[k];
+        plan_fit_condition(&s->depends_on[s->n_depends_on], on);
         s->depends_on[s->n_depends_on++].service = on->name;
     }
     return true;

@@ -98,6 +98,25 @@ struct sim_unit {
     bool fuzzy;          /* a start was asked for that may or may not have cleared the counts */
     unsigned n_final;    /* order of its last final state */
     int final_code;
+    unsigned hook;      /* whose commands run, as super sees it: point + 1, 0: none */
+    unsigned doing;     /* the same as the executor has it */
+    uint64_t doing_run; /* the run for which it does that */
+    bool acted;         /* something was executed for the open run */
+    bool prepared;      /* pre_start has gone well in it */
+    bool wound_up;      /* post_stop has begun in it */
+    bool shown;         /* it has shown that it is ready */
+    bool lost;          /* it failed because of a dependency */
+    bool followed;      /* its main process is not the one that we forked */
+    bool ended_early;   /* by itself, before it had shown that */
+    bool was_healthy;   /* in this run */
+    bool bitten;        /* it is being stopped because of its watchdog */
+    bool owes_pre_stop; /* this stop has to begin with those commands */
+    bool ticket;        /* by its schedule, or because somebody has asked, it may run once */
+    bool queued;        /* so it may behind the present run */
+    bool turn;          /* it is to run now */
+    enum unit_health health;
+    int64_t extended_ms;      /* it has asked for its start to last until then */
+    uint64_t old_main_serial; /* of the process that was the main one until it named another */
 };
 
 /* A configuration. Everything in it is memory of its own, freed with it. */
@@ -190,8 +209,11 @@ void executor_carry(struct sim *m, unsigned budget);
 void executor_reap(struct sim *m, unsigned max);
 void executor_read_status(struct sim *m, unsigned unit);
 void executor_fire(struct sim *m);
+void executor_end_hooks(struct sim *m, unsigned unit, bool ok);
+void executor_show(struct sim *m, unsigned unit);
+void executor_show_well(struct sim *m, unsigned unit);
 
-/* check.c, check_event.c, check_replace.c and check_world.c: is that right? */
+/* check.c, check_event.c, check_hook.c, check_replace.c and check_world.c: is that right? */
 void check_start(struct sim *m);
 void check_event(struct sim *m, const struct event *e);
 void check_effect(struct sim *m, const struct effect *f);
@@ -205,13 +227,26 @@ void check_step(struct sim *m);
 void check_quiet(struct sim *m);
 void check_end(struct sim *m);
 
+/* check_hook.c: commands around a run, what a run shows of itself, and schedules. */
+void check_open_run(struct sim *m, const struct effect *f);
+void check_hooks(struct sim *m, const struct effect *f);
+void check_hooks_over(struct sim *m, const struct effect *f);
+void check_run_over(struct sim *m, unsigned unit);
+void check_own_stop(struct sim *m, unsigned unit, enum unit_state from);
+void check_note_steady(struct sim_unit *u, int64_t until_ms);
+void check_shown(struct sim *m, unsigned unit);
+void check_sign(struct sim *m, const struct event *e);
+
 /* What the checkers share. */
 struct sim_unit *check_unit(struct sim *m, unsigned unit); /* NULL: there is none of that number */
 const char *check_name(const struct sim *m, unsigned unit);
 unsigned check_find(const struct sim *m, const char *service); /* the number of services: there is none */
 bool check_requires(const struct sim *m, unsigned i, unsigned k);
 bool check_is_up(enum unit_state v);
+bool check_follows_on(const struct event *e, unsigned unit);
+void check_start_allowed(struct sim *m, const struct effect *f);
 bool check_may_wait(const struct sim *m, unsigned i);
+bool check_is_lost(const struct sim *m, const struct spec *s);
 bool check_deps_hold(const struct sim *m, unsigned i);
 void check_note_shutdown(struct sim *m, int code);
 

@@ -90,9 +90,10 @@ static void post_kind(struct sim *m, enum event_kind kind, unsigned unit, int co
 /* A report of an earlier life, or a timer that nobody waits for: must lead to nothing. */
 static void gossip(struct sim *m)
 {
-    static const enum event_kind kinds[] = {EVENT_SPAWNED,      EVENT_EXEC_OK,      EVENT_EXEC_FAILED,
-                                            EVENT_MAIN_EXITED,  EVENT_SPAWN_FAILED, EVENT_MAIN_STOPPED,
-                                            EVENT_MEMBER_EXITED};
+    static const enum event_kind kinds[] = {
+        EVENT_SPAWNED,      EVENT_EXEC_OK,       EVENT_EXEC_FAILED, EVENT_MAIN_EXITED, EVENT_SPAWN_FAILED,
+        EVENT_MAIN_STOPPED, EVENT_MEMBER_EXITED, EVENT_READY,       EVENT_UNREADY,     EVENT_HEALTH,
+        EVENT_WATCHDOG,     EVENT_MAIN_PID,      EVENT_EXTEND,      EVENT_HOOKS_DONE};
     unsigned unit = sim_random(m, m->n_units);
     struct event e = {.kind = kinds[sim_random(m, ARRAY_LEN(kinds))], .unit = unit, .pid = 5, .wstatus = 7 << 8};
     struct unit_view before, after;
@@ -166,7 +167,7 @@ static void make_pending_exec(struct sim *m)
 
 static void chaos_step(struct sim *m)
 {
-    unsigned roll = sim_random(m, 4000);
+    unsigned roll = sim_random(m, 4900);
 
     if (roll < 1320)
         kernel_act(m, random_pid(m));
@@ -190,6 +191,10 @@ static void chaos_step(struct sim *m)
         post_kind(m, EVENT_SHUTDOWN, SUPER_NO_UNIT, (int)sim_random(m, 3));
     else if (roll < 3964)
         post_kind(m, EVENT_KILL_NOW, SUPER_NO_UNIT, (int)sim_random(m, 3));
+    else if (roll < 4500)
+        executor_show(m, sim_random(m, m->n_units));
+    else
+        executor_end_hooks(m, sim_random(m, m->n_units), sim_chance(m, 80));
     m->now_ms += sim_random(m, 100);
     if (sim_chance(m, 60))
         executor_fire(m);
@@ -207,12 +212,16 @@ static void calm_down(struct sim *m)
         for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++)
             if (m->procs[pid].used && !m->procs[pid].zombie && !m->procs[pid].execed)
                 kernel_exec(m, pid);
+        if (m->failed)
+            return;
         for (unsigned i = 0; i < m->n_units; i++)
             executor_read_status(m, i);
         for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++)
             kernel_act(m, pid);
         executor_reap(m, SIM_PIDS);
         executor_carry(m, SIM_EFFECTS_MAX);
+        for (unsigned i = 0; i < m->n_units && !m->failed; i++)
+            executor_show_well(m, i);
         executor_fire(m);
         check_step(m);
         if (m->failed || m->over)

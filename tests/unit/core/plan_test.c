@@ -316,6 +316,45 @@ static void a_restart_outweighs_all_else(void **state)
                NULL, "~ web (kill_mode, scale) scale\n");
 }
 
+/* Who depends on a service with `restart` goes with it, by the new file, and whatever has changed of himself. */
+static void restarts_take_others_along(void **state)
+{
+    static const char before[] = "services:\n"
+                                 "  top: { command: t, depends_on: { web: { restart: true } } }\n"
+                                 "  web: { command: w, depends_on: { db: { restart: true, required: false } } }\n"
+                                 "  aside: { command: a, depends_on: { db: { restart: false } } }\n"
+                                 "  db: { command: d }\n";
+
+    (void)state;
+    check_plan(before,
+               "services:\n"
+               "  top: { command: t, depends_on: { web: { restart: true } } }\n"
+               "  web: { command: w, stop_grace_period: 1s, depends_on: { db: { restart: true, required: false } } }\n"
+               "  aside: { command: a, depends_on: { db: { restart: false } } }\n"
+               "  db: { command: d2 }\n"
+               "  new: { command: n, depends_on: { db: { restart: true } } }\n",
+               NULL,
+               "~ top (restarts with web) restart\n~ web (stop_grace_period; restarts with db) restart\n"
+               "~ db (command) restart\n+ new start\n");
+    check_plan(before,
+               "services:\n"
+               "  top: { command: t2, depends_on: { web: { restart: true } } }\n"
+               "  web: { command: w }\n"
+               "  aside: { command: a, depends_on: { db: { restart: true } } }\n"
+               "  db: { command: d2 }\n",
+               NULL,
+               "~ top (command) restart\n~ web (depends_on) none\n~ aside (depends_on; restarts with db) restart\n"
+               "~ db (command) restart\n");
+    /* Nothing restarts with what merely gets more instances, or counts from now on. */
+    check_plan(before,
+               "services:\n"
+               "  top: { command: t, depends_on: { web: { restart: true } } }\n"
+               "  web: { command: w, depends_on: { db: { restart: true, required: false } } }\n"
+               "  aside: { command: a, depends_on: { db: { restart: false } } }\n"
+               "  db: { command: d, scale: 2, kill_mode: tree }\n",
+               NULL, "~ db (kill_mode, scale) scale\n");
+}
+
 static void a_profile_makes_a_service_exist(void **state)
 {
     static const char *const debug[] = {"debug", NULL};
@@ -346,6 +385,14 @@ static void a_long_text_is_cut(void **state)
         assert_string_equal(buf + size - 4, "...");
     }
     assert_string_equal(plan_text(&c, buf, strlen(full) + 1), full);
+    c.with = "db";
+    c.n_keys = 1;
+    assert_string_equal(plan_text(&c, full, sizeof full), "~ web (command; restarts with db)");
+    for (size_t size = 4; size <= strlen(full); size++) {
+        (void)plan_text(&c, buf, size);
+        assert_int_equal(strlen(buf), size - 1);
+        assert_memory_equal(buf, full, size - 4);
+    }
 }
 
 static void words(void **state)
@@ -367,15 +414,11 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_has_its_effect),
-        cmocka_unit_test(variables_of_a_file_are_environment),
-        cmocka_unit_test(what_names_stand_for_counts),
-        cmocka_unit_test(equal_configurations_give_nothing),
-        cmocka_unit_test(services_come_and_go),
-        cmocka_unit_test(a_restart_outweighs_all_else),
-        cmocka_unit_test(a_profile_makes_a_service_exist),
-        cmocka_unit_test(a_long_text_is_cut),
-        cmocka_unit_test(words),
+        cmocka_unit_test(every_key_has_its_effect),    cmocka_unit_test(variables_of_a_file_are_environment),
+        cmocka_unit_test(what_names_stand_for_counts), cmocka_unit_test(equal_configurations_give_nothing),
+        cmocka_unit_test(services_come_and_go),        cmocka_unit_test(a_restart_outweighs_all_else),
+        cmocka_unit_test(restarts_take_others_along),  cmocka_unit_test(a_profile_makes_a_service_exist),
+        cmocka_unit_test(a_long_text_is_cut),          cmocka_unit_test(words),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -86,6 +86,14 @@ static inline struct spec *kit_service(struct kit *k, const char *name, enum spe
     return s;
 }
 
+/* S has a command to run at POINT. */
+static inline void kit_hook(struct spec *s, enum spec_hook_point point)
+{
+    static struct spec_hook hook;
+
+    s->hooks[point] = (struct spec_hooks){&hook, 1};
+}
+
 /* S depends on the service ON. */
 static inline struct spec_dep *kit_depend(struct spec *s, const char *on, enum spec_condition condition)
 {
@@ -138,7 +146,7 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
     static const char *const scopes[] = {[SCOPE_MAIN] = "main", [SCOPE_REST] = "rest", [SCOPE_ALL] = "all"};
     const char *name = kit_name(k, f->unit);
     int64_t *wake = f->unit == SUPER_NO_UNIT ? &k->super_wake_ms : &k->wake_ms[f->unit % ARRAY_LEN(k->wake_ms)];
-    char line[EFFECT_TEXT_MAX + 64] = "";
+    char line[EFFECT_TEXT_MAX + 64] = "", code[16];
 
     assert_false(k->over);
     switch (f->kind) {
@@ -155,7 +163,8 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
         snprintf(line, sizeof line, "main %s %d", name, (int)f->pid);
         break;
     case EFFECT_HOOKS:
-        snprintf(line, sizeof line, "hooks %s %d %s", name, (int)f->run, spec_hook_point_name(f->hook));
+        snprintf(code, sizeof code, f->code_kind ? " %c%d" : "", f->code_kind, f->code);
+        snprintf(line, sizeof line, "hooks %s %d %s%s", name, (int)f->run, spec_hook_point_name(f->hook), code);
         break;
     case EFFECT_END_HOOKS:
         snprintf(line, sizeof line, "end-hooks %s", name);
@@ -417,6 +426,45 @@ static inline void kit_died(struct kit *k, const char *name, int wstatus, size_t
     e.wstatus = wstatus;
     e.left = left;
     e.n_left = n_left;
+    kit_post(k, &e);
+}
+
+/* The commands that run for NAME have ended. */
+static inline void kit_hooks_done(struct kit *k, const char *name, bool ok)
+{
+    struct event e = kit_event(k, EVENT_HOOKS_DONE, name);
+
+    e.hook = kit_view(k, name).hook;
+    assert_int_not_equal(e.hook, SPEC_HOOK_N);
+    e.ok = ok;
+    e.text = ok ? NULL : "command failed";
+    kit_post(k, &e);
+}
+
+/* What the checks of NAME say now. */
+static inline void kit_health(struct kit *k, const char *name, enum unit_health health)
+{
+    struct event e = kit_event(k, EVENT_HEALTH, name);
+
+    e.health = health;
+    kit_post(k, &e);
+}
+
+/* NAME says KIND, with TEXT. */
+static inline void kit_tell_text(struct kit *k, enum event_kind kind, const char *name, const char *text)
+{
+    struct event e = kit_event(k, kind, name);
+
+    e.text = text;
+    kit_post(k, &e);
+}
+
+/* NAME asks for MS more. */
+static inline void kit_extend(struct kit *k, const char *name, int64_t ms)
+{
+    struct event e = kit_event(k, EVENT_EXTEND, name);
+
+    e.extend_ms = ms;
     kit_post(k, &e);
 }
 
