@@ -111,12 +111,45 @@ static bool is_stdio(const struct holding *of, const struct held *h)
     return false;
 }
 
-/** Whether H of OTHER may be MINE of OWNER: a service writes into a pipe that fosterd keeps for its later runs. */
+/** How many descriptors from FIRST_PRIVATE on PID has been told of, by LISTEN_FDS of sd_listen_fds(3). */
+static int count_given(pid_t pid)
+{
+    static const char name[] = "LISTEN_FDS=";
+    char path[64];
+    char *var = NULL;
+    size_t size = 0;
+    int n = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && n == 0 && getdelim(&var, &size, '\0', f) > 0) {
+        n = strncmp(var, name, sizeof(name) - 1) == 0 ? atoi(var + sizeof(name) - 1) : 0;
+    }
+    if (f) {
+        (void)fclose(f);
+    }
+    free(var);
+    return n;
+}
+
+/** Whether H is one of the descriptors that OF was given by fosterd to have. */
+static bool is_given(const struct holding *of, const struct held *h)
+{
+    int end = FIRST_PRIVATE + count_given(of->pid);
+    for (size_t i = 0; i < of->n; i++) {
+        if (of->held[i].fd >= FIRST_PRIVATE && of->held[i].fd < end && !by_file(&of->held[i], h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Whether H of OTHER may be MINE of OWNER: a service writes into a pipe that fosterd keeps for its later runs, and
+ * serves sockets that fosterd keeps for them. */
 static bool is_declared(const struct holding *owner, const struct held *mine, const struct holding *other,
                         const struct held *h, const struct leaks_rules *rules)
 {
     bool output = S_ISFIFO(h->type) && mine->fd >= FIRST_PRIVATE;
-    return (is_stdio(other, h) && (rules->stdio || output)) ||
+    return (is_stdio(other, h) && (rules->stdio || output)) || is_given(other, h) ||
            (rules->inherited && survives_exec(owner->pid, mine->fd));
 }
 

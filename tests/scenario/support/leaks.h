@@ -18,7 +18,7 @@
 
 struct scenario;
 
-/** What a process may have in common with fosterd. */
+/** What a process may have in common with fosterd, beside what LISTEN_FDS of its environment tells it of. */
 struct leaks_rules {
     bool stdio;     /**< 0, 1 and 2: `logging: inherit` */
     bool inherited; /**< what has no close-on-exec in fosterd itself: what it was given, and init mode passes on */
