@@ -200,6 +200,7 @@ static void check_state(struct sim *m, const struct effect *f)
     if (f->to == UNIT_STOPPING) {
         u->signal_ms = -1;
         u->bitten = own && e->kind == EVENT_WATCHDOG;
+        u->killed = false;
         u->owes_pre_stop = f->from == UNIT_READY && u->main_told && !u->bitten && !m->killing &&
                            (u->op_grace_ms >= 0 ? u->op_grace_ms : u->spec->stop_grace_period_ms) > 0 &&
                            u->spec->hooks[SPEC_HOOK_PRE_STOP].n > 0;
@@ -398,8 +399,9 @@ static void check_stop_effect(struct sim *m, const struct effect *f)
     if (u->spec->orphans == SPEC_ORPHANS_IGNORE && !u->main_told)
         sim_fail(m, "%s: left-overs to be ignored are signalled", name);
     if (f->kind == EFFECT_KILL) {
-        if (!m->killing && grace > 0 && (u->signal_ms < 0 || m->now_ms < u->kill_ms))
+        if (!m->killing && !u->killed && grace > 0 && (u->signal_ms < 0 || m->now_ms < u->kill_ms))
             sim_fail(m, "%s: SIGKILL within the grace period", name);
+        u->killed = true;
         return;
     }
     if (u->spec->kill_mode == SPEC_KILL_MIXED && f->scope == SCOPE_ALL)

@@ -110,6 +110,7 @@ struct sim_unit {
     bool ended_early;   /* by itself, before it had shown that */
     bool was_healthy;   /* in this run */
     bool bitten;        /* it is being stopped because of its watchdog */
+    bool killed;        /* it was sent SIGKILL in this stop */
     bool owes_pre_stop; /* this stop has to begin with those commands */
     bool ticket;        /* by its schedule, or because somebody has asked, it may run once */
     bool queued;        /* so it may behind the present run */
