@@ -10,11 +10,10 @@
 #define FOSTER_DAEMON_WATCHDOG_H
 
 #include "base/compiler.h"
+#include "daemon/engine.h"
 
 #include <ev.h>
 #include <stdint.h>
-
-struct engine_unit;
 
 /** That of one unit. Embedded; zero is off. */
 struct watchdog {

@@ -20,6 +20,7 @@
 #include "sys/notesock.h"
 #include "sys/sys.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include "daemon/watchdog.h"
 
 #include "core/report.h"
-#include "daemon/engine.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "sys/sys.h"
