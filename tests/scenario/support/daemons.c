@@ -40,6 +40,14 @@ int daemons_port(void)
     return ntohs(a.sin_port);
 }
 
+const char *daemons_address(void)
+{
+    static char address[32];
+    unsigned pid = (unsigned)getpid();
+    (void)snprintf(address, sizeof(address), "127.%u.%u.%u", 64 + (pid >> 16) % 64, pid >> 8 & 255, pid & 255);
+    return address;
+}
+
 void daemons_host_key(struct scenario *s, const char *keygen)
 {
     const char *path = scenario_path(s, "host_key");

@@ -15,6 +15,10 @@ const char *daemons_program(struct scenario *s, const char *name);
 /** A TCP port of the loopback that nobody uses now. */
 int daemons_port(void);
 
+/** An address of the loopback network that no other test has at the same time: what listens there, to any port, meets
+ * nobody else. */
+const char *daemons_address(void);
+
 /** Makes host_key in the test's directory by the program KEYGEN, for sshd. */
 void daemons_host_key(struct scenario *s, const char *keygen);
 

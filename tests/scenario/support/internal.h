@@ -54,8 +54,9 @@ struct scenario {
     int n_live;      /**< main processes alive, by the log */
     int fds_settled; /**< descriptors at `settled`; -1: not yet */
     int live_settled;
-    bool shares_stdio; /**< some configuration has `driver: inherit` */
-    const char *leak;  /**< kept; the first descriptor of fosterd that was found elsewhere; NULL: none */
+    bool shares_stdio;   /**< some configuration has `driver: inherit` */
+    bool has_ready_pipe; /**< some configuration has `ready: { fd: N }` */
+    const char *leak;    /**< kept; the first descriptor of fosterd that was found elsewhere; NULL: none */
     struct fifo fifos[FIFOS_MAX];
     size_t n_fifos;
     char **texts; /**< owned, each of them too; paths and contents handed to the test */

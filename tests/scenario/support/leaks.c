@@ -143,6 +143,16 @@ static bool is_given(const struct holding *of, const struct held *h)
     return false;
 }
 
+/** Whether H is the end for writing of a pipe of which OWNER has the other end alone, MINE: that of `ready: fd`. */
+static bool is_ready_pipe(const struct holding *owner, const struct held *mine, const struct held *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < owner->n; i++) {
+        n += !by_file(&owner->held[i], mine);
+    }
+    return n == 1 && S_ISFIFO(h->type) && mine->open == S_IRUSR && h->open == S_IWUSR;
+}
+
 /** Whether H of OTHER may be MINE of OWNER: a service writes into a pipe that fosterd keeps for its later runs, and
  * serves sockets that fosterd keeps for them. */
 static bool is_declared(const struct holding *owner, const struct held *mine, const struct holding *other,
@@ -150,7 +160,7 @@ static bool is_declared(const struct holding *owner, const struct held *mine, co
 {
     bool output = S_ISFIFO(h->type) && mine->fd >= FIRST_PRIVATE;
     return (is_stdio(other, h) && (rules->stdio || output)) || is_given(other, h) ||
-           (rules->inherited && survives_exec(owner->pid, mine->fd));
+           (rules->ready && is_ready_pipe(owner, mine, h)) || (rules->inherited && survives_exec(owner->pid, mine->fd));
 }
 
 /** The descriptor of OWNER that H of OTHER should not be, or NULL. What has close-on-exec does not come from there: it
@@ -251,7 +261,7 @@ static struct leaks_rules rules_of(const struct scenario *s)
 {
     /* What a command before fosterd has left behind was given the same as fosterd, as in init mode the child is. */
     bool given = s->options.init_mode || s->options.prefix;
-    return (struct leaks_rules){.stdio = s->shares_stdio || given, .inherited = given};
+    return (struct leaks_rules){.stdio = s->shares_stdio || given, .inherited = given, .ready = s->has_ready_pipe};
 }
 
 static void remember(struct scenario *s, const char *text)

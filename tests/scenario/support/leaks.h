@@ -22,6 +22,7 @@ struct scenario;
 struct leaks_rules {
     bool stdio;     /**< 0, 1 and 2: `logging: inherit` */
     bool inherited; /**< what has no close-on-exec in fosterd itself: what it was given, and init mode passes on */
+    bool ready;     /**< the pipe of `ready: fd` */
     bool no_kcmp;   /**< for the test of the detector: as if kcmp(2) were refused */
 };
 

@@ -140,8 +140,9 @@ const char *scenario_write(struct scenario *s, const char *name, mode_t mode, co
     const char *path = scenario_path(s, name);
     char *expanded = scenario_expand(s, text);
     FILE *f = fopen(path, "we");
-    /* Configurations come by here: from now on services may have fosterd's 0, 1 and 2. */
+    /* Configurations come by here: from now on services may have fosterd's 0, 1 and 2, or a pipe to it. */
     s->shares_stdio |= strstr(text, "driver: inherit") != NULL;
+    s->has_ready_pipe |= strstr(text, "ready: { fd:") != NULL;
     assert_non_null(f);
     assert_true(fputs(expanded, f) >= 0);
     assert_int_equal(fclose(f), 0);
