@@ -30,7 +30,7 @@ struct cron_zone {
 bool cron_parse(const char *text, struct spec_cron *ret, char *why, size_t size) MUST_CHECK NONNULL();
 
 /** The first instant (seconds since 1970 in UTC) after AFTER_S at which C is due in ZONE, into *RET_S. False: there is
- * none within 60 years. Costs a few steps a year at most, whatever the schedule. */
+ * none within 60 years. Costs a few steps, and one more for each day until then. */
 bool cron_next(const struct spec_cron *c, int64_t after_s, const struct cron_zone *zone, int64_t *ret_s) MUST_CHECK
     NONNULL();
 

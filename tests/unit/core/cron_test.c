@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { CHANGES_MAX = 2, ROUNDS = 400 };
+enum { CHANGES_MAX = 2, ROUNDS = 250, DATES = 100 };
 
 /* A zone: BASE seconds ahead of UTC, and from the instant of each change on as that says. */
 struct zone {
@@ -243,6 +243,79 @@ static void test_against_a_walk_through_every_minute(void **state)
     }
 }
 
+/* All days from AFTER's on are looked at, and of one that fits all minutes. -1: none of sixty years. */
+static int64_t walk_through_days(const struct spec_cron *c, int64_t after)
+{
+    for (int64_t day = after / 86400, last = day + INT64_C(60) * 365; day <= last; day++) {
+        time_t begin = (time_t)day * 86400;
+        struct tm tm;
+        assert_non_null(gmtime_r(&begin, &tm));
+        bool by_day = c->days >> tm.tm_mday & 1, by_weekday = c->weekdays >> tm.tm_wday & 1;
+        if (!(c->months >> (tm.tm_mon + 1) & 1) ||
+            !(c->any_day || c->any_weekday ? by_day && by_weekday : by_day || by_weekday))
+            continue;
+        for (int64_t t = begin; t < begin + 86400; t += 60)
+            if (t > after && fits(c, t))
+                return t;
+    }
+    return -1;
+}
+
+static void test_dates_against_a_walk_through_every_day(void **state)
+{
+    const char *given = getenv("FOSTER_CRON_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
+
+    (void)state;
+    print_message("FOSTER_CRON_SEED=%u\n", seed);
+    for (int round = 0; round < DATES; round++) {
+        char m[24], h[24], d[24], o[24], w[24], text[128], why[256];
+        int64_t after = at("1995-01-01T00:00:00") + (int64_t)pick(&seed, 40000) * 86400 + pick(&seed, 86400);
+        struct cron_zone zone = {zone_offset, &utc};
+        struct spec_cron c;
+        random_field(&seed, 0, 59, m, sizeof m);
+        random_field(&seed, 0, 23, h, sizeof h);
+        random_field(&seed, 1, 31, d, sizeof d);
+        random_field(&seed, 1, 12, o, sizeof o);
+        random_field(&seed, 0, 7, w, sizeof w);
+        snprintf(text, sizeof text, "%s %s %s %s %s", m, h, d, o, w);
+        if (!cron_parse(text, &c, why, sizeof why)) {
+            assert_string_equal(why, "there is no such day in any year");
+            continue;
+        }
+        int64_t due, want = walk_through_days(&c, after);
+        if (!cron_next(&c, after, &zone, &due) || due != want)
+            fail_msg("%s after %" PRId64 ": %" PRId64 ", not %" PRId64, text, after, due, want);
+    }
+}
+
+struct counted {
+    const struct zone *zone;
+    unsigned n;
+};
+
+static int64_t counted_offset(int64_t t, const void *data)
+{
+    struct counted *counted = *(struct counted *const *)data;
+
+    counted->n++;
+    return zone_offset(t, counted->zone);
+}
+
+static void test_far_away_dates_cost_little(void **state)
+{
+    struct counted counted = {.zone = &berlin}, *data = &counted;
+    struct cron_zone zone = {counted_offset, &data};
+    struct spec_cron c = parsed("30 2 29 2 */7");
+    int64_t due;
+
+    (void)state;
+    /* The year 2100 has no 29 February: 28 years become 40. */
+    assert_true(cron_next(&c, at("2088-03-01T00:00:00"), &zone, &due));
+    assert_int_equal(due, at("2128-02-29T01:30:00"));
+    assert_in_range(counted.n, 1, 40 * 366);
+}
+
 static void test_what_is_refused(void **state)
 {
     static const char *const rows[][2] = {
@@ -290,6 +363,8 @@ int main(void)
         cmocka_unit_test(test_when_it_is_due),
         cmocka_unit_test(test_clocks_that_are_put_forward_and_back),
         cmocka_unit_test(test_against_a_walk_through_every_minute),
+        cmocka_unit_test(test_dates_against_a_walk_through_every_day),
+        cmocka_unit_test(test_far_away_dates_cost_little),
         cmocka_unit_test(test_what_is_refused),
     };
 
