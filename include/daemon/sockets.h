@@ -42,9 +42,10 @@ void sockets_renew(struct engine *g) NONNULL();
  * is EBUSY where that may be otherwise the next time. */
 bool sockets_open(struct engine_unit *u, struct err *e) MUST_CHECK NONNULL();
 
-/** Adds to REQ, for the program of U, what it is to be given: descriptors from 3 on, LISTEN_FDS, LISTEN_PID and
- * LISTEN_FDNAMES; nothing when there is nothing. New memory from A. False with ENOMEM. */
-bool sockets_request(const struct engine_unit *u, struct arena *a, struct spawn_request *req) MUST_CHECK NONNULL();
+/** Adds to REQ, for the program of U, what it is to be given: its sockets from descriptor 3 on, behind them what is
+ * kept for it (see notify.h), LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES; nothing when there is nothing. New memory from
+ * A. False with ENOMEM. */
+bool sockets_request(struct engine_unit *u, struct arena *a, struct spawn_request *req) MUST_CHECK NONNULL();
 
 /** Closes all, and removes their paths. */
 void sockets_stop(struct engine *g) NONNULL();

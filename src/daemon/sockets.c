@@ -8,11 +8,14 @@
 #include "base/log.h"
 #include "daemon/engine.h"
 #include "daemon/launch_add.h"
+#include "daemon/notify.h"
 #include "sys/fds.h"
 #include "sys/listen.h"
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
 /* One of them. */
@@ -216,35 +219,69 @@ bool sockets_open(struct engine_unit *u, struct err *e)
     return true;
 }
 
-/* The names of the N ITEMS, with colons between them. NULL: ENOMEM. */
-static char *sockets_names(const struct sockets_item *items, size_t n, struct arena *a)
+/* All that a program is given, in its order: the N first are sockets. */
+struct sockets_given {
+    const struct sockets_item *items;
+    size_t n;
+    const struct notify_stored *stored;
+    size_t n_stored;
+};
+
+static const char *sockets_given_name(const struct sockets_given *given, size_t i)
+{
+    return i < given->n ? given->items[i].spec->name : given->stored[i - given->n].name;
+}
+
+/* What is kept for U, as far as it does not reach the number that `ready` has for itself. */
+static size_t sockets_stored(struct engine_unit *u, const struct notify_stored **ret)
+{
+    size_t n = notify_stored(u, ret);
+    size_t room = SIZE_MAX;
+    if (u->spec->ready.kind == SPEC_READY_FD)
+        room = (size_t)u->spec->ready.fd - FDS_FIRST_FREE - u->spec->n_sockets;
+    if (n <= room)
+        return n;
+    struct log_about about = {.service = u->name, .event = "sockets"};
+    log_write(LOG_LEVEL_WARN, &about,
+              "%zu of %zu stored descriptors are not given to it, for descriptor %" PRId64
+              " is that of `ready`; choose a higher one",
+              n - room, n, u->spec->ready.fd);
+    return room;
+}
+
+/* The names of the N descriptors GIVEN, with colons between them. NULL: ENOMEM. */
+static char *sockets_names(const struct sockets_given *given, size_t n, struct arena *a)
 {
     static const char variable[] = "LISTEN_FDNAMES=";
     size_t size = sizeof variable;
     for (size_t i = 0; i < n; i++)
-        size += strlen(items[i].spec->name) + 1;
+        size += strlen(sockets_given_name(given, i)) + 1;
     char *var = arena_alloc(a, size);
     if (var == NULL)
         return NULL;
     char *at = stpcpy(var, variable);
     for (size_t i = 0; i < n; i++) {
         at = i > 0 ? stpcpy(at, ":") : at;
-        at = stpcpy(at, items[i].spec->name);
+        at = stpcpy(at, sockets_given_name(given, i));
     }
     return var;
 }
 
-bool sockets_request(const struct engine_unit *u, struct arena *a, struct spawn_request *req)
+bool sockets_request(struct engine_unit *u, struct arena *a, struct spawn_request *req)
 {
-    const struct sockets_item *items = sockets_of(u->engine, u->spec);
-    size_t n = items != NULL ? u->spec->n_sockets : 0;
+    struct sockets_given given = {.items = sockets_of(u->engine, u->spec)};
+    given.n = given.items != NULL ? u->spec->n_sockets : 0;
+    given.n_stored = sockets_stored(u, &given.stored);
+    size_t n = given.n + given.n_stored;
     if (n == 0)
         return true;
     struct spawn_fd *fds = arena_array(a, n, sizeof *fds);
     if (fds == NULL)
         return false;
-    for (size_t i = 0; i < n; i++)
-        fds[i] = (struct spawn_fd){.fd = items[i].listener.fd, .number = FDS_FIRST_FREE + (int)i};
+    for (size_t i = 0; i < n; i++) {
+        fds[i].fd = i < given.n ? given.items[i].listener.fd : given.stored[i - given.n].fd;
+        fds[i].number = FDS_FIRST_FREE + (int)i;
+    }
     return launch_add_fds(a, req, fds, n) && launch_add_variable(a, req, arena_printf(a, "LISTEN_FDS=%zu", n)) &&
-           launch_add_variable(a, req, sockets_names(items, n, a)) && launch_add_pid(a, req, "LISTEN_PID");
+           launch_add_variable(a, req, sockets_names(&given, n, a)) && launch_add_pid(a, req, "LISTEN_PID");
 }

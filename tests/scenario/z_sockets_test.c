@@ -225,10 +225,40 @@ static void z04_instances_share_them(void **state)
     scenario_stop(s);
 }
 
+/* ------------------------------------------------------------------ what is stored */
+
+/** A file that the first run has stored is given to the second, behind the sockets. */
+static void z05_stored_descriptors_follow(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_start("services:\n"
+                                        "  web:\n"
+                                        "    type: notify\n"
+                                        "    command: '" SERVER " 1 kept'\n"
+                                        "    sockets: ['@DIR@/u']\n"
+                                        "    restart: { policy: always, delay: 0ms, factor: 1, max_delay: 10ms }\n"
+                                        "  tight:\n"
+                                        "    command: '" SERVER " 1 kept'\n"
+                                        "    sockets: ['@DIR@/t']\n"
+                                        "    watchdog: 1h\n"
+                                        "    ready: { fd: 4 }\n"
+                                        "    start_timeout: 0s\n"
+                                        "    restart: { policy: always, delay: 0ms, factor: 1, max_delay: 10ms }\n");
+    scenario_check(s, !strcmp(scenario_wait_line(s, "web", "given "), "unix:web"));
+    scenario_check(s, ask(s, at_path(scenario_path(s, "u")), SOCK_STREAM) > 0);
+    scenario_check(s, !strcmp(scenario_wait_line(s, "web", "given "), "unix:web other:kept"));
+    /* Where a number is taken the store ends before it. */
+    scenario_check(s, !strcmp(scenario_wait_line(s, "tight", "given "), "unix:tight more"));
+    scenario_check(s, ask(s, at_path(scenario_path(s, "t")), SOCK_STREAM) > 0);
+    (void)scenario_wait_text(s, "sockets", "tight", "1 of 1 stored descriptors are not given to it, for descriptor 4");
+    scenario_check(s, !strcmp(scenario_wait_line(s, "tight", "given "), "unix:tight more"));
+    scenario_stop(s);
+}
+
 /* ------------------------------------------------------------------ reload */
 
 /** Nobody accepts at first; whoever waits across the reload was connected before it. */
-static void z05_reload_closes_and_opens_what_has_changed(void **state)
+static void z06_reload_closes_and_opens_what_has_changed(void **state)
 {
     (void)state;
     char name[TEXT];
@@ -262,7 +292,7 @@ static void z05_reload_closes_and_opens_what_has_changed(void **state)
 
 /* ------------------------------------------------------------------ what is in the way */
 
-static void z06_an_address_in_use_is_tried_again(void **state)
+static void z07_an_address_in_use_is_tried_again(void **state)
 {
     (void)state;
     union address a = own_address(PORT + 2);
@@ -283,7 +313,7 @@ static void z06_an_address_in_use_is_tried_again(void **state)
 }
 
 /** A fosterd that was killed leaves its path; what is no socket is left alone. */
-static void z07_stale_paths_are_replaced_and_others_are_not(void **state)
+static void z08_stale_paths_are_replaced_and_others_are_not(void **state)
 {
     (void)state;
     struct scenario *s = scenario_new();
@@ -322,7 +352,7 @@ static bool speaks_dbus(struct scenario *s, union address at)
     return n > 0 && !strncmp(text, "REJECTED ", 9);
 }
 
-static void z08_dbus_daemon_takes_them(void **state)
+static void z09_dbus_daemon_takes_them(void **state)
 {
     (void)state;
     static const char program[] = "/usr/bin/dbus-daemon";
@@ -352,10 +382,11 @@ int main(void)
         SCENARIO(z02_clients_wait_for_a_service_that_is_down),
         SCENARIO(z03_every_kind_in_the_order_of_the_file),
         SCENARIO(z04_instances_share_them),
-        SCENARIO(z05_reload_closes_and_opens_what_has_changed),
-        SCENARIO(z06_an_address_in_use_is_tried_again),
-        SCENARIO(z07_stale_paths_are_replaced_and_others_are_not),
-        SCENARIO(z08_dbus_daemon_takes_them),
+        SCENARIO(z05_stored_descriptors_follow),
+        SCENARIO(z06_reload_closes_and_opens_what_has_changed),
+        SCENARIO(z07_an_address_in_use_is_tried_again),
+        SCENARIO(z08_stale_paths_are_replaced_and_others_are_not),
+        SCENARIO(z09_dbus_daemon_takes_them),
     };
     return SCENARIO_RUN("z_sockets", tests);
 }
