@@ -123,6 +123,25 @@ static void the_other_end_of_a_pipe_is_found_but_as_output(void **state)
     (void)close(ends[0]);
 }
 
+/* Only that end of it, and only as long as we have nothing but the other one. */
+static void the_pipe_of_readiness_is_given_on_purpose(void **state)
+{
+    (void)state;
+    const struct leaks_rules rules = {.stdio = true, .ready = true};
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t writer = start_holder(ends[1], KEPT_AS);
+    pid_t reader = start_holder(ends[0], KEPT_AS);
+    expect(writer, rules, "as 99: pipe:[");
+    (void)close(ends[1]);
+    expect(writer, rules, NULL);
+    expect(writer, quiet[0], "as 99: pipe:[");
+    expect(reader, rules, "as 99: pipe:[");
+    end(writer);
+    end(reader);
+    (void)close(ends[0]);
+}
+
 static void a_file_that_each_has_opened_is_nobodys_leak(void **state)
 {
     (void)state;
@@ -245,6 +264,7 @@ int main(void)
         SCENARIO(what_is_not_shared_is_not_found),
         SCENARIO(files_sockets_and_pipes_are_found),
         SCENARIO(the_other_end_of_a_pipe_is_found_but_as_output),
+        SCENARIO(the_pipe_of_readiness_is_given_on_purpose),
         SCENARIO(a_file_that_each_has_opened_is_nobodys_leak),
         SCENARIO(stdio_is_shared_only_where_it_may_be),
         SCENARIO(init_mode_passes_on_what_is_not_close_on_exec),
