@@ -195,12 +195,13 @@ void super_post(struct super *s, const struct event *e, int64_t now_ms) NONNULL(
 
 /** Begins to put SET (borrowed: must outlive S, or the next replacement) in place of the present configuration. Units
  * whose service is gone, is not enabled any more, or has fewer instances, and units of services with a change that only
- * a restart brings into force (plan_service()), are stopped, dependents first, and held down; the others are not
- * touched. When all of those are down the new configuration counts: EFFECT_REPLACED; units that were held down and
- * wanted come up again, new ones start where autostart says so, and the remaining units go by the new keys from then
- * on. A unit that had failed or was done and whose service has such a change starts again when it was wanted. Effects
- * are to be taken afterwards, as behind super_post(). Once S is shutting down, SET never comes into force and S refers
- * to it no more. False, with nothing changed: ENOMEM, EBUSY (a replacement is under way) or ESHUTDOWN in *RET_ERRNUM.
+ * a restart brings into force (plan_service()) or that depend on such a one with `restart`, are stopped, dependents
+ * first, and held down; the others are not touched. When all of those are down the new configuration counts:
+ * EFFECT_REPLACED; units that were held down and wanted come up again, new ones start where autostart says so, and the
+ * remaining units go by the new keys from then on. A unit that had failed or was done and whose service has such a
+ * change starts again when it was wanted. Effects are to be taken afterwards, as behind super_post(). Once S is
+ * shutting down, SET never comes into force and S refers to it no more. False, with nothing changed: ENOMEM, EBUSY (a
+ * replacement is under way) or ESHUTDOWN in *RET_ERRNUM.
  */
 bool super_replace(struct super *s, const struct spec_set *set, int64_t now_ms, int *ret_errnum) MUST_CHECK NONNULL();
 

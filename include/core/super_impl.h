@@ -220,6 +220,9 @@ void life_spawn(struct super *s, struct unit *u) NONNULL();
 /** Everything is to end because of U, and the daemon with exit status CODE, unless that is under way. */
 void life_end_all(struct super *s, const struct unit *u, int code) NONNULL();
 
+/** Makes room for the effects of one step of U. False: there is no memory for them, and U will be failed for that. */
+bool life_reserve(struct super *s, struct unit *u) MUST_CHECK NONNULL();
+
 /** Carries out the cell of EV in U's state. E may be NULL for events that do not come from outside. */
 void life_dispatch(struct super *s, struct unit *u, enum fsm_event ev, const struct event *e) NONNULL(1, 2);
 

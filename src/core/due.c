@@ -35,7 +35,11 @@ static void overlap(struct super *s, struct unit *u)
 
 void due_take(struct super *s, struct unit *u)
 {
-    if (!u->want_up || u->held || s->shutting_down || !spec_is_scheduled(u->spec))
+    if (s->shutting_down || !spec_is_scheduled(u->spec))
+        return;
+    if (u->held)
+        u->due = u->due || u->want_after;
+    if (!u->want_up)
         return;
     if (unit_awaits_schedule(u)) {
         due_set(s, u);

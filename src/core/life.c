@@ -493,17 +493,23 @@ static life_action *const actions[] = {
 };
 static_assert(ARRAY_LEN(actions) == FSM_ACTION_N, "every action has a function");
 
+bool life_reserve(struct super *s, struct unit *u)
+{
+    if (u->no_memory)
+        return false;
+    if (effects_reserve(&s->effects, CELL_EFFECTS_MAX))
+        return true;
+    u->no_memory = true;
+    s->n_no_memory++;
+    return false;
+}
+
 void life_dispatch(struct super *s, struct unit *u, enum fsm_event ev, const struct event *e)
 {
     const struct fsm_rule *rule = fsm_rule(u->state, ev);
 
-    if (rule->action == FSM_NOTHING || u->no_memory)
+    if (rule->action == FSM_NOTHING || !life_reserve(s, u))
         return;
-    if (!effects_reserve(&s->effects, CELL_EFFECTS_MAX)) {
-        u->no_memory = true;
-        s->n_no_memory++;
-        return;
-    }
     if (rule->action == FSM_BUG) {
         bug(s, u, fsm_event_name(ev));
         return;

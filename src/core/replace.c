@@ -283,10 +283,8 @@ static void adjust(struct super *s, struct unit *u)
     }
     if (starts && limit > 0)
         due = latest(u->exec_ms + limit, latest(u->extended_ms, s->now_ms));
-    if (starts && due < 0)
-        life_disarm(s, u);
-    else if (starts && due != u->timer_ms)
-        life_arm(s, u, due);
+    if (starts && due != u->timer_ms && life_reserve(s, u))
+        due < 0 ? life_disarm(s, u) : life_arm(s, u, due);
     stop_adjust(s, u);
     /* It waits for members that nobody would signal any more. */
     if (u->state == UNIT_STOPPING && !unit_has_main(u) && u->phase != UNIT_ASKED && !unit_stops_members(u) &&

@@ -59,7 +59,8 @@ void signs_action_health(struct super *s, struct unit *u, const struct event *e)
 
 void signs_action_bite(struct super *s, struct unit *u, const struct event *e)
 {
-    report(s, u, LOG_LEVEL_WARN, "watchdog", "%s; stopping it with SIGABRT", e->text ? e->text : "watchdog");
+    report(s, u, LOG_LEVEL_WARN, "watchdog", "%s; stopping it with %s", e->text ? e->text : "watchdog",
+           unit_grace_ms(u) > 0 ? "SIGABRT" : "SIGKILL");
     /* So long it has shown nothing. */
     unit_note_steady(u, s->now_ms - u->spec->watchdog_ms);
     stop_begin(s, u, POLICY_WATCHDOG);

@@ -79,7 +79,7 @@ void stop_adjust(struct super *s, struct unit *u)
 {
     bool sent = u->state == UNIT_STOPPING && u->stop_killed && u->phase != UNIT_ASKED && u->hook == SPEC_HOOK_N;
 
-    if (sent && u->stop_killed_whom != SCOPE_ALL && unit_stops_members(u))
+    if (sent && u->stop_killed_whom != SCOPE_ALL && unit_stops_members(u) && life_reserve(s, u))
         send_kill(s, u);
 }
 
@@ -244,6 +244,7 @@ void stop_action_restart(struct super *s, struct unit *u, const struct event *e 
 void stop_action_strays(struct super *s, struct unit *u, const struct event *e UNUSED)
 {
     enum unit_state back = u->state;
+    struct policy_end end = u->end;
 
     order_set_due(s, u, false);
     order_note(s, u);
@@ -252,6 +253,7 @@ void stop_action_strays(struct super *s, struct unit *u, const struct event *e U
     report_stopping(s, u, "ending left-over processes");
     stop_begin(s, u, POLICY_ASKED);
     u->stop_back = back;
+    u->end = end;
 }
 
 void stop_action_newborn(struct super *s, struct unit *u, const struct event *e UNUSED)

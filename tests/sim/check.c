@@ -429,10 +429,13 @@ static void check_named(struct sim *m, const struct effect *f)
     if (!p->used || p->run != u->run || f->run != u->run || f->pid != m->posting->pid ||
         (u->state != UNIT_RUNNING && u->state != UNIT_READY))
         sim_fail(m, "%s: follows %d, which it has not named", check_name(m, f->unit), (int)f->pid);
-    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++)
-        if (m->procs[pid].used && m->procs[pid].serial == u->main_serial)
-            m->procs[pid].born_main = false;
-    u->old_main_serial = u->main_serial;
+    for (pid_t pid = SIM_FIRST_PID; pid < SIM_PIDS; pid++) {
+        struct sim_proc *old = sim_proc(m, pid);
+        if (!old->used || old->serial != u->main_serial)
+            continue;
+        old->born_main = false;
+        old->was_main = true;
+    }
     u->main_serial = p->serial;
     u->last_main = f->pid;
 }

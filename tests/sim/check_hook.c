@@ -44,7 +44,6 @@ void check_open_run(struct sim *m, const struct effect *f)
     u->queued = u->queued && u->ticket;
     u->ticket = u->turn = false;
     u->extended_ms = 0;
-    u->old_main_serial = 0;
 }
 
 /* Nobody may be left for whom the commands of post_stop would come too early. */
@@ -216,7 +215,7 @@ void check_sign(struct sim *m, const struct event *e)
         if (check_is_up(u->state) || u->state == UNIT_BACKOFF)
             u->queued = u->queued || (v.want_up && u->spec->schedule.overlap == SPEC_OVERLAP_QUEUE);
         else
-            u->ticket = u->ticket || v.want_up;
+            u->ticket = u->ticket || v.want_up || u->held;
         u->turn = u->turn || (v.want_up && u->state == UNIT_WAITING && !u->held);
         return;
     }

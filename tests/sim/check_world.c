@@ -24,7 +24,7 @@ void check_reap(struct sim *m, pid_t pid, const struct attrib_run *believed, boo
               (unsigned long long)p->run, is_main ? " (main)" : "");
     if (!believed || believed->run != p->run || believed->unit != p->unit)
         sim_fail(m, "process %d of %s is given to the wrong run", (int)pid, check_name(m, p->unit));
-    if (as_main && !is_main && p->serial != u->old_main_serial)
+    if (as_main && !is_main && !p->was_main)
         sim_fail(m, "the end of process %d is taken for the end of %s", (int)pid, check_name(m, p->unit));
     if (!is_main || p->homeless)
         return;

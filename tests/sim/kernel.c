@@ -45,6 +45,7 @@ pid_t kernel_fork(struct sim *m, pid_t parent)
     m->procs[pid].used = true;
     m->procs[pid].ppid = parent;
     m->procs[pid].born_main = false;
+    m->procs[pid].was_main = false;
     m->procs[pid].dying = false;
     m->procs[pid].zombie = false;
     m->procs[pid].serial = ++m->next_serial;

@@ -41,6 +41,7 @@ struct sim_proc {
     enum sim_kind kind;
     uint64_t run;
     bool born_main; /* we forked it */
+    bool was_main;  /* it was followed until another was named */
     uint64_t serial;
     pid_t session;
     uint64_t tag; /* its RLIMIT_LOCKS */
@@ -116,8 +117,7 @@ struct sim_unit {
     bool queued;        /* so it may behind the present run */
     bool turn;          /* it is to run now */
     enum unit_health health;
-    int64_t extended_ms;      /* it has asked for its start to last until then */
-    uint64_t old_main_serial; /* of the process that was the main one until it named another */
+    int64_t extended_ms; /* it has asked for its start to last until then */
 };
 
 /* A configuration. Everything in it is memory of its own, freed with it. */

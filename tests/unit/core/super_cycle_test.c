@@ -225,6 +225,25 @@ static void test_the_lost_come_back(void **state)
     }
 }
 
+/* How a dependency failed is still known when what it left behind has been ended. */
+static void test_the_reason_outlives_left_overs(void **state)
+{
+    (void)state;
+    begin_pair(SPEC_TYPE_SIMPLE, SPEC_COND_READY);
+    db()->orphans = SPEC_ORPHANS_ADOPT;
+    bring_up();
+    kit_died(&k, "db", kit_exit(3), 1);
+    kit_tell_alone(&k, EVENT_STOP, "db");
+    assert_string_equal(kit_effects(&k), "close db 1; db>failed; db>stopping; signal db TERM rest; arm db +10000");
+    kit_tell(&k, EVENT_MEMBERS_GONE, "db");
+    assert_string_equal(kit_effects(&k), "cancel db; db>failed");
+    kit_died(&k, "web", kit_exit(1), 0);
+    kit_reports(&k);
+    kit_wait(&k, 500);
+    assert_string_equal(kit_reports(&k), "web: [failed] dependency db failed: exited 3");
+    kit_end(&k);
+}
+
 static void test_the_lost_without_a_tie_stay(void **state)
 {
     (void)state;
@@ -374,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_failed_restart),
         cmocka_unit_test(test_the_lost_come_back),
         cmocka_unit_test(test_the_lost_without_a_tie_stay),
+        cmocka_unit_test(test_the_reason_outlives_left_overs),
         cmocka_unit_test(test_instances),
         cmocka_unit_test(test_scheduled),
         cmocka_unit_test(test_start_alone_while_the_restart_waits),

@@ -347,6 +347,27 @@ static void test_changed(void **state)
     kit_end(&k);
 }
 
+/* A turn that comes while a new configuration is on its way is taken in that. */
+static void test_due_while_held(void **state)
+{
+    (void)state;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        struct kit_config *c;
+        begin_waiting(SPEC_OVERLAP_SKIP);
+        if (!wanted)
+            kit_tell(&k, EVENT_STOP, "web");
+        c = kit_edit(&k);
+        kit_change(c, "web");
+        kit_effects(&k);
+        kit_begin_replace(&k, c);
+        kit_say(&k, EVENT_DUE, "web");
+        kit_drain(&k);
+        assert_string_equal(kit_effects(&k),
+                            wanted ? "web>stopped; replaced; web>waiting; web>starting; spawn web 1" : "replaced");
+        kit_end(&k);
+    }
+}
+
 static void test_asked_for_while_held(void **state)
 {
     struct kit_config *c;
@@ -382,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_not_for_others),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_due_while_held),
         cmocka_unit_test(test_asked_for_while_held),
     };
 

@@ -309,6 +309,7 @@ static void test_watchdog_without_grace(void **state)
     begin_watched_up()->stop_grace_period_ms = 0;
     kit_tell(&k, EVENT_WATCHDOG, "web");
     assert_string_equal(kit_effects(&k), "web>stopping; kill web all");
+    assert_string_equal(kit_reports(&k), "web: [watchdog] watchdog; stopping it with SIGKILL");
     kit_end(&k);
 }
 
