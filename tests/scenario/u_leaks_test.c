@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -142,6 +143,26 @@ static void the_pipe_of_readiness_is_given_on_purpose(void **state)
     (void)close(ends[0]);
 }
 
+static void what_listen_fds_tells_of_is_given_on_purpose(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(setenv("LISTEN_FDS", "97", 1), 0);
+    pid_t told = start_holder(ends[1], KEPT_AS);
+    assert_int_equal(setenv("LISTEN_FDS", "96", 1), 0);
+    pid_t not_told = start_holder(ends[1], KEPT_AS);
+    assert_int_equal(unsetenv("LISTEN_FDS"), 0);
+    for (size_t i = 0; i < 2; i++) {
+        expect(told, quiet[i], NULL);
+        expect(not_told, quiet[i], "as 99: socket:[");
+    }
+    end(told);
+    end(not_told);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void a_file_that_each_has_opened_is_nobodys_leak(void **state)
 {
     (void)state;
@@ -265,6 +286,7 @@ int main(void)
         SCENARIO(files_sockets_and_pipes_are_found),
         SCENARIO(the_other_end_of_a_pipe_is_found_but_as_output),
         SCENARIO(the_pipe_of_readiness_is_given_on_purpose),
+        SCENARIO(what_listen_fds_tells_of_is_given_on_purpose),
         SCENARIO(a_file_that_each_has_opened_is_nobodys_leak),
         SCENARIO(stdio_is_shared_only_where_it_may_be),
         SCENARIO(init_mode_passes_on_what_is_not_close_on_exec),
