@@ -18,7 +18,8 @@ static void note_start(struct sim *m, struct sim_unit *wanted, const struct even
     }
     for (unsigned i = 0; i < m->n_units; i++) {
         struct sim_unit *u = &m->units[i];
-        if (!u->used || (u != wanted && (e->no_deps || !check_requires(m, wanted->service, u->service))))
+        if (!u->used ||
+            (u != wanted && (e->no_deps || wanted->held || !check_requires(m, wanted->service, u->service))))
             continue;
         u->op_down = false;
         if (u->state != UNIT_STOPPING && !u->cycle && !u->held)

@@ -146,7 +146,7 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
     static const char *const scopes[] = {[SCOPE_MAIN] = "main", [SCOPE_REST] = "rest", [SCOPE_ALL] = "all"};
     const char *name = kit_name(k, f->unit);
     int64_t *wake = f->unit == SUPER_NO_UNIT ? &k->super_wake_ms : &k->wake_ms[f->unit % ARRAY_LEN(k->wake_ms)];
-    char line[EFFECT_TEXT_MAX + 64] = "", code[16];
+    char line[EFFECT_TEXT_MAX + 64] = "", code[16] = "";
 
     assert_false(k->over);
     switch (f->kind) {
@@ -163,7 +163,8 @@ static inline void kit_write_effect(struct kit *k, const struct effect *f)
         snprintf(line, sizeof line, "main %s %d", name, (int)f->pid);
         break;
     case EFFECT_HOOKS:
-        snprintf(code, sizeof code, f->code_kind ? " %c%d" : "", f->code_kind, f->code);
+        if (f->code_kind)
+            snprintf(code, sizeof code, " %c%d", f->code_kind, f->code);
         snprintf(line, sizeof line, "hooks %s %d %s%s", name, (int)f->run, spec_hook_point_name(f->hook), code);
         break;
     case EFFECT_END_HOOKS:

@@ -36,8 +36,8 @@ static void test_changed_or_removed(void **state)
 {
     static const char *const effects[SPEC_HOOK_N] = {
         [SPEC_HOOK_PRE_START] = "end-hooks web; web>stopping; close web 1; web>stopped",
-        [SPEC_HOOK_POST_START] = "end-hooks web; web>stopping; signal web TERM main; arm web +10000; close web 1; "
-                                 "cancel web; web>stopped",
+        [SPEC_HOOK_POST_START] = ("end-hooks web; web>stopping; signal web TERM main; arm web +10000; close web 1; "
+                                  "cancel web; web>stopped"),
         [SPEC_HOOK_PRE_STOP] = "signal web TERM main; arm web +10000; close web 1; cancel web; web>stopped",
         [SPEC_HOOK_POST_STOP] = "close web 1; web>stopped",
     };
