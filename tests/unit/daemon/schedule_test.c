@@ -217,6 +217,20 @@ static void test_every_again_and_again(void **state)
     assert_null(t.engine.schedules);
 }
 
+static void test_turns_that_pass_unseen_are_one(void **state)
+{
+    (void)state;
+    by_every(0, 1);
+    by_cron(1, "* * * * *");
+    /* As when we are suspended by a signal, or the machine by its owner. */
+    for (int64_t wake_ms = sys_now_ms() + SOON_MS; sys_now_ms() < wake_ms;)
+        continue;
+    set_clock_behind_its_back(monday_ms + HOUR_MS);
+    ev_run(rig.loop, EVRUN_NOWAIT);
+    assert_int_equal(t.n_due[0], 1);
+    assert_int_equal(t.n_due[1], 1);
+}
+
 static void test_a_clock_that_is_set(void **state)
 {
     (void)state;
@@ -377,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_cron_at_its_minute, begin, end),
         cmocka_unit_test_setup_teardown(test_every_again_and_again, begin, end),
+        cmocka_unit_test_setup_teardown(test_turns_that_pass_unseen_are_one, begin, end),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_set, begin, end),
         cmocka_unit_test_setup_teardown(test_another_zone_counts_from_the_next_look_on, begin, end),
         cmocka_unit_test_setup_teardown(test_who_is_not_wanted_is_not_due, begin, end),
