@@ -69,7 +69,7 @@ struct engine_unit {
     struct hooks *hooks;             /**< owned; the commands around its run that run now; NULL: none */
     struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
     unsigned n_helpers;              /**< helpers of it of which something is left */
-    struct notify *notify;        /**< owned; what it says of itself; NULL: nothing */
+    struct notify *notify;           /**< owned; what it says of itself; NULL: nothing */
     struct output_stream out;
 };
 

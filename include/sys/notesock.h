@@ -27,6 +27,7 @@ struct notesock_note {
     char data[NOTESOCK_DATA_MAX]; /**< any bytes */
     size_t n;                     /**< 0, too */
     pid_t pid;                    /**< of the sender, as the kernel vouches for it */
+    uid_t uid;                    /**< and its user */
     int fds[NOTESOCK_FDS_MAX];    /**< owned; close-on-exec */
     size_t n_fds;
 };
@@ -48,5 +49,8 @@ enum notesock_got notesock_receive(int fd, struct notesock_note *ret) MUST_CHECK
 
 /** Closes the descriptors of NOTE that it still has. */
 void notesock_close_fds(struct notesock_note *note) NONNULL();
+
+/** Closes *FD, which somebody has sent us, if it is open, and sets it to -1. Does not wait, whatever SO_LINGER says. */
+void notesock_close(int *fd) NONNULL();
 
 #endif

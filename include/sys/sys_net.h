@@ -24,6 +24,8 @@ int sys_getsockname(int fd, struct sockaddr *ret, socklen_t *len) MUST_CHECK NON
 int sys_get_readable(int fd, int *ret) MUST_CHECK NONNULL();
 /** setsockopt(2). */
 int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len) MUST_CHECK NONNULL();
+/** Whether the descriptors A and B of ours share one open file: 0, or 1 if they do not; -1 with errno (kcmp(2)). */
+int sys_compare_files(int a, int b) MUST_CHECK;
 /** fchownat(2) of what PATH_FD, which may be open with O_PATH, is; an id of -1 stays as it is. */
 int sys_chown_path(int path_fd, uid_t uid, gid_t gid) MUST_CHECK;
 

@@ -34,8 +34,6 @@ static bool number(const struct value *v, uint64_t *ret)
         if (v->s[i] < '0' || v->s[i] > '9')
             return false;
         n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
-        if (n == UINT64_MAX)
-            break;
     }
     *ret = n;
     return true;

@@ -193,7 +193,8 @@ static void deaths_post(struct engine *g, const struct reaper_note *note, const 
     }
     if (u != NULL)
         u->touched = u->touched || d->ended;
-    if (u != NULL && d->is_main)
+    /* What it has said last may have made another process the main one. */
+    if (u != NULL && d->is_main && (!d->ended || u->main_pid == 0))
         deaths_post_main(g, u, note, d);
     else
         deaths_post_member(g, u, note, d);

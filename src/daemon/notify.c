@@ -3,8 +3,9 @@
  *
  * Messages of sd_notify(3): taken in, believed when a member of the run has sent them, and done.
  *
- * BUGS: a message of a process that is not our child and has been waited for by its parent before we read it cannot be
- * traced to its run any more, and is dropped; systemd-notify(1) waits (BARRIER=1) for that reason.
+ * BUGS: a process that is not our child and has been waited for by its parent before we read its message cannot be
+ * traced to its run any more. It is believed if the service runs as its user, who could do worse; so a process of
+ * another service of that user can be taken for one of this, if it ends at once.
  */
 #include "daemon/notify.h"
 
@@ -18,6 +19,7 @@
 #include "daemon/svcreload.h"
 #include "daemon/watchdog.h"
 #include "sys/notesock.h"
+#include "sys/procfs.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -26,14 +28,16 @@
 #include <string.h>
 
 enum {
-    NOTIFY_NAME_MAX = 64,
-    NOTIFY_PASS_MAX = 64, /* messages in one turn of the loop: a flooder starves itself only */
+    NOTIFY_NAME_MAX = 32,
+    NOTIFY_PASS_MAX = 64,    /* messages in one turn of the loop: a flooder starves itself only */
+    NOTIFY_DRAIN_MAX = 1024, /* where nothing may be left; queues are shorter (net.unix.max_dgram_qlen) */
+    NOTIFY_WALKS_MAX = 3,
+    NOTIFY_DEPTH_MAX = 1024, /* generations between a sender and us */
 };
 
 /* A message that waits for its turn. */
 struct notify_item {
     struct notify_message m;
-    pid_t pid;
     int barrier_fd; /* owned; -1: none */
     struct list link;
 };
@@ -43,6 +47,7 @@ struct notify {
     int fd;                   /* owned; of the present run; -1: none */
     struct ev_io io;
     uint64_t run;
+    bool is_watched; /* its start-up is over, and its stop has not begun */
     char name[NOTIFY_NAME_MAX];
     enum notify_access access;
     bool told_stranger; /* people know that others send to it */
@@ -63,26 +68,62 @@ static bool notify_is_for(const struct spec *s)
 
 /* ------------------------------------------------------------------ taking in */
 
-/* The present run of U, if PID is one of its processes. */
-static bool notify_is_member(struct engine_unit *u, pid_t pid)
+/* One look along the parents of PID. False: none is ours, or (*RET_AGAIN) one went away meanwhile. */
+static bool notify_walk(const struct engine *g, pid_t pid, bool *ret_again)
 {
-    const struct notify *n = u->notify;
-    const struct attrib_run *run = census_run_of(u->engine, pid);
-    return run != NULL && run->helper == NULL && run->unit == u->index && run->run == n->run;
+    struct procstat st;
+    *ret_again = false;
+    for (int depth = 0; depth < NOTIFY_DEPTH_MAX && pid > 1; depth++, pid = st.ppid) {
+        if (attrib_find(&g->attrib, pid) != NULL)
+            return true;
+        if (!procfs_stat(pid, &st)) {
+            *ret_again = depth > 0;
+            return false;
+        }
+        if (st.ppid == sys_getpid())
+            return true;
+    }
+    return false;
 }
 
-static bool notify_is_allowed(struct engine_unit *u, pid_t pid)
+/* Whether PID is a process below us. What marks a process as one of a run is no secret, and others can wear it too. */
+static bool notify_is_below_us(const struct engine *g, pid_t pid)
+{
+    bool again = true, found = false;
+    for (int i = 0; i < NOTIFY_WALKS_MAX && again && !found; i++)
+        found = notify_walk(g, pid, &again);
+    return found;
+}
+
+/* Whether PID is one of the processes of the present run of U. */
+static bool notify_is_member(struct engine_unit *u, pid_t pid)
+{
+    const struct attrib_run *run = census_run_of(u->engine, pid);
+    return run != NULL && run->helper == NULL && run->unit == u->index && run->run == u->notify->run &&
+           notify_is_below_us(u->engine, pid);
+}
+
+/* Whether nothing is known of the sender of NOTE any more but that it had the rights of U. */
+static bool notify_is_ghost(const struct engine_unit *u, const struct notesock_note *note)
+{
+    const struct spec_user *user = &u->spec->user;
+    if (attrib_find(&u->engine->attrib, note->pid) != NULL || sys_kill(note->pid, 0) == 0 || errno != ESRCH)
+        return false;
+    return note->uid == (user->text != NULL ? user->uid : sys_geteuid());
+}
+
+static bool notify_is_allowed(struct engine_unit *u, const struct notesock_note *note)
 {
     switch (u->notify->access) {
     case NOTIFY_ACCESS_NONE:
         return false;
     case NOTIFY_ACCESS_MAIN:
-        return pid == u->main_pid;
+        return note->pid == u->main_pid;
     case NOTIFY_ACCESS_ALL:
     case NOTIFY_ACCESS_N:
         break;
     }
-    return notify_is_member(u, pid);
+    return notify_is_member(u, note->pid) || notify_is_ghost(u, note);
 }
 
 static void notify_say_stranger(struct engine_unit *u, pid_t pid)
@@ -99,22 +140,28 @@ static void notify_keep(struct engine_unit *u, struct notesock_note *note, const
     struct notify_item *item = mem_alloc(sizeof *item);
     if (item == NULL)
         return;
-    *item = (struct notify_item){.m = *m, .pid = note->pid, .barrier_fd = -1};
+    *item = (struct notify_item){.m = *m, .barrier_fd = -1};
     list_init(&item->link);
-    if (m->barrier && note->n_fds == 1) {
-        item->barrier_fd = note->fds[0];
-        note->n_fds = 0;
-    } else if (m->fd_store) {
+    list_append(&u->notify->items, &item->link);
+    if (m->barrier) {
+        if (note->n_fds == 1) {
+            item->barrier_fd = note->fds[0];
+            note->n_fds = 0;
+        }
+        return;
+    }
+    if (m->fd_remove && m->fd_name[0] != '\0')
+        notify_store_remove(&u->notify->store, m->fd_name);
+    if (m->fd_store) {
         notify_store_add(&u->notify->store, u, m->fd_name, m->fd_poll_off, note->fds, note->n_fds);
         note->n_fds = 0;
     }
-    list_append(&u->notify->items, &item->link);
 }
 
 /* Takes one message in. False: there is none. */
 static bool notify_collect_one(struct engine_unit *u)
 {
-    static struct notesock_note note;
+    struct notesock_note note;
     struct notify_message m;
     enum notesock_got got = notesock_receive(u->notify->fd, &note);
     if (got != NOTESOCK_NOTE) {
@@ -122,7 +169,7 @@ static bool notify_collect_one(struct engine_unit *u)
             log_debug("%s: a message that is too long, or of nobody, was dropped", u->name);
         return got == NOTESOCK_DROPPED;
     }
-    if (notify_is_allowed(u, note.pid)) {
+    if (notify_is_allowed(u, &note)) {
         notify_parse(note.data, note.n, &m);
         notify_keep(u, &note, &m);
     } else {
@@ -132,137 +179,146 @@ static bool notify_collect_one(struct engine_unit *u)
     return true;
 }
 
+static void notify_collect_some(struct engine_unit *u, int max)
+{
+    for (int i = 0; i < max && notify_collect_one(u);)
+        i++;
+}
+
 void notify_collect(struct engine_unit *u)
 {
-    struct notify *n = u->notify;
-    if (n == NULL || n->fd < 0)
-        return;
-    for (int i = 0; i < NOTIFY_PASS_MAX && notify_collect_one(u);)
-        i++;
+    if (u->notify != NULL && u->notify->fd >= 0)
+        notify_collect_some(u, NOTIFY_DRAIN_MAX);
 }
 
 /* ------------------------------------------------------------------ doing */
 
-static void notify_post(struct engine_unit *u, struct event ev)
+/* A run, and how to see whether it is still there: what follows from a message may be the end of it, or of its unit. */
+struct notify_target {
+    struct engine *g;
+    unsigned index;
+    uint64_t id, run;
+};
+
+static struct engine_unit *notify_unit(const struct notify_target *t)
 {
-    ev.unit = u->index;
-    ev.run = u->notify->run;
-    engine_post(u->engine, &ev);
+    struct engine_unit *u = engine_at_id(t->g, t->index, t->id);
+    return u != NULL && u->notify != NULL && u->notify->run == t->run && u->notify->fd >= 0 ? u : NULL;
+}
+
+static void notify_post(const struct notify_target *t, struct event ev)
+{
+    if (notify_unit(t) == NULL)
+        return;
+    ev.unit = t->index;
+    ev.run = t->run;
+    engine_post(t->g, &ev);
 }
 
 /* PID, a member, is to be the main process: now, if it is our child, else when it has become that. */
-static void notify_name_main(struct engine_unit *u, pid_t pid)
+static void notify_name_main(const struct notify_target *t, struct engine_unit *u, pid_t pid)
 {
-    const struct attrib_proc *p = attrib_find(&u->engine->attrib, pid);
+    struct attrib *a = &u->engine->attrib;
     u->notify->wanted_main = 0;
     if (pid == u->main_pid)
         return;
-    if (p != NULL && p->run != NULL && p->run->run == u->notify->run && !p->ended) {
-        notify_post(u, (struct event){.kind = EVENT_MAIN_PID, .pid = pid});
-        return;
-    }
-    if (p == NULL && notify_is_member(u, pid))
+    bool is_member = notify_is_member(u, pid);
+    /* An orphan that we have not seen yet, most often. */
+    if (is_member && attrib_find(a, pid) == NULL)
+        census_refresh_once(u->engine);
+    const struct attrib_proc *p = attrib_find(a, pid);
+    if (is_member && p != NULL && !p->ended)
+        notify_post(t, (struct event){.kind = EVENT_MAIN_PID, .pid = pid});
+    else if (is_member && p == NULL)
         u->notify->wanted_main = pid;
     else
-        log_write(LOG_LEVEL_WARN, &(struct log_about){.service = u->name, .event = "notify"},
+        log_write(LOG_LEVEL_WARN, &(struct log_about){.service = u->name, .event = "notify", .run = t->run},
                   "MAINPID=%d is no process of this run: ignored", (int)pid);
 }
 
-static void notify_do_state(struct engine_unit *u, const struct notify_message *m)
+static void notify_watch(struct notify *n)
 {
-    struct notify *n = u->notify;
-    struct log_about about = {.service = u->name, .event = "notify", .pid = u->main_pid, .run = n->run};
-    if (m->stopping && !n->stopping) {
-        n->stopping = true;
-        watchdog_set(&n->watchdog, u, 0);
-        log_write(LOG_LEVEL_INFO, &about, "says that it is stopping");
-    }
-    if (m->reloading && !n->reloading) {
-        n->reloading = true;
-        about.event = "reloading";
-        log_write(LOG_LEVEL_INFO, &about, "reading its configuration again");
-        svcreload_reloading(u);
-    } else if (m->ready && n->reloading) {
-        n->reloading = false;
-        about.event = "reloading";
-        log_write(LOG_LEVEL_INFO, &about, "has read its configuration again");
-        svcreload_ready(u);
-    }
-    if (m->ready && spec_ready_kind(u->spec) == SPEC_READY_NOTIFY)
-        notify_post(u, (struct event){.kind = EVENT_READY});
+    watchdog_set(&n->watchdog, n->unit, n->is_watched && !n->stopping ? n->watchdog_ms : 0);
 }
 
-static void notify_do_watchdog(struct engine_unit *u, const struct notify_message *m)
+/* What concerns nobody but us: nothing is posted. */
+static void notify_note(struct engine_unit *u, const struct notify_message *m)
 {
     struct notify *n = u->notify;
-    if (m->has_watchdog_ms) {
-        n->watchdog_ms = m->watchdog_ms;
-        if (!n->stopping)
-            watchdog_set(&n->watchdog, u, m->watchdog_ms);
-    }
-    if (m->watchdog)
-        watchdog_fed(&n->watchdog);
-    if (m->watchdog_trigger)
-        notify_post(u, (struct event){.kind = EVENT_WATCHDOG, .text = "it says that it is stuck (WATCHDOG=trigger)"});
-}
-
-static void notify_do(struct engine_unit *u, struct notify_item *item)
-{
-    struct notify *n = u->notify;
-    const struct notify_message *m = &item->m;
     if (m->access != NOTIFY_ACCESS_N)
         n->access = m->access;
     if (m->has_status)
         memcpy(n->status, m->status, sizeof n->status);
     if (m->has_errno)
         n->errnum = m->errnum;
-    if (m->fd_remove && m->fd_name[0] != '\0')
-        notify_store_remove(&n->store, m->fd_name);
+    if (m->has_watchdog_ms)
+        n->watchdog_ms = m->watchdog_ms;
+    if (m->stopping && !n->stopping) {
+        struct log_about about = {.service = u->name, .event = "notify", .pid = u->main_pid, .run = n->run};
+        log_write(LOG_LEVEL_INFO, &about, "says that it is stopping");
+        n->stopping = true;
+    }
+    if (m->stopping || m->has_watchdog_ms)
+        notify_watch(n);
+    if (m->watchdog)
+        watchdog_fed(&n->watchdog);
+}
+
+static void notify_reloads(struct engine_unit *u, const struct notify_message *m)
+{
+    struct notify *n = u->notify;
+    struct log_about about = {.service = u->name, .event = "reloading", .pid = u->main_pid, .run = n->run};
+    if (m->reloading && !n->reloading) {
+        n->reloading = true;
+        log_write(LOG_LEVEL_INFO, &about, "reading its configuration again");
+        svcreload_reloading(u);
+    } else if (m->ready && n->reloading) {
+        n->reloading = false;
+        log_write(LOG_LEVEL_INFO, &about, "has read its configuration again");
+        svcreload_ready(u);
+    }
+}
+
+static void notify_do(const struct notify_target *t, struct engine_unit *u, const struct notify_message *m)
+{
+    bool shows_ready = m->ready && spec_ready_kind(u->spec) == SPEC_READY_NOTIFY;
+    notify_note(u, m);
     if (m->main_pid != 0)
-        notify_name_main(u, m->main_pid);
+        notify_name_main(t, u, m->main_pid);
     if (m->has_extend_ms)
-        notify_post(u, (struct event){.kind = EVENT_EXTEND, .extend_ms = m->extend_ms});
-    notify_do_watchdog(u, m);
-    notify_do_state(u, m);
+        notify_post(t, (struct event){.kind = EVENT_EXTEND, .extend_ms = m->extend_ms});
+    if (shows_ready)
+        notify_post(t, (struct event){.kind = EVENT_READY});
+    if ((u = notify_unit(t)) != NULL)
+        notify_reloads(u, m);
+    if (m->watchdog_trigger)
+        notify_post(t, (struct event){.kind = EVENT_WATCHDOG, .text = "it says that it is stuck (WATCHDOG=trigger)"});
 }
 
 static void notify_free_item(struct notify_item *item)
 {
     list_remove(&item->link);
-    sys_close_fd(&item->barrier_fd);
+    notesock_close(&item->barrier_fd);
     mem_free(item);
-}
-
-/* The main process that was named before it was our child has perhaps become it. */
-static void notify_settle_main(struct engine_unit *u)
-{
-    pid_t pid = u->notify->wanted_main;
-    const struct attrib_proc *p = pid != 0 ? attrib_find(&u->engine->attrib, pid) : NULL;
-    if (p != NULL)
-        notify_name_main(u, pid);
 }
 
 void notify_deliver(struct engine_unit *u)
 {
-    struct engine *g = u->engine;
-    unsigned index = u->index;
-    uint64_t id = u->id;
-    if (u->notify == NULL || (list_is_empty(&u->notify->items) && u->notify->wanted_main == 0))
+    struct notify *n = u->notify;
+    if (n == NULL || (list_is_empty(&n->items) && n->wanted_main == 0))
         return;
+    const struct notify_target t = {.g = u->engine, .index = u->index, .id = u->id, .run = n->run};
     /* What speaks has been exec'ed, whether or not we have been told. */
     launch_settle(u);
-    while (engine_at_id(g, index, id) == u && u->notify != NULL && !list_is_empty(&u->notify->items)) {
+    while ((u = notify_unit(&t)) != NULL && !list_is_empty(&u->notify->items)) {
         struct notify_item *item = CONTAINER_OF(u->notify->items.next, struct notify_item, link);
-        struct notify_item now = *item;
-        item->barrier_fd = -1;
+        const struct notify_message m = item->m;
         notify_free_item(item);
-        if (now.m.barrier)
-            sys_close_fd(&now.barrier_fd);
-        else
-            notify_do(u, &now);
+        if (!m.barrier)
+            notify_do(&t, u, &m);
     }
-    if (engine_at_id(g, index, id) == u && u->notify != NULL)
-        notify_settle_main(u);
+    if (u != NULL && u->notify->wanted_main != 0)
+        notify_name_main(&t, u, u->notify->wanted_main);
 }
 
 static void notify_on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -271,7 +327,7 @@ static void notify_on_readable(struct ev_loop *loop, struct ev_io *w, int revent
     (void)revents;
     struct notify *n = w->data;
     struct engine_unit *u = n->unit;
-    notify_collect(u);
+    notify_collect_some(u, NOTIFY_PASS_MAX);
     notify_deliver(u);
 }
 
@@ -286,7 +342,7 @@ static void notify_close(struct notify *n)
         notify_free_item(CONTAINER_OF(n->items.next, struct notify_item, link));
     watchdog_set(&n->watchdog, n->unit, 0);
     n->wanted_main = 0;
-    n->reloading = false;
+    n->is_watched = n->reloading = false;
 }
 
 static struct notify *notify_new(struct engine_unit *u)
@@ -303,10 +359,12 @@ static struct notify *notify_new(struct engine_unit *u)
 bool notify_prepare(struct engine_unit *u, struct err *e)
 {
     struct notify *n = u->notify;
+    if (!notify_is_for(u->spec)) {
+        notify_free(u);
+        return true;
+    }
     if (n != NULL)
         notify_close(n);
-    if (!notify_is_for(u->spec))
-        return true;
     if (n == NULL)
         n = notify_new(u);
     if (n == NULL) {
@@ -319,7 +377,9 @@ bool notify_prepare(struct engine_unit *u, struct err *e)
     n->status[0] = '\0';
     n->errnum = -1;
     n->watchdog_ms = u->spec->watchdog_ms;
-    snprintf(n->name, sizeof n->name, "foster/%s/%" PRIu64, u->engine->attrib.nonce, n->run);
+    uint64_t id;
+    sys_random(&id, sizeof id);
+    snprintf(n->name, sizeof n->name, "foster/%016" PRIx64, id);
     if (!notesock_open(n->name, &n->fd, e))
         return false;
     ev_io_init(&n->io, notify_on_readable, n->fd, EV_READ);
@@ -348,10 +408,8 @@ void notify_on_state(struct engine_unit *u, enum unit_state to)
     struct notify *n = u->notify;
     if (n == NULL)
         return;
-    if (to == UNIT_RUNNING && n->fd >= 0)
-        watchdog_set(&n->watchdog, u, n->stopping ? 0 : n->watchdog_ms);
-    else if (to != UNIT_READY)
-        watchdog_set(&n->watchdog, u, 0);
+    n->is_watched = to == UNIT_READY && n->fd >= 0;
+    notify_watch(n);
     /* Between two runs of a restart they are kept; nobody will ask for them after any other end. */
     if (to == UNIT_STOPPED || to == UNIT_DONE || to == UNIT_FAILED)
         notify_store_clear(&n->store);

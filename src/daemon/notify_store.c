@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sys/notesock.h"
 #include "sys/sys.h"
 #include "sys/sys_net.h"
 
@@ -16,22 +17,30 @@
 
 static void notify_store_take_out(struct notify_store *s, size_t i)
 {
-    sys_close_fd(&s->items[i].fd);
+    notesock_close(&s->items[i].fd);
     mem_free(s->items[i].name);
     s->n--;
     memmove(&s->items[i], &s->items[i + 1], (s->n - i) * sizeof s->items[0]);
     memmove(&s->keeps[i], &s->keeps[i + 1], (s->n - i) * sizeof s->keeps[0]);
 }
 
+/* Whether A and B are one open file. Where the kernel does not say that, sockets still have a number each; eventfds,
+ * for example, share one. */
+static bool notify_store_same(int a, int b)
+{
+    struct stat x, y;
+    int differ = sys_compare_files(a, b);
+    if (differ >= 0)
+        return differ == 0;
+    return sys_fstat(a, &x) == 0 && sys_fstat(b, &y) == 0 && S_ISSOCK(x.st_mode) && S_ISSOCK(y.st_mode) &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Whether FD is what one of S is: services send again what they were given. */
 static bool notify_store_has(const struct notify_store *s, int fd)
 {
-    struct stat a, b;
-    if (sys_fstat(fd, &a) != 0)
-        return false;
     for (size_t i = 0; i < s->n; i++)
-        if (sys_fstat(s->items[i].fd, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
-            (a.st_mode & S_IFMT) == (b.st_mode & S_IFMT))
+        if (notify_store_same(s->items[i].fd, fd))
             return true;
     return false;
 }
@@ -56,7 +65,7 @@ void notify_store_add(struct notify_store *s, const struct engine_unit *u, const
         if (!there && notify_store_add_one(s, name, keep, fds[i]))
             continue;
         refused += !there;
-        sys_close_fd(&fds[i]);
+        notesock_close(&fds[i]);
     }
     if (refused > 0)
         log_write(LOG_LEVEL_WARN, &(struct log_about){.service = u->name, .event = "notify"},

@@ -7,10 +7,10 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
-#include "daemon/notify.h"
 #include "daemon/health.h"
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
+#include "daemon/notify.h"
 #include "daemon/ready.h"
 #include "daemon/schedule.h"
 #include "daemon/svcreload.h"

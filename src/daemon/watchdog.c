@@ -13,8 +13,10 @@
 #include <stdio.h>
 
 enum {
-    /* A timer that is later than this says that we did not run. */
+    /* A timer that is later than both this and a part of the period says that we did not run. One that pings at half of
+     * it, as sd_watchdog_enabled(3) advises, loses nothing by less. */
     WATCHDOG_LATE_MS = 20,
+    WATCHDOG_LATE_PART = 10,
     /* On a machine where that is always so, a service that hangs must not hang for ever. */
     WATCHDOG_LATE_MAX = 3,
     WATCHDOG_TEXT_MAX = 128,
@@ -34,6 +36,12 @@ static void watchdog_bite(struct watchdog *w)
     engine_post(u->engine, &ev);
 }
 
+static bool watchdog_is_late(const struct watchdog *w, int64_t now_ms)
+{
+    int64_t late = now_ms - w->due_ms;
+    return late > WATCHDOG_LATE_MS && late > w->period_ms / WATCHDOG_LATE_PART;
+}
+
 static void watchdog_on_timer(struct ev_loop *loop, struct ev_timer *timer, int revents)
 {
     (void)revents;
@@ -46,10 +54,10 @@ static void watchdog_on_timer(struct ev_loop *loop, struct ev_timer *timer, int 
     notify_collect(u);
     notify_deliver(u);
     /* What it has said may have been its end. */
-    if (engine_at_id(g, index, id) != u || w->period_ms == 0)
+    if (engine_at_id(g, index, id) != u || u->notify == NULL || w->period_ms == 0)
         return;
-    int64_t now = sys_now_ms(), late = now - w->due_ms;
-    if (late > WATCHDOG_LATE_MS && w->n_late < WATCHDOG_LATE_MAX) {
+    int64_t now = sys_now_ms();
+    if (watchdog_is_late(w, now) && w->n_late < WATCHDOG_LATE_MAX) {
         w->n_late++;
         w->due_ms = now + w->period_ms;
     }

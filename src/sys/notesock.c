@@ -52,6 +52,7 @@ static void take_control(struct msghdr *msg, struct notesock_note *note)
             struct ucred who;
             memcpy(&who, CMSG_DATA(c), sizeof who);
             note->pid = who.pid;
+            note->uid = who.uid;
         } else if (c->cmsg_type == SCM_RIGHTS) {
             note->n_fds = size / sizeof(int);
             memcpy(note->fds, CMSG_DATA(c), note->n_fds * sizeof(int));
@@ -72,6 +73,7 @@ enum notesock_got notesock_receive(int fd, struct notesock_note *ret)
     ret->n = 0;
     ret->n_fds = 0;
     ret->pid = 0;
+    ret->uid = (uid_t)-1;
     if (n < 0)
         return NOTESOCK_NOTHING;
     ret->n = (size_t)n;
@@ -86,6 +88,19 @@ enum notesock_got notesock_receive(int fd, struct notesock_note *ret)
 void notesock_close_fds(struct notesock_note *note)
 {
     for (size_t i = 0; i < note->n_fds; i++)
-        sys_close_fd(&note->fds[i]);
+        notesock_close(&note->fds[i]);
     note->n_fds = 0;
+}
+
+void notesock_close(int *fd)
+{
+    struct linger linger = {0};
+    socklen_t len = sizeof linger;
+    /* The last close(2) of a socket waits for its peer if it was told to, non-blocking or not. */
+    if (*fd >= 0 && sys_getsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff != 0) {
+        linger = (struct linger){0};
+        int done = sys_setsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+        (void)done;
+    }
+    sys_close_fd(fd);
 }
