@@ -16,8 +16,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Sources of the tests are at LOW and the two after it, standard output and the status pipe behind them. */
-enum { LOW = 4, N_SOURCES = 3, NUMBERS = 5, OUT = 7, STATUS = 8, TOP = 1023, TEXT_MAX = 256 };
+/* Sources of the tests are at LOW and the two after it, standard output and both ends of the status pipe behind them,
+ * and then nothing. */
+enum { LOW = 4, N_SOURCES = 3, NUMBERS = 6, OUT = 7, STATUS = 9, UNUSED_FD = 10, TOP = 1023, TEXT_MAX = 256 };
 
 /* Says "NUMBER=WORD" for each descriptor that is open, the word being what its file begins with. */
 static char look[] = "for i in 3 4 5 6 7 8 9 10 11 12 13 14 15 100 101 1022 1023 1024; do\n"
@@ -124,6 +125,8 @@ static void give_few(void *arg UNUSED)
     /* One source for several numbers, of which one is its own. */
     require_given((const struct spawn_fd[]){{LOW, LOW + 1}, {LOW, LOW}, {LOW, 3}}, 3);
     require_given((const struct spawn_fd[]){{LOW, TOP}, {LOW + 1, TOP - 1}}, 2);
+    /* What has to make way must not go where another is put. */
+    require_given((const struct spawn_fd[]){{LOW + 2, UNUSED_FD}, {LOW, LOW + 1}, {LOW + 1, LOW}}, 3);
 }
 
 static void few_or_far_away(void **state UNUSED)
@@ -212,6 +215,32 @@ static void our_own_limit_is_named(void **state UNUSED)
     assert_true(kit_isolated(give_beyond_our_limit, NULL));
 }
 
+static void give_all_low_numbers(void *arg UNUSED)
+{
+    char *argv[] = {(char *)"/nonexistent", NULL};
+    struct spawn_fd fds[STATUS];
+    begin();
+    for (int i = 0; i < STATUS; i++)
+        fds[i] = (struct spawn_fd){LOW, 3 + i};
+    const struct spawn_request req = {
+        .argv = argv, .envp = no_env, .umask = -1, .stdio = {-1, -1, 2}, .fds = fds, .n_fds = STATUS};
+    struct spawn_child child;
+    struct spawn_failure failure;
+    struct err e = {0};
+    int status;
+    REQUIRE(spawn_start(&req, &child, &e));
+    REQUIRE(spawn_kit_verdict(&child, &failure) == SPAWN_FAILED);
+    REQUIRE(failure.step == SPAWN_STEP_EXEC && failure.errnum == ENOENT);
+    spawn_kit_close(&child);
+    REQUIRE(waitpid(child.pid, &status, 0) == child.pid && WEXITSTATUS(status) == 127);
+}
+
+/* The pipe by which the child tells of it had one of those numbers. */
+static void failure_is_told_all_the_same(void **state UNUSED)
+{
+    assert_true(kit_isolated(give_all_low_numbers, NULL));
+}
+
 int main(void)
 {
     if (kit_under_valgrind()) {
@@ -222,6 +251,7 @@ int main(void)
         cmocka_unit_test(every_permutation_comes_out_right), cmocka_unit_test(few_or_far_away),
         cmocka_unit_test(standard_ones_can_be_given_too),    cmocka_unit_test(beside_those_that_are_kept),
         cmocka_unit_test(program_may_have_a_lower_limit),    cmocka_unit_test(our_own_limit_is_named),
+        cmocka_unit_test(failure_is_told_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
