@@ -34,6 +34,7 @@ _fosterctl_options() { # _fosterctl_options VERB: its options, then those that a
     wait) _fosterctl_offer --for= -t ;;
     health) _fosterctl_offer -q --quiet ;;
     graph) _fosterctl_offer --dot --svg ;;
+    plot) _fosterctl_offer --text ;;
     scale) _fosterctl_offer --no-wait ;;
     shutdown | down) _fosterctl_offer --now ;;
     list) _fosterctl_offer --names ;;
@@ -44,7 +45,7 @@ _fosterctl_options() { # _fosterctl_options VERB: its options, then those that a
 
 _fosterctl_value() { # _fosterctl_value OPTION: what it can be given
     local signals=(HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH)
-    local states=(up down waiting starting running ready stopping backoff stopped "done" failed skipped)
+    local states=(up healthy down waiting starting running ready stopping backoff stopped "done" failed skipped)
     case $verb:$1 in
     signal:-s | kill:-s) _fosterctl_offer "${signals[@]}" ;;
     *:-s | *:--socket)
@@ -94,10 +95,10 @@ _fosterctl() {
         case $verb in
         '')
             _fosterctl_offer ps status ls tree zombies start stop restart reload signal kill events wait health reset config \
-                graph scale shutdown down list doctor
+                graph plot scale shutdown down list doctor
             ;;
         signal | kill) if ((n == 0)); then _fosterctl_value 1; else _fosterctl_services; fi ;;
-        ps | status | ls | tree | zombies | start | stop | restart | events | wait | health | reset) _fosterctl_services ;;
+        ps | status | ls | tree | zombies | start | stop | restart | reload | events | wait | health | plot | reset) _fosterctl_services ;;
         scale)
             if [[ $cur != *=* ]]; then _fosterctl_services "=" && compopt -o nospace 2>/dev/null; fi
             ;;

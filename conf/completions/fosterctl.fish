@@ -72,7 +72,7 @@ complete -c fosterctl -n __fosterctl_verb -a zombies -d 'zombies that nobody wai
 complete -c fosterctl -n __fosterctl_verb -a start -d 'start services, what they require first'
 complete -c fosterctl -n __fosterctl_verb -a stop -d 'stop services, what requires them first'
 complete -c fosterctl -n __fosterctl_verb -a restart -d 'stop and start services'
-complete -c fosterctl -n __fosterctl_verb -a reload -d 'read the configuration again and touch what has changed'
+complete -c fosterctl -n __fosterctl_verb -a reload -d 'read the configuration again, or have services do so'
 complete -c fosterctl -n __fosterctl_verb -a 'signal kill' -d 'send a signal to services'
 complete -c fosterctl -n __fosterctl_verb -a events -d 'what has happened, and what happens'
 complete -c fosterctl -n __fosterctl_verb -a wait -d 'wait until services have reached a state'
@@ -80,13 +80,14 @@ complete -c fosterctl -n __fosterctl_verb -a health -d 'whether all is well, for
 complete -c fosterctl -n __fosterctl_verb -a reset -d 'forget failures'
 complete -c fosterctl -n __fosterctl_verb -a config -d 'the configuration in force'
 complete -c fosterctl -n __fosterctl_verb -a graph -d 'who depends on whom'
+complete -c fosterctl -n __fosterctl_verb -a plot -d 'how the start went, as an SVG'
 complete -c fosterctl -n __fosterctl_verb -a scale -d 'change the number of instances'
 complete -c fosterctl -n __fosterctl_verb -a 'shutdown down' -d 'stop everything and end fosterd'
 complete -c fosterctl -n __fosterctl_verb -a list -d 'the names of services'
 complete -c fosterctl -n __fosterctl_verb -a doctor -d 'what works here and what does not'
 
-set -l with_services ps status ls tree zombies start stop restart signal kill events wait health reset
-set -l states up down waiting starting running ready stopping backoff stopped done failed skipped
+set -l with_services ps status ls tree zombies start stop restart reload signal kill events wait health plot reset
+set -l states up healthy down waiting starting running ready stopping backoff stopped done failed skipped
 set -l signals HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH
 complete -c fosterctl -n "__fosterctl_verb $with_services" -a '(__fosterctl_services)'
 complete -c fosterctl -n '__fosterctl_verb signal kill' -a "$signals" -d signal
@@ -107,5 +108,6 @@ complete -c fosterctl -n '__fosterctl_verb wait' -l for -x -a "$states" -d 'what
 complete -c fosterctl -n '__fosterctl_verb health' -s q -l quiet -d 'say nothing'
 complete -c fosterctl -n '__fosterctl_verb graph' -l dot -d 'for dot(1)'
 complete -c fosterctl -n '__fosterctl_verb graph' -l svg -d 'as SVG'
+complete -c fosterctl -n '__fosterctl_verb plot' -l text -d 'in letters'
 complete -c fosterctl -n '__fosterctl_verb shutdown down' -l now -d 'kill everything'
 complete -c fosterctl -n '__fosterctl_verb list' -l names -d 'names alone'

@@ -26,6 +26,7 @@ enum outcome_goal {
 struct outcome_wish {
     enum outcome_goal goal;
     unsigned states;   /**< of OUTCOME_STATE: a set of bits 1 << enum unit_state */
+    bool healthy;      /**< of OUTCOME_STATE: and healthy, where that is checked */
     int64_t steady_ms; /**< so long the program of a service that cannot say when it is ready has to have run */
 };
 
@@ -44,8 +45,8 @@ enum outcome_verdict {
 
 enum { OUTCOME_TEXT_MAX = 512 };
 
-/** The set of states called NAME: a state (`running` has been reached by what is ready, too), `up` or `down`. 0: there
- * is no such name. */
+/** The set of states called NAME: a state (`running` has been reached by what is ready, too), `up` or `down`, or
+ * `healthy`, which is `up` and more than that (struct outcome_wish). 0: there is no such name. */
 unsigned outcome_states(const char *name) NONNULL();
 
 /** Judges U (NULL: it is gone, removed from the configuration) by WISH. B is how it was at the request; STOPPING: all
@@ -67,7 +68,7 @@ char *outcome_text(const struct outcome_wish *wish, enum outcome_verdict verdict
                    const struct unit_view *u, const char *why, const char *reason, int64_t ms, char *buf)
     NONNULL(1, 3, 8);
 
-/** "still starting after 5 s": the words when the time was over. */
-char *outcome_late_text(enum unit_state state, int64_t ms, char *buf) NONNULL();
+/** "still starting after 5 s", "still unhealthy after 5 s": the words for U when the time was over. */
+char *outcome_late_text(const struct outcome_wish *wish, const struct unit_view *u, int64_t ms, char *buf) NONNULL();
 
 #endif

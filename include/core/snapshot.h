@@ -50,6 +50,9 @@ json_t *snapshot_deps(const struct spec *spec) MUST_CHECK NONNULL();
 json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, const struct log_about *about,
                        const char *text, const char *from, const char *to) MUST_CHECK NONNULL(4, 5);
 
+/** REAL_S seconds since 1970 as JSON string: RFC 3339, UTC. NULL without memory. */
+json_t *snapshot_time(int64_t real_s) MUST_CHECK;
+
 /** The changes of P as array of change. NULL without memory. */
 json_t *snapshot_plan(const struct plan *p) MUST_CHECK NONNULL();
 

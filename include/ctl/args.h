@@ -65,7 +65,7 @@ struct args {
     bool json;
     int64_t timeout_ms; /**< -1: none */
     enum args_color color;
-    bool wide, watch, no_deps, no_wait, dry_run, all, follow, quiet, dot, svg, now, names, reap, nudge;
+    bool wide, watch, no_deps, no_wait, dry_run, all, follow, quiet, dot, svg, text, now, names, reap, nudge;
     int64_t grace_ms;   /**< -1: the configured one */
     int64_t number;     /**< -1: not given */
     const char *signal; /**< of `signal`; then no operand is one */

@@ -49,6 +49,9 @@ size_t text_columns(const char *text) NONNULL();
  * many columns it took. */
 size_t text_put(struct buf *out, const char *text, size_t columns) NONNULL();
 
+/** As text_put(), for XML. */
+void text_xml(struct buf *out, const char *text, size_t columns) NONNULL();
+
 /** As text_put(), in COLOR. */
 size_t text_paint(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t columns)
     NONNULL();
@@ -65,5 +68,8 @@ void text_pad(struct buf *out, size_t n) NONNULL();
 
 /** The colour of a state. */
 enum text_color text_state_color(const char *state) NONNULL();
+
+/** The colour of what health checks have come to. */
+enum text_color text_health_color(const char *health) NONNULL();
 
 #endif

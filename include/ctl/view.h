@@ -36,6 +36,10 @@ void view_graph(struct buf *out, const struct view *v, const json_t *result) NON
 void view_dot(struct buf *out, const struct view *v, const json_t *result) NONNULL();
 void view_svg(struct buf *out, const struct view *v, const json_t *result) NONNULL();
 
+/** `plot`: RESULT of `timeline`, as a self-contained SVG, or with --text for a terminal. */
+void view_plot(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+void view_plot_text(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
 /** `zombies`: RESULT of `zombies`, by parent; and RESULT of `cure`. */
 void view_zombies(struct buf *out, const struct view *v, const json_t *result) NONNULL();
 void view_cure(struct buf *out, const struct view *v, const json_t *result) NONNULL();

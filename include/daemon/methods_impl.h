@@ -2,7 +2,8 @@
  * Copyright The Foster authors
  *
  * What the files of the methods share: methods.c (the table, privilege, answers), look.c (those that only look), act.c
- * (those that change something) and zombie_ask.c (those about zombies). Nobody else includes it.
+ * (those that change something), svcreload_ask.c (reload_service) and zombie_ask.c (those about zombies). Nobody else
+ * includes it.
  */
 #ifndef FOSTER_DAEMON_METHODS_IMPL_H
 #define FOSTER_DAEMON_METHODS_IMPL_H
@@ -24,7 +25,7 @@ typedef void methods_fn(struct client *c, const struct proto_request *req);
 methods_fn look_hello, look_list, look_status, look_tree, look_subscribe, look_config, look_graph, look_doctor,
     look_zombies, look_timeline;
 methods_fn act_start, act_stop, act_restart, act_signal, act_reset, act_reload, act_scale, act_wait, act_shutdown,
-    act_cure;
+    act_cure, act_reload_service;
 
 /** The engine behind C. */
 struct engine *methods_engine(const struct client *c) NONNULL();

@@ -31,7 +31,7 @@ static bool is_in(const struct unit_view *u, unsigned states)
 
 unsigned outcome_states(const char *name)
 {
-    if (strcmp(name, "up") == 0)
+    if (strcmp(name, "up") == 0 || strcmp(name, "healthy") == 0)
         return UP_STATES;
     if (strcmp(name, "down") == 0)
         return DOWN_STATES;
@@ -76,11 +76,20 @@ static enum outcome_verdict judge_down(const struct outcome_before *b, const str
     return OUTCOME_OPEN;
 }
 
-static enum outcome_verdict judge_state(unsigned states, const struct unit_view *u, bool stopping, const char **ret_why)
+/* Whether U runs and its health checks do not say yet that all is well. */
+static bool lacks_health(const struct outcome_wish *wish, const struct unit_view *u)
 {
+    return wish->healthy && is_in(u, ACTIVE_STATES) && u->health != UNIT_HEALTH_NONE &&
+           u->health != UNIT_HEALTH_HEALTHY;
+}
+
+static enum outcome_verdict judge_state(const struct outcome_wish *wish, const struct unit_view *u, bool stopping,
+                                        const char **ret_why)
+{
+    unsigned states = wish->states;
     bool last_word = !u->pending || !is_in(u, LASTING_STATES);
 
-    if (last_word && is_in(u, states))
+    if (last_word && is_in(u, states) && !lacks_health(wish, u))
         return OUTCOME_OK;
     if (stopping && !(states & (DOWN_STATES | BIT(UNIT_STOPPING)))) {
         *ret_why = stopping_all;
@@ -109,7 +118,7 @@ enum outcome_verdict outcome_judge(const struct outcome_wish *wish, const struct
     case OUTCOME_DOWN:
         return judge_down(b, u, ret_why);
     case OUTCOME_STATE:
-        return judge_state(wish->states, u, stopping, ret_why);
+        return judge_state(wish, u, stopping, ret_why);
     case OUTCOME_UP:
         break;
     }
@@ -143,7 +152,8 @@ static void describe_ok(const struct outcome_wish *wish, const struct outcome_be
                         int64_t ms, char *buf)
 {
     bool down = wish->goal == OUTCOME_DOWN;
-    const char *word = down ? "stopped" : unit_state_name(u->state);
+    bool healthy = wish->healthy && u->health == UNIT_HEALTH_HEALTHY;
+    const char *word = down ? "stopped" : healthy ? unit_health_name(u->health) : unit_state_name(u->state);
     char took[32];
 
     if (down && BIT(b->state) & DOWN_STATES)
@@ -168,10 +178,14 @@ char *outcome_text(const struct outcome_wish *wish, enum outcome_verdict verdict
     return buf;
 }
 
-char *outcome_late_text(enum unit_state state, int64_t ms, char *buf)
+char *outcome_late_text(const struct outcome_wish *wish, const struct unit_view *u, int64_t ms, char *buf)
 {
+    bool ill = is_in(u, UP_STATES) && lacks_health(wish, u);
+    const char *word = ill && u->health == UNIT_HEALTH_UNHEALTHY ? "unhealthy"
+                       : ill                                     ? "not known to be healthy"
+                                                                 : unit_state_name(u->state);
     char took[32];
 
-    snprintf(buf, OUTCOME_TEXT_MAX, "still %s after %s", unit_state_name(state), span(ms, took, sizeof took));
+    snprintf(buf, OUTCOME_TEXT_MAX, "still %s after %s", word, span(ms, took, sizeof took));
     return buf;
 }

@@ -70,7 +70,9 @@ static void put_page_method(struct buf *out, enum proto_method id)
 {
     const struct method_row *m = &methods[id];
 
-    buf_printf(out, "## %s (%s)\n\n", m->name, accesses[m->access]);
+    buf_puts(out, "## ");
+    put_scdoc(out, m->name);
+    buf_printf(out, " (%s)\n\n", accesses[m->access]);
     put_scdoc(out, m->help);
     buf_putc(out, '\n');
     for (size_t i = 0; i < ARRAY_LEN(params); i++)

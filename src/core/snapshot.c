@@ -20,6 +20,7 @@ enum {
     SNAPSHOT_COMMAND_SLACK = 16, /* the last character, a quote, what says that there was more */
     SNAPSHOT_TEXT_MAX = 64 << 20,
     SNAPSHOT_CHANGE_MAX = 512,
+    SNAPSHOT_TIME_MAX = 96,
 };
 
 static const char replacement[] = "\xef\xbf\xbd", ellipsis[] = "\xe2\x80\xa6";
@@ -175,7 +176,7 @@ json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now
     put_text(&b, "service", u->spec->name);
     put_number(&b, "instance", u->instance);
     put_text(&b, "state", unit_state_name(u->state));
-    put_text(&b, "health", "-");
+    put_text(&b, "health", unit_health_name(u->health));
     put_bool(&b, "wanted", u->want_up);
     put_number_or_null(&b, "pid", u->main_pid, u->main_pid > 0);
     put_number(&b, "state_ms", now_ms - u->since_ms);
@@ -184,6 +185,7 @@ json_t *snapshot_unit(const struct unit_view *u, const char *reason, int64_t now
     put_number(&b, "restarts", (int64_t)u->n_restarts);
     put(&b, "last_exit", u->has_last_wstatus ? snapshot_exit(u->last_wstatus) : json_null());
     put_number_or_null(&b, "next_start_ms", wait_ms, retrying);
+    put_text(&b, "hook", u->hook != SPEC_HOOK_N ? spec_hook_point_name(u->hook) : NULL);
     put_text(&b, "reason", reason);
     put(&b, "command", command_text(u->spec));
     return b.object;
@@ -300,11 +302,10 @@ json_t *snapshot_graph(const struct super *s)
     return services;
 }
 
-/* REAL_US microseconds since 1970 as RFC 3339 has it, in UTC, into BUF. The date by counting from the first of March of
- * the year 0, so that a leap day is the last of its year; an era is 400 years. */
-static void time_text(int64_t real_us, char *buf, size_t size)
+/* REAL_S seconds since 1970 as RFC 3339 has it, in UTC, without its last letter, into BUF. The date by counting from
+ * the first of March of the year 0, so that a leap day is the last of its year; an era is 400 years. */
+static void time_text(int64_t s, char *buf, size_t size)
 {
-    int64_t us = real_us % 1000000, s = real_us / 1000000;
     int64_t days = s / 86400 + 719468, of_day = s % 86400;
     int64_t era = days / 146097, day_of_era = days % 146097;
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
@@ -314,18 +315,27 @@ static void time_text(int64_t real_us, char *buf, size_t size)
     int64_t year = year_of_era + era * 400 + (month >= 10);
 
     month = month < 10 ? month + 3 : month - 9;
-    snprintf(buf, size,
-             "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%06" PRId64 "Z", year,
-             month, day, of_day / 3600, of_day / 60 % 60, of_day % 60, us);
+    snprintf(buf, size, "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64, year, month,
+             day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+}
+
+json_t *snapshot_time(int64_t real_s)
+{
+    char date[SNAPSHOT_TIME_MAX], text[SNAPSHOT_TIME_MAX + 1];
+
+    time_text(real_s, date, sizeof date);
+    snprintf(text, sizeof text, "%sZ", date);
+    return json_string(text);
 }
 
 json_t *snapshot_event(uint64_t seq, int64_t real_us, enum log_level level, const struct log_about *about,
                        const char *text, const char *from, const char *to)
 {
     struct builder b = build();
-    char time[64];
+    char date[SNAPSHOT_TIME_MAX], time[SNAPSHOT_TIME_MAX + 16];
 
-    time_text(real_us, time, sizeof time);
+    time_text(real_us / 1000000, date, sizeof date);
+    snprintf(time, sizeof time, "%s.%06" PRId64 "Z", date, real_us % 1000000);
     put_number(&b, "seq", (int64_t)seq);
     put_text(&b, "time", time);
     put_text(&b, "event", about->event);

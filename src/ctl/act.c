@@ -159,6 +159,10 @@ static json_t *act_reload_shown(struct ctl *c, bool dry_run, struct buf *plan)
 int run_reload(struct ctl *c)
 {
     struct buf plan;
+    if (c->args.n_operands > 0)
+        return act_end(c,
+                       act_call(c, "reload_service",
+                                json_pack("{s:o*, s:o*}", "services", ctl_services(c), "timeout_ms", act_timeout(c))));
     if (c->args.json)
         return act_end(c, act_reload(c, c->args.dry_run));
     buf_init(&plan, ACT_PLAN_MAX);

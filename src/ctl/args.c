@@ -27,8 +27,8 @@ static const struct args_option args_rows[] = {
 #include "ctl/verbs.def"
 };
 
-static const char *const args_states[] = {"up",       "down",    "waiting", "starting", "running", "ready",
-                                          "stopping", "backoff", "stopped", "done",     "failed",  "skipped"};
+static const char *const args_states[] = {"up",       "healthy", "down",    "waiting", "starting", "running", "ready",
+                                          "stopping", "backoff", "stopped", "done",    "failed",   "skipped"};
 
 enum { ARGS_LONG_BASE = 256, ARGS_SUGGEST_MAX = 2, ARGS_WORD_MAX = 32 };
 
@@ -128,11 +128,11 @@ static bool args_set_state(const char **ret, const char *value, struct err *e)
             *ret = args_states[i];
             return true;
         }
-    err_set(
-        e, ERR_INPUT,
-        "%s is no state; use up, down, waiting, starting, running, ready, stopping, backoff, stopped, done, failed or "
-        "skipped",
-        value);
+    err_set(e, ERR_INPUT,
+            "%s is no state; use up, healthy, down, waiting, starting, running, ready, stopping, backoff, stopped, "
+            "done, failed or "
+            "skipped",
+            value);
     return false;
 }
 
@@ -299,7 +299,9 @@ static bool args_check(struct args *a, struct err *e)
     }
     const char *wrong = NULL;
     if (a->verb == VERB_WAIT && a->state == NULL)
-        wrong = "wait needs --for=STATE; STATE is up (ready or done), down, or the name of a state";
+        wrong = "wait needs --for=STATE; STATE is up (ready or done), healthy, down, or the name of a state";
+    else if (a->verb == VERB_RELOAD && a->n_operands > 0 && (a->dry_run || a->no_wait))
+        wrong = "--dry-run and --no-wait are for the configuration of fosterd; reload SERVICE has neither";
     else if (a->watch && a->json)
         wrong = "--watch shows tables, no JSON; programs use events --follow --json";
     else if (a->dot + a->svg + (a->json && a->verb == VERB_GRAPH) > 1)

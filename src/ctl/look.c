@@ -68,6 +68,12 @@ int run_graph(struct ctl *c)
     return ctl_show(c, "graph", json_object(), c->args.dot ? view_dot : c->args.svg ? view_svg : view_graph);
 }
 
+int run_plot(struct ctl *c)
+{
+    return ctl_show(c, "timeline", json_pack("{s:o*}", "services", ctl_services(c)),
+                    c->args.text ? view_plot_text : view_plot);
+}
+
 int run_doctor(struct ctl *c)
 {
     return ctl_show(c, "doctor", json_object(), view_doctor);
@@ -99,11 +105,18 @@ int run_list(struct ctl *c)
     return ctl_show(c, "list", json_object(), look_names);
 }
 
+/* Whether nothing is the matter with it but that its schedule has not come round yet. */
+static bool look_is_asleep(const json_t *service)
+{
+    return look_is_in(service, "waiting", "waiting") && json_is_string(json_object_get(service, "next_run"));
+}
+
 /* Well is what has come up, or has done its work, and has no health check that says otherwise. */
 static bool look_is_well(const json_t *service)
 {
     const char *health = text_member(service, "health", "-");
-    return look_is_in(service, "ready", "done") && (strcmp(health, "-") == 0 || strcmp(health, "healthy") == 0);
+    return look_is_asleep(service) ||
+           (look_is_in(service, "ready", "done") && (strcmp(health, "-") == 0 || strcmp(health, "healthy") == 0));
 }
 
 /* "failed: exited with code 1" says the state itself. */
@@ -113,13 +126,21 @@ static bool look_begins_with(const char *reason, const char *word)
     return strncmp(reason, word, n) == 0 && reason[n] == ':';
 }
 
+/* What the last check of SERVICE came to, if there was one. */
+static const char *look_check_text(const json_t *service)
+{
+    return text_member(json_object_get(service, "health_check"), "last_text", "");
+}
+
 static void look_put_ill(struct ctl *c, const json_t *service)
 {
     const char *state = text_member(service, "state", "-"), *reason = text_member(service, "reason", "");
     enum text_color color = text_state_color(state);
     if (look_is_in(service, "ready", "done")) { /* so it is the health */
-        state = text_member(service, "health", "-");
-        color = TEXT_BAD;
+        bool is_known = strcmp(text_member(service, "health", "-"), "starting") != 0;
+        state = is_known ? text_member(service, "health", "-") : "not known to be healthy yet";
+        color = is_known ? TEXT_BAD : TEXT_BUSY;
+        reason = look_check_text(service);
     }
     text_paint(&c->out, &c->view, TEXT_STRONG, text_member(service, "name", "-"), 0);
     buf_puts(&c->out, ": ");
@@ -130,6 +151,16 @@ static void look_put_ill(struct ctl *c, const json_t *service)
         buf_puts(&c->out, ": ");
         text_put(&c->out, reason, 0);
     }
+    buf_putc(&c->out, '\n');
+}
+
+static void look_put_healthy(struct ctl *c, const json_t *service)
+{
+    text_paint(&c->out, &c->view, TEXT_STRONG, text_member(service, "name", "-"), 0);
+    buf_puts(&c->out, ": ");
+    text_paint(&c->out, &c->view, TEXT_GOOD, "healthy", 0);
+    buf_puts(&c->out, ": ");
+    text_put(&c->out, look_check_text(service), 0);
     buf_putc(&c->out, '\n');
 }
 
@@ -147,6 +178,8 @@ static bool look_judge(struct ctl *c, const json_t *result)
         n_ill += !look_is_well(service);
         if (!mute && !look_is_well(service))
             look_put_ill(c, service);
+        else if (!mute && *look_check_text(service) != '\0')
+            look_put_healthy(c, service);
     }
     if (!mute && stopping)
         buf_puts(&c->out, "everything is being stopped\n");

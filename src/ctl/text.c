@@ -173,6 +173,23 @@ size_t text_put(struct buf *out, const char *text, size_t columns)
     return taken + tail;
 }
 
+void text_xml(struct buf *out, const char *text, size_t columns)
+{
+    static const char special[] = "&<>\"", *const escapes[] = {"&amp;", "&lt;", "&gt;", "&quot;"};
+    struct buf cut;
+    buf_init(&cut, out->max);
+    (void)text_put(&cut, text, columns);
+    for (const char *c = buf_str(&cut); *c != '\0'; c++) {
+        const char *at = strchr(special, *c);
+        if (at != NULL)
+            buf_puts(out, escapes[at - special]);
+        else
+            buf_putc(out, *c);
+    }
+    out->failed = out->failed || cut.failed;
+    buf_done(&cut);
+}
+
 size_t text_paint(struct buf *out, const struct view *v, enum text_color color, const char *text, size_t columns)
 {
     bool painted = v->color && color != TEXT_PLAIN;
@@ -216,4 +233,13 @@ enum text_color text_state_color(const char *state)
         if (strcmp(rows[i].state, state) == 0)
             return rows[i].color;
     return TEXT_PLAIN;
+}
+
+enum text_color text_health_color(const char *health)
+{
+    if (strcmp(health, "healthy") == 0)
+        return TEXT_GOOD;
+    if (strcmp(health, "unhealthy") == 0)
+        return TEXT_BAD;
+    return strcmp(health, "starting") == 0 ? TEXT_BUSY : TEXT_PLAIN;
 }

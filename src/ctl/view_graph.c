@@ -16,7 +16,6 @@ enum {
     GRAPH_STEP_Y = 64,
     GRAPH_MARGIN = 20,
     GRAPH_LABEL_MAX = 18,
-    GRAPH_LABEL_BYTES = 256,
 };
 
 /** How a state looks in a picture. */
@@ -67,30 +66,17 @@ void view_graph(struct buf *out, const struct view *v, const json_t *result)
 }
 
 /* Names of services have nothing that would have to be escaped, but what comes from a socket is looked at. */
-static void graph_quote(struct buf *out, const char *text, const char *special, const char *const *escapes)
-{
-    while (*text != '\0') {
-        size_t len, columns;
-        const char *c = text_step(&text, &len, &columns), *at = strchr(special, *c);
-        if (at != NULL)
-            buf_puts(out, escapes[at - special]);
-        else
-            buf_add(out, c, len);
-    }
-}
-
 static void graph_dot_text(struct buf *out, const char *text)
 {
-    static const char *const escapes[] = {"\\\"", "\\\\"};
     buf_putc(out, '"');
-    graph_quote(out, text, "\"\\", escapes);
+    while (*text != '\0') {
+        size_t len, columns;
+        const char *c = text_step(&text, &len, &columns);
+        if (*c == '"' || *c == '\\')
+            buf_putc(out, '\\');
+        buf_add(out, c, len);
+    }
     buf_putc(out, '"');
-}
-
-static void graph_xml_text(struct buf *out, const char *text)
-{
-    static const char *const escapes[] = {"&amp;", "&lt;", "&gt;", "&quot;"};
-    graph_quote(out, text, "&<>\"", escapes);
 }
 
 void view_dot(struct buf *out, const struct view *v UNUSED, const json_t *result)
@@ -198,19 +184,15 @@ static size_t graph_y(const struct graph_place *p)
 
 static void graph_svg_box(struct buf *out, const struct graph_place *p, const char *state)
 {
-    struct buf label;
-    buf_init(&label, GRAPH_LABEL_BYTES);
-    text_put(&label, p->name, GRAPH_LABEL_MAX);
     buf_puts(out, "<g><title>");
-    graph_xml_text(out, p->name);
+    text_xml(out, p->name, 0);
     buf_printf(out,
                "</title><rect x=\"%zu\" y=\"%zu\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"%s\" stroke=\"#666\"/>",
                graph_x(p), graph_y(p), GRAPH_BOX_WIDTH, GRAPH_BOX_HEIGHT, graph_fill(state));
     buf_printf(out, "<text x=\"%zu\" y=\"%zu\" font-weight=\"bold\">", graph_x(p) + 8, graph_y(p) + 17);
-    graph_xml_text(out, buf_str(&label));
-    buf_done(&label);
+    text_xml(out, p->name, GRAPH_LABEL_MAX);
     buf_printf(out, "</text><text x=\"%zu\" y=\"%zu\">", graph_x(p) + 8, graph_y(p) + 32);
-    graph_xml_text(out, state);
+    text_xml(out, state, 0);
     buf_puts(out, "</text></g>\n");
 }
 
@@ -224,7 +206,7 @@ static void graph_svg_edge(struct buf *out, const struct graph_place *from, cons
         "<path d=\"M%zu %zu C%zu %zu %zu %zu %zu %zu\" fill=\"none\" stroke=\"#666\"%s marker-end=\"url(#a)\"><title>",
         x1, y1, x1 + 40, y1, x2 > 40 ? x2 - 40 : 0, y2, x2, y2,
         text_is_true(dep, "required") ? "" : " stroke-dasharray=\"4 3\"");
-    graph_xml_text(out, text_member(dep, "condition", "-"));
+    text_xml(out, text_member(dep, "condition", "-"), 0);
     buf_puts(out, "</title></path>\n");
 }
 

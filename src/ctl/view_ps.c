@@ -59,7 +59,7 @@ static const struct ps_column ps_columns[] = {
     {"LIMITS", true, false, "limits", ps_text},        {"COMMAND", false, false, "command", ps_text},
 };
 
-enum { PS_NAME = 0, PS_STATE = 1, PS_N = ARRAY_LEN(ps_columns), PS_LAST = PS_N - 1 };
+enum { PS_NAME = 0, PS_STATE = 1, PS_HEALTH = 2, PS_N = ARRAY_LEN(ps_columns), PS_LAST = PS_N - 1 };
 
 /** The form of a table. */
 struct ps_table {
@@ -118,6 +118,8 @@ static void ps_line(struct buf *out, const struct ps_table *t, const json_t *ser
         const char *cell = service == NULL ? column->title : column->cell(service, column->member, buf);
         if (service != NULL && c == PS_STATE)
             color = text_state_color(text_member(service, "state", ""));
+        if (service != NULL && c == PS_HEALTH)
+            color = text_health_color(cell);
         size_t width = t->widths[c], n = text_columns(cell);
         gap += column->right && n < width ? width - n : 0;
         if (gap >= room)

@@ -3,9 +3,12 @@
  *
  * One service in full.
  */
+#include "base/err.h"
 #include "ctl/text.h"
 
-enum { SERVICE_LABEL = 12 };
+#include <string.h>
+
+enum { SERVICE_LABEL = 12, SERVICE_ERRNO_MAX = 4095 };
 
 static void service_label(struct buf *out, const struct view *v, const char *label)
 {
@@ -66,6 +69,55 @@ static void service_runs(struct buf *out, const struct view *v, const json_t *s)
     buf_putc(out, '\n');
 }
 
+/* Health, how often checks have failed in a row, what the last one said and printed. */
+static void service_health(struct buf *out, const struct view *v, const json_t *s)
+{
+    const json_t *check = json_object_get(s, "health_check");
+    const char *health = text_member(s, "health", "-"), *output = text_member(check, "last_output", "");
+    char n[TEXT_CELL_MAX], m[TEXT_CELL_MAX];
+    if (!json_is_object(check))
+        return;
+    service_label(out, v, "health");
+    text_paint(out, v, text_health_color(health), health, 0);
+    if (text_number(check, "failing", 0) > 0)
+        buf_printf(out, ", %s of %s failing in a row", text_count(check, "failing", n),
+                   text_count(check, "retries", m));
+    buf_printf(out, "; checks %s", text_count(check, "checks", n));
+    if (text_number(check, "last_ms_ago", -1) >= 0)
+        buf_printf(out, ", the last one %s ago in %s ms: ", text_age(check, "last_ms_ago", n),
+                   text_count(check, "took_ms", m));
+    text_put(out, text_member(check, "last_text", ""), 0);
+    buf_putc(out, '\n');
+    while (*output != '\0') {
+        size_t len = strcspn(output, "\n");
+        struct buf line;
+        buf_init(&line, out->max);
+        buf_add(&line, output, len);
+        buf_puts(out, "    ");
+        text_put(out, buf_str(&line), 0);
+        buf_putc(out, '\n');
+        buf_done(&line);
+        output += len + (output[len] == '\n');
+    }
+}
+
+/* What it says of itself, and what is being done around it. */
+static void service_signs(struct buf *out, const struct view *v, const json_t *s)
+{
+    char n[TEXT_CELL_MAX];
+    service_row(out, v, "says", json_string_value(json_object_get(s, "status_text")));
+    if (text_number(s, "errno", -1) >= 0 && text_number(s, "errno", -1) <= SERVICE_ERRNO_MAX)
+        service_row(out, v, "error", err_errno_text((int)text_number(s, "errno", 0)));
+    if (text_is_true(s, "reloading"))
+        service_row(out, v, "reloading", "since it said so");
+    service_row(out, v, "hook", json_string_value(json_object_get(s, "hook")));
+    service_row(out, v, "next run", json_string_value(json_object_get(s, "next_run")));
+    if (text_number(s, "watchdog_ms", -1) > 0)
+        service_row(out, v, "watchdog", text_age(s, "watchdog_ms", n));
+    if (text_number(s, "stored_fds", 0) > 0)
+        service_row(out, v, "kept fds", text_count(s, "stored_fds", n));
+}
+
 static void service_stop(struct buf *out, const struct view *v, const json_t *s)
 {
     char age[TEXT_CELL_MAX];
@@ -117,6 +169,8 @@ void view_service(struct buf *out, const struct view *v, const json_t *result)
         service_head(out, v, s);
         service_row(out, v, "reason", json_string_value(json_object_get(s, "reason")));
         service_row(out, v, "command", json_string_value(json_object_get(s, "command")));
+        service_health(out, v, s);
+        service_signs(out, v, s);
         service_runs(out, v, s);
         service_stop(out, v, s);
         service_relations(out, v, s);

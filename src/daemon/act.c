@@ -113,7 +113,7 @@ void act_wait(struct client *c, const struct proto_request *req)
 {
     const char *word = proto_string(req, "for");
     struct parked_params params = {
-        .wish = {.goal = OUTCOME_STATE, .states = outcome_states(word)},
+        .wish = {.goal = OUTCOME_STATE, .states = outcome_states(word), .healthy = strcmp(word, "healthy") == 0},
         .timeout_ms = act_ms(req, "timeout_ms"),
     };
     struct parked *waiting = NULL;
@@ -121,7 +121,7 @@ void act_wait(struct client *c, const struct proto_request *req)
     if (params.wish.states == 0) {
         methods_bad_param(c, req, "for",
                           "there is no state %s; there are waiting, starting, running, ready, stopping, backoff, "
-                          "stopped, done, failed, skipped, and up and down",
+                          "stopped, done, failed, skipped, and up, healthy and down",
                           word);
         return;
     }

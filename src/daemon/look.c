@@ -13,6 +13,7 @@
 #include "daemon/doctor.h"
 #include "daemon/engine.h"
 #include "daemon/forest.h"
+#include "daemon/look_unit.h"
 #include "daemon/methods_impl.h"
 #include "sys/sys.h"
 
@@ -96,10 +97,12 @@ static bool look_add_wide(struct engine *g, json_t *service, unsigned unit)
 }
 
 static bool look_add(struct engine *g, json_t *service, unsigned unit, const struct unit_view *u,
-                     const struct look_wish *wish)
+                     const struct look_wish *wish, int64_t now_ms)
 {
     static const struct tail no_tail;
     const struct engine_unit *eu = engine_at(g, unit);
+    if (eu != NULL && !look_unit_add(service, eu, u, wish->full, now_ms))
+        return false;
     if (wish->wide && !look_add_wide(g, service, unit))
         return false;
     if (wish->full && !snapshot_long(service, g->super, u))
@@ -117,7 +120,7 @@ static json_t *look_service(struct engine *g, unsigned unit, const struct look_w
     if (!super_view(g->super, unit, &u))
         return NULL;
     json_t *service = snapshot_unit(&u, eu != NULL ? eu->reason : NULL, now_ms);
-    if (service != NULL && look_add(g, service, unit, &u, wish))
+    if (service != NULL && look_add(g, service, unit, &u, wish, now_ms))
         return service;
     json_decref(service);
     return NULL;

@@ -28,7 +28,7 @@ static methods_fn *const methods[PROTO_METHOD_N] = {
     [PROTO_RELOAD] = act_reload,        [PROTO_SCALE] = act_scale,        [PROTO_WAIT] = act_wait,
     [PROTO_SUBSCRIBE] = look_subscribe, [PROTO_CONFIG] = look_config,     [PROTO_GRAPH] = look_graph,
     [PROTO_DOCTOR] = look_doctor,       [PROTO_TIMELINE] = look_timeline, [PROTO_SHUTDOWN] = act_shutdown,
-    [PROTO_ZOMBIES] = look_zombies,     [PROTO_CURE] = act_cure,
+    [PROTO_ZOMBIES] = look_zombies,     [PROTO_CURE] = act_cure,          [PROTO_RELOAD_SERVICE] = act_reload_service,
 };
 
 struct engine *methods_engine(const struct client *c)

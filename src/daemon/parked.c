@@ -135,7 +135,7 @@ static void parked_take(struct parked *p, json_t *outcome, bool ok, bool done)
 /* From the request until U (NULL: it is gone) has come to its state. */
 static int64_t parked_took(const struct parked *p, const struct unit_view *u)
 {
-    int64_t at = u != NULL ? u->since_ms : sys_now_ms();
+    int64_t at = u != NULL && !p->params.wish.healthy ? u->since_ms : sys_now_ms();
     return at > p->asked_ms ? at - p->asked_ms : 0;
 }
 
@@ -292,7 +292,7 @@ static void parked_give_up(struct parked *p)
         if (p->params.no_wait)
             snprintf(text, sizeof text, "%s", unit_state_name(u.state));
         else
-            outcome_late_text(u.state, ms, text);
+            outcome_late_text(&p->params.wish, &u, ms, text);
         parked_take_unit(p, &p->open[i], &u, false, false, text);
     }
     parked_answer(p);

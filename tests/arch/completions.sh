@@ -49,6 +49,7 @@ awk 'NR == FNR { if ($1 == "ANY") any[$2]; else own[$1] = own[$1] " " $2; next }
     "$scratch/options" "$scratch/words" >"$scratch/typed"
 {
     echo up
+    echo healthy
     echo down
     awk '/^    "state": \{/ { on = 1 } on && /\]/ { exit } on && /^        "/ { print }' doc/schema/fosterctl.json | tr -d ' ",'
 } >"$scratch/states"
@@ -82,7 +83,8 @@ scale |db= tpl@a= web=
 sto|stop
 wait --for re|ready
 --color a|always auto
-reload |
+reload w|web web.1 web.2
+plot d|db
 list --names |
 END
 

@@ -14,7 +14,7 @@
     "name: shop\n"                                                                                                     \
     "supervisor: { exit_when: never, log_level: info }\n"                                                              \
     "services:\n"                                                                                                      \
-    "  db: { command: '@ACTOR@ orphans 1 [ wait ] print up wait' }\n"                                                  \
+    "  db: { command: '@ACTOR@ orphans 1 [ wait ] print up wait', reload: { signal: CONT } }\n"                                                  \
     "  web: { command: '@ACTOR@ wait', scale: 2, depends_on: [db] }\n"                                                 \
     "  gone: { command: '@ACTOR@ exit 3', restart: { delay: 1h, max_delay: 1h } }\n"                                   \
     "  job: { type: oneshot, autostart: false, command: '@ACTOR@ print 1 exit 0' }\n"                                  \
@@ -69,9 +69,11 @@ static const struct said rows[] = {
     {"restart", 0, {"--json", "restart", "web", "--no-deps"}},
     {"reload", 0, {"--json", "reload"}},
     {"reload", 0, {"--json", "reload", "--dry-run"}},
+    {"reload_service", 0, {"--json", "reload", "db"}},
     {"signal", 0, {"--json", "signal", "CONT", "db"}},
     {"signal", 3, {"--json", "kill", "-s", "CONT", "--all", "db", "job"}},
     {"wait", 0, {"--json", "wait", "--for=up", "db"}},
+    {"wait", 0, {"--json", "wait", "--for=healthy", "db"}},
     {"wait", 1, {"--json", "wait", "--for=ready", "bad"}},
     {"wait", 3, {"--json", "wait", "--for=failed", "-t", "10ms", "db"}},
     {"health", 3, {"--json", "health"}},
@@ -80,6 +82,8 @@ static const struct said rows[] = {
     {"reset", 0, {"--json", "reset", "bad", "gone"}},
     {"config", 0, {"--json", "config"}},
     {"graph", 0, {"--json", "graph"}},
+    {"plot", 0, {"--json", "plot"}},
+    {"plot", 0, {"--json", "plot", "web"}},
     {"scale", 0, {"--json", "scale", "web=3", "db=1"}},
     {"scale", 0, {"--json", "scale", "web=1", "--no-wait"}},
     {"list", 0, {"--json", "list"}},

@@ -265,9 +265,10 @@ static void stored_results_fit(void **state)
     static const struct {
         const char *file, *definition;
     } rows[] = {
-        {"ps", "ps"},         {"hostile", "ps"},      {"service", "ps"},    {"tree", "tree"},    {"graph", "graph"},
-        {"restart", "start"}, {"restart", "wait"},    {"reload", "reload"}, {"reload", "scale"}, {"events", "events"},
-        {"doctor", "doctor"}, {"zombies", "zombies"}, {"cure", "cure"},
+        {"ps", "ps"},          {"hostile", "ps"},      {"service", "ps"},    {"tree", "tree"},    {"graph", "graph"},
+        {"restart", "start"},  {"restart", "wait"},    {"reload", "reload"}, {"reload", "scale"}, {"events", "events"},
+        {"doctor", "doctor"},  {"zombies", "zombies"}, {"cure", "cure"},     {"plot", "plot"},    {"plot-40", "plot"},
+        {"plot-late", "plot"}, {"health", "ps"},
     };
 
     (void)state;

@@ -170,6 +170,42 @@ static void test_states(void **state)
     CHECK(cases);
 }
 
+/* Where there is a health check, up is not enough. */
+static void test_healthy(void **state)
+{
+    static const struct {
+        enum unit_state now;
+        enum unit_health health;
+        enum outcome_verdict verdict;
+        const char *text;
+    } cases[] = {
+        {UNIT_STARTING, UNIT_HEALTH_STARTING, OUTCOME_OPEN, "still starting after 0.4 s"},
+        {UNIT_RUNNING, UNIT_HEALTH_HEALTHY, OUTCOME_OPEN, "still running after 0.4 s"},
+        {UNIT_READY, UNIT_HEALTH_STARTING, OUTCOME_OPEN, "still not known to be healthy after 0.4 s"},
+        {UNIT_READY, UNIT_HEALTH_UNHEALTHY, OUTCOME_OPEN, "still unhealthy after 0.4 s"},
+        {UNIT_READY, UNIT_HEALTH_HEALTHY, OUTCOME_OK, "healthy in 0.4 s"},
+        {UNIT_READY, UNIT_HEALTH_NONE, OUTCOME_OK, "ready in 0.4 s"},
+        {UNIT_DONE, UNIT_HEALTH_NONE, OUTCOME_OK, "done in 0.4 s"},
+        {UNIT_FAILED, UNIT_HEALTH_NONE, OUTCOME_NOT_OK, "exited with code 1"},
+    };
+    struct outcome_wish wish = {.goal = OUTCOME_STATE, .states = outcome_states("healthy"), .healthy = true};
+    struct outcome_before before = {.id = 1, .state = UNIT_WAITING};
+    char text[OUTCOME_TEXT_MAX];
+    const char *why;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct unit_view u = {.state = cases[i].now, .run = 1, .want_up = true, .health = cases[i].health};
+        enum outcome_verdict verdict = outcome_judge(&wish, &before, &u, false, &why);
+        assert_int_equal(verdict, cases[i].verdict);
+        if (verdict == OUTCOME_OPEN)
+            outcome_late_text(&wish, &u, 400, text);
+        else
+            outcome_text(&wish, verdict, &before, &u, why, verdict == OUTCOME_OK ? NULL : reason, 400, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void test_names_of_states(void **state)
 {
     (void)state;
@@ -196,12 +232,12 @@ static void test_words(void **state)
     };
     struct outcome_wish wish = {.goal = OUTCOME_UP};
     struct outcome_before before = {.state = UNIT_SKIPPED};
-    struct unit_view u = {.state = UNIT_SKIPPED};
+    struct unit_view u = {.state = UNIT_SKIPPED}, starting = {.state = UNIT_STARTING};
     char text[OUTCOME_TEXT_MAX];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_string_equal(outcome_late_text(UNIT_STARTING, cases[i].ms, text), cases[i].text);
+        assert_string_equal(outcome_late_text(&wish, &starting, cases[i].ms, text), cases[i].text);
     assert_string_equal(outcome_text(&wish, OUTCOME_NOT_OK, &before, &u, NULL, NULL, 1, text),
                         "not selected by a profile");
     u.state = UNIT_FAILED;
@@ -233,9 +269,9 @@ static void test_doubt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_up),     cmocka_unit_test(test_again),           cmocka_unit_test(test_down),
-        cmocka_unit_test(test_states), cmocka_unit_test(test_names_of_states), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_doubt),
+        cmocka_unit_test(test_up),     cmocka_unit_test(test_again),   cmocka_unit_test(test_down),
+        cmocka_unit_test(test_states), cmocka_unit_test(test_healthy), cmocka_unit_test(test_names_of_states),
+        cmocka_unit_test(test_words),  cmocka_unit_test(test_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,8 @@ static struct unit_view view_of(struct spec *spec, char *word)
     words[1] = NULL;
     spec->command = words;
     spec->n_command = 1;
-    return (struct unit_view){.name = "web.2", .spec = spec, .instance = 2, .timer_ms = -1, .since_ms = 1000};
+    return (struct unit_view){
+        .name = "web.2", .spec = spec, .instance = 2, .timer_ms = -1, .since_ms = 1000, .hook = SPEC_HOOK_N};
 }
 
 static void test_unit_that_never_ran(void **state)
@@ -81,7 +82,7 @@ static void test_unit_that_never_ran(void **state)
     check_json(snapshot_unit(&u, NULL, 1500),
                "{'name':'web.2','service':'web','instance':2,'state':'waiting','health':'-','wanted':false,'pid':null,"
                "'state_ms':500,'uptime_ms':null,'starts':0,'restarts':0,'last_exit':null,'next_start_ms':null,"
-               "'reason':null,'command':'program'}");
+               "'hook':null,'reason':null,'command':'program'}");
 }
 
 static void test_unit_that_runs(void **state)
@@ -99,13 +100,16 @@ static void test_unit_that_runs(void **state)
     u.n_restarts = 2;
     u.has_last_wstatus = true;
     u.last_wstatus = 1 << 8;
+    u.health = UNIT_HEALTH_UNHEALTHY;
+    u.hook = SPEC_HOOK_PRE_STOP;
     /* A timer of another state than backoff is no next start. */
     u.timer_ms = 9000;
-    check_json(snapshot_unit(&u, "because", 1500),
-               "{'name':'web.2','service':'web','instance':2,'state':'ready','health':'-','wanted':true,'pid':17,"
-               "'state_ms':500,'uptime_ms':600,'starts':3,'restarts':2,"
-               "'last_exit':{'text':'exited with code 1','code':1,'signal':null,'core':null},'next_start_ms':null,"
-               "'reason':'because','command':'program'}");
+    check_json(
+        snapshot_unit(&u, "because", 1500),
+        "{'name':'web.2','service':'web','instance':2,'state':'ready','health':'unhealthy','wanted':true,'pid':17,"
+        "'state_ms':500,'uptime_ms':600,'starts':3,'restarts':2,"
+        "'last_exit':{'text':'exited with code 1','code':1,'signal':null,'core':null},'next_start_ms':null,"
+        "'hook':'pre_stop','reason':'because','command':'program'}");
 }
 
 static json_int_t next_start(struct unit_view *u, int64_t timer_ms, int64_t now_ms)

@@ -14,7 +14,7 @@
 
 static const char *const results[] = {
     "ps.json",      "hostile.json", "service.json", "tree.json",   "graph.json",
-    "restart.json", "reload.json",  "events.json",  "doctor.json",
+    "restart.json", "reload.json",  "events.json",  "doctor.json", "plot-late.json",
 };
 
 /* What stands in the place of a member. */

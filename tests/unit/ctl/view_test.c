@@ -29,6 +29,8 @@ static const struct {
     {"hostile.json", "hostile-uncut.txt", view_kit_ps, {.width = 0}},
     {"hostile.json", "hostile-long.txt", view_service, {.width = 80}},
     {"service.json", "service.txt", view_service, {.width = 80}},
+    {"health.json", "health.txt", view_service, {.width = 80}},
+    {"health.json", "health-ps.txt", view_kit_ps, {.width = 80}},
     {"tree.json", "tree.txt", view_tree, {.width = 80}},
     {"tree.json", "tree-utf8.txt", view_tree, {.width = 0, .utf8 = true}},
     {"tree.json", "tree-40.txt", view_tree, {.width = 40}},
@@ -43,6 +45,11 @@ static const struct {
     {"zombies.json", "zombies.txt", view_zombies, {.width = 80}},
     {"cure.json", "cure.txt", view_cure, {.width = 80}},
     {"doctor.json", "doctor.txt", view_doctor, {.width = 80}},
+    {"plot.json", "plot.svg", view_plot, {.width = 80}},
+    {"plot-40.json", "plot-40.svg", view_plot, {.width = 0}},
+    {"plot-late.json", "plot-late.svg", view_plot, {.width = 0}},
+    {"plot.json", "plot.txt", view_plot_text, {.width = 100}},
+    {"plot-late.json", "plot-late.txt", view_plot_text, {.width = 80}},
 };
 
 static void each_result_is_shown_as_stored(void **state)
