@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { HOOKS_VARS = 3, HOOKS_VAR_MAX = 64 };
+enum { HOOKS_VARS = 3, HOOKS_VAR_MAX = 64, HOOKS_WHAT_MAX = HELPER_TEXT_MAX - 48 };
 
 struct hooks {
     uint64_t run;
@@ -52,7 +52,7 @@ static void hooks_put_vars(const struct engine_unit *u, struct hooks_vars *v)
 /* Says what became of the last command, "pre_start[2]: exited with code 1", into BUF. */
 static void hooks_describe(const struct hooks *h, const char *what, char *buf, size_t size)
 {
-    snprintf(buf, size, "%s[%zu]: %s", spec_hook_point_name(h->point), h->next, what);
+    snprintf(buf, size, "%s[%zu]: %.*s", spec_hook_point_name(h->point), h->next, HOOKS_WHAT_MAX, what);
 }
 
 /* Tells super; by then nothing is left of these commands, for the next ones may follow at once. */
@@ -86,8 +86,10 @@ static void hooks_on_done(struct engine_unit *u, const struct helper_result *r, 
         hooks_tell_failed(u, r->text);
         return;
     }
+    char text[HELPER_TEXT_MAX];
     struct log_about about = {.service = u->name, .event = "hook", .run = h->run};
-    log_write(LOG_LEVEL_DEBUG, &about, "%s[%zu]: %s", spec_hook_point_name(h->point), h->next, r->text);
+    hooks_describe(h, r->text, text, sizeof text);
+    log_write(LOG_LEVEL_DEBUG, &about, "%s", text);
     hooks_go_on(u);
 }
 

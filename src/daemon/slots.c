@@ -45,9 +45,10 @@ static void slots_free(struct engine *g, unsigned i)
     list_remove(&u->start_link);
     hooks_end(u);
     svcreload_free(u);
-    helper_forget_unit(u);
     ready_free(u);
     health_free(u);
+    /* Behind all who own one. */
+    helper_forget_unit(u);
     cgroups_forget(u);
     notify_free(u);
     schedule_forget(u);
