@@ -185,10 +185,11 @@ static void health_begin_run(struct engine_unit *u, int64_t started_ms)
 
 void health_on_state(struct engine_unit *u, enum unit_state to)
 {
-    bool runs = to == UNIT_RUNNING || to == UNIT_READY;
-    if (u->health != NULL && u->health->is_on && !runs)
+    if (u->health != NULL && u->health->is_on && to != UNIT_READY)
         health_stop(u->health);
-    if (to == UNIT_RUNNING && health_is_wanted(u) && u->run != NULL)
+    /* Before that, what it cannot do yet is no sign of ill health: it has its start_timeout. */
+    bool is_on = u->health != NULL && u->health->is_on;
+    if (to == UNIT_READY && !is_on && health_is_wanted(u) && u->run != NULL)
         health_begin_run(u, sys_now_ms());
 }
 
@@ -204,8 +205,8 @@ void health_renew(struct engine_unit *u)
         health_stop(w);
         health_post(u, w->run, UNIT_HEALTH_NONE);
     } else if (health_is_wanted(u) && u->run != NULL && super_view(u->engine->super, u->index, &v) &&
-               (v.state == UNIT_RUNNING || v.state == UNIT_READY)) {
-        health_begin_run(u, v.started_ms);
+               v.state == UNIT_READY) {
+        health_begin_run(u, v.since_ms);
     }
 }
 

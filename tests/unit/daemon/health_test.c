@@ -150,6 +150,8 @@ static void test_from_starting_to_healthy_and_back(void **state)
     (void)state;
     assert_false(health_view(unit, &v));
     enter(UNIT_RUNNING);
+    assert_int_equal(told.n, 0);
+    enter(UNIT_READY);
     expect(1, UNIT_HEALTH_STARTING);
     assert_true(health_view(unit, &v));
     assert_int_equal(v.status, UNIT_HEALTH_STARTING);
@@ -190,7 +192,7 @@ static void test_one_at_a_time(void **state)
 {
     struct health_view v;
     (void)state;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     await(1);
     assert_true(health_view(unit, &v));
     assert_true(v.is_checking);
@@ -211,7 +213,7 @@ static void test_the_end_of_a_run(void **state)
 {
     struct health_view v;
     (void)state;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     await(1);
     answer(false, "exited with code 1", "out");
     await(2);
@@ -227,7 +229,7 @@ static void test_the_end_of_a_run(void **state)
     assert_string_equal(v.last_text, "exited with code 1");
     assert_memory_equal(v.last_output, "out", 3);
     enter(UNIT_STARTING);
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     expect(2, UNIT_HEALTH_STARTING);
     assert_true(health_view(unit, &v));
     assert_int_equal(v.n_checks, 0);
@@ -242,7 +244,7 @@ static void test_failures_while_starting(void **state)
     (void)state;
     words->start_period_ms = HOUR_MS;
     words->retries = 1;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     await(1);
     answer(false, "exited with code 1", "");
     expect(1, UNIT_HEALTH_STARTING);
@@ -266,7 +268,7 @@ static void test_what_cannot_be_begun_counts_neither_way(void **state)
     (void)state;
     words->retries = 1;
     helper.is_refused = true;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     await(1);
     await(2);
     await(3);
@@ -290,7 +292,7 @@ static void test_the_configuration_changes(void **state)
     struct effect f;
     (void)state;
     words->interval_ms = HOUR_MS;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     expect(1, UNIT_HEALTH_STARTING);
     assert_true(health_view(unit, &v));
     assert_true(v.due_ms >= sys_now_ms() + HOUR_MS - 60000);
@@ -330,7 +332,7 @@ static void test_no_check(void **state)
     struct health_view v;
     (void)state;
     words->probe.kind = SPEC_PROBE_NONE;
-    enter(UNIT_RUNNING);
+    enter(UNIT_READY);
     enter(UNIT_READY);
     health_renew(unit);
     enter(UNIT_STOPPING);
