@@ -56,6 +56,16 @@ static void send_to(struct scenario *s, const char *name, const char *text)
     (void)close(fd);
 }
 
+/** Checks what people are told of SERVICE: its STATUS, and how many descriptors are kept for it. */
+static void check_status(struct scenario *s, const char *service, const char *text, int stored)
+{
+    struct ctl *c = ctl_open(s);
+    json_t *r = ctl_call(c, "status", "{'services':['%s']}", service), *o = ctl_service(c, r, service);
+    scenario_check(s, !strcmp(ctl_text(c, o, "status_text"), text));
+    scenario_check(s, ctl_number(c, o, "stored_fds") == stored);
+    ctl_close(c);
+}
+
 /** Whether the program at PATH is there. */
 static bool is_program(const char *path)
 {
@@ -89,6 +99,7 @@ static void l20_ready_is_what_it_says(void **state)
     tell(s, "web", "READY=1|STATUS=here");
     (void)scenario_wait(s, "ready", "web");
     (void)scenario_wait(s, "ready", "next");
+    check_status(s, "web", "here", 0);
     tell(s, "web", "READY=1");
     tell(s, "web", "RELOADING=1");
     (void)scenario_wait_text(s, "reloading", "web", "reading its configuration again");
@@ -238,9 +249,52 @@ static void l25_the_main_process_is_whom_it_names(void **state)
     scenario_stop(s);
 }
 
+/* While fosterd stands still, one sends by a child that is gone, one hands over to its grandchild, and one sends and
+ * ends: then fosterd finds the words, the dead and the heirs all at once. */
+static void l26_last_words_count(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    scenario_ear(s, "ear");
+    scenario_spawn(s, NULL,
+                   "supervisor: { exit_when: never }\n"
+                   "defaults: { type: notify, restart: no }\n"
+                   "services:\n"
+                   "  short:\n"
+                   "    command: '@ACTOR@ await @DIR@/gate exec " SPEAKER " child READY=1"
+                   " exec @ACTOR@ say @DIR@/ear short wait'\n"
+                   "  heir:\n"
+                   "    command: '@ACTOR@ await @DIR@/gate exec " SPEAKER " background MAINPID=%p|READY=1"
+                   " exec @ACTOR@ say @DIR@/ear heir wait'\n"
+                   "  dead: { command: '@ACTOR@ await @DIR@/gate exec " SPEAKER " notify READY=1 exit 3' }\n");
+    pid_t heir = scenario_wait(s, "started", "heir")->pid;
+    pid_t dead = scenario_wait(s, "started", "dead")->pid;
+    siginfo_t info;
+    (void)scenario_wait(s, "started", "short");
+    (void)scenario_sync(s);
+    scenario_signal(s, SIGSTOP);
+    scenario_check(s, !waitid(P_PID, (id_t)scenario_pid(s), &info, WSTOPPED | WNOWAIT));
+    scenario_open_gate(s, "gate");
+    (void)scenario_heard(s, "ear");
+    (void)scenario_heard(s, "ear");
+    procs_wait_end(s, heir);
+    procs_wait_end(s, dead);
+    scenario_signal(s, SIGCONT);
+    (void)scenario_wait(s, "ready", "short");
+    (void)scenario_wait_text(s, "followed", "heir", "as it says");
+    (void)scenario_wait(s, "ready", "heir");
+    size_t ready = scenario_wait(s, "ready", "dead")->seq;
+    const struct scenario_event *failed = scenario_wait_text(s, "failed", "dead", "exited with code 3");
+    (void)scenario_sync(s);
+    scenario_check(s, failed->seq > ready);
+    scenario_check(s, scenario_count(s, "exited", "heir") == 0 && scenario_count(s, "failed", "heir") == 0);
+    scenario_stop(s);
+}
+
 /* ------------------------------------------------------------------ the watchdog */
 
-static void l26_silence_ends_it(void **state)
+static void l27_silence_ends_it(void **state)
 {
     (void)state;
     struct scenario *s = scenario_start("supervisor: { exit_when: never }\n"
@@ -280,7 +334,7 @@ static void l26_silence_ends_it(void **state)
 }
 
 /* fosterd stands still for longer than the service may be silent; what is sent meanwhile waits for it. */
-static void l27_our_own_stall_is_not_its_fault(void **state)
+static void l28_our_own_stall_is_not_its_fault(void **state)
 {
     (void)state;
     struct scenario *s = scenario_new();
@@ -308,7 +362,7 @@ static void l27_our_own_stall_is_not_its_fault(void **state)
 
 /* ------------------------------------------------------------------ descriptors */
 
-static void l28_descriptors_outlive_restarts(void **state)
+static void l29_descriptors_outlive_restarts(void **state)
 {
     (void)state;
     struct scenario *s = scenario_new();
@@ -345,6 +399,8 @@ static void l28_descriptors_outlive_restarts(void **state)
     (void)ctl_call(c, "restart", "{'services':['web']}");
     scenario_check(s, !strcmp(scenario_wait_line(s, "web", "LISTEN_FDNAMES="), "stored:first"));
     (void)scenario_wait(s, "ready", "web");
+    tell(s, "web", "STATUS=as before");
+    check_status(s, "web", "as before", 2);
     tell(s, "web", "FDSTOREREMOVE=1|FDNAME=stored");
     (void)ctl_call(c, "restart", "{'services':['web']}");
     scenario_check(s, !strcmp(scenario_wait_line(s, "web", "LISTEN_FDNAMES="), "first"));
@@ -359,7 +415,7 @@ static void l28_descriptors_outlive_restarts(void **state)
 
 /* ------------------------------------------------------------------ others' clients */
 
-static void l29_systemd_notify(void **state)
+static void l30_systemd_notify(void **state)
 {
     (void)state;
     if (!is_program("/usr/bin/systemd-notify") && !is_program("/bin/systemd-notify")) {
@@ -378,7 +434,7 @@ static void l29_systemd_notify(void **state)
     scenario_stop(s);
 }
 
-static void l30_libsystemd(void **state)
+static void l31_libsystemd(void **state)
 {
     (void)state;
     struct scenario *s = scenario_new();
@@ -410,7 +466,7 @@ static void l30_libsystemd(void **state)
 
 /* ------------------------------------------------------------------ floods */
 
-static void l31_a_flood_holds_nobody_up(void **state)
+static void l32_a_flood_holds_nobody_up(void **state)
 {
     (void)state;
     struct scenario *s = scenario_start("services:\n"
@@ -438,12 +494,13 @@ int main(void)
         SCENARIO(l23_access_is_the_main_process_s_to_give),
         SCENARIO(l24_as_another_user),
         SCENARIO(l25_the_main_process_is_whom_it_names),
-        SCENARIO(l26_silence_ends_it),
-        SCENARIO(l27_our_own_stall_is_not_its_fault),
-        SCENARIO(l28_descriptors_outlive_restarts),
-        SCENARIO(l29_systemd_notify),
-        SCENARIO(l30_libsystemd),
-        SCENARIO(l31_a_flood_holds_nobody_up),
+        SCENARIO(l26_last_words_count),
+        SCENARIO(l27_silence_ends_it),
+        SCENARIO(l28_our_own_stall_is_not_its_fault),
+        SCENARIO(l29_descriptors_outlive_restarts),
+        SCENARIO(l30_systemd_notify),
+        SCENARIO(l31_libsystemd),
+        SCENARIO(l32_a_flood_holds_nobody_up),
     };
     return SCENARIO_RUN("l_server", tests);
 }
