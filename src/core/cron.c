@@ -238,9 +238,9 @@ static int64_t next_month_begins(const struct day *d)
 
 static struct day day_of(int64_t number)
 {
-    struct day d = {.year = 1970 + floor_div(number, 366), .month = 1, .number = number};
+    struct day d = {.year = 1970 + floor_div(number, number < 0 ? 365 : 366), .month = 1, .number = number};
 
-    /* The guess is early by a year for every 1461 years or so. */
+    /* The guess is early by a year for every 1461 years or so; never late. */
     while (month_begins(d.year + 1, 1) <= number)
         d.year++;
     while (next_month_begins(&d) <= number)
@@ -282,9 +282,9 @@ static int64_t time_of_day(const struct spec_cron *c, int64_t from)
     return hour >= 0 ? hour * 3600 + member_from(c->minutes, 0) * 60 : -1;
 }
 
-/* The first local time, in seconds as if it were UTC, at or after LOCAL at which C is due; -1 when there is none in
- * sight, which no local time after 1970 is. */
-static int64_t next_local(const struct spec_cron *c, int64_t local)
+/* The first local time, in seconds as if it were UTC, at or after LOCAL at which C is due. False: there is none in
+ * sight. */
+static bool next_local(const struct spec_cron *c, int64_t local, int64_t *ret)
 {
     struct day d = day_of(floor_div(local, CRON_DAY));
     int64_t from = local - d.number * CRON_DAY, until = d.year + CRON_YEARS, at;
@@ -296,12 +296,14 @@ static int64_t next_local(const struct spec_cron *c, int64_t local)
             continue;
         }
         at = is_day(c, &d) ? time_of_day(c, from) : -1;
-        if (at >= 0)
-            return d.number * CRON_DAY + at;
+        if (at >= 0) {
+            *ret = d.number * CRON_DAY + at;
+            return true;
+        }
         d = day_of(d.number + 1);
         from = 0;
     }
-    return -1;
+    return false;
 }
 
 static int64_t offset_at(const struct cron_zone *zone, int64_t t)
@@ -344,9 +346,9 @@ static int64_t skip_second_pass(const struct cron_zone *zone, int64_t t)
 static bool is_due_in_gap(const struct spec_cron *c, const struct cron_zone *zone, int64_t change)
 {
     int64_t begin = change + offset_at(zone, change - 1), end = change + offset_at(zone, change);
-    int64_t local = begin < end ? next_local(c, begin) : -1;
+    int64_t local;
 
-    return local >= 0 && local < end;
+    return begin < end && next_local(c, begin, &local) && local < end;
 }
 
 bool cron_next(const struct spec_cron *c, int64_t after_s, const struct cron_zone *zone, int64_t *ret_s)
@@ -362,8 +364,7 @@ bool cron_next(const struct spec_cron *c, int64_t after_s, const struct cron_zon
         if (!c->any_hour)
             t = skip_second_pass(zone, t);
         offset = offset_at(zone, t);
-        local = next_local(c, t + offset);
-        if (local < 0)
+        if (!next_local(c, t + offset, &local))
             return false;
         change = next_change(zone, t, local - offset);
         if (change > local - offset) {

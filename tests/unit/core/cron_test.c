@@ -99,6 +99,9 @@ static void test_when_it_is_due(void **state)
         {"0 0 1 jan *", "2026-11-23T04:00:00", "2027-01-01T00:00:00"},
         {"0 0 31 * *", "2027-01-31T00:00:00", "2027-03-31T00:00:00"},
         {"0 0 29 2 *", "2027-01-01T00:00:00", "2028-02-29T00:00:00"},
+        /* A machine without a clock of its own begins here, and west of Greenwich before it. */
+        {"*/5 * * * *", "1969-12-31T19:01:00", "1969-12-31T19:05:00"},
+        {"0 0 31 12 *", "1968-12-30T23:59:59", "1968-12-31T00:00:00"},
         {"0 0 29 2 *", "2096-03-01T00:00:00", "2104-02-29T00:00:00"},
         /* Either day will do, where both are given; both have to fit, where one begins with a star. */
         {"0 0 13 * 5", "2026-11-23T00:00:00", "2026-11-27T00:00:00"},
