@@ -39,8 +39,10 @@ struct timeline {
     uint64_t blocker_id;                           /**< its id, for its number may be used again; 0: for none */
 };
 
-/** Notes in T that its unit went from the state FROM to TO at NOW_MS. */
-void timeline_note(struct timeline *t, enum unit_state from, enum unit_state to, int64_t now_ms) NONNULL();
+/** Notes in T that its unit, which goes by SPEC, went from the state FROM to TO at NOW_MS. Whoever was ready, but not
+ * for long enough to count as steady, before it failed has not come up. */
+void timeline_note(struct timeline *t, const struct spec *spec, enum unit_state from, enum unit_state to,
+                   int64_t now_ms) NONNULL();
 
 /** U has gone from the state FROM to TO. */
 void timeline_on_state(struct engine_unit *u, enum unit_state from, enum unit_state to) NONNULL();

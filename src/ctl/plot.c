@@ -330,7 +330,7 @@ void plot_say(struct buf *out, const struct plot_row *r)
         break;
     case PLOT_DONE:
         buf_puts(out, "done in ");
-        plot_span(out, plot_took(r));
+        plot_span(out, r->ended > r->first ? r->ended - r->first : 0);
         break;
     case PLOT_FAILED:
         plot_say_reason(out, r, "failed");

@@ -8,6 +8,7 @@
  */
 #include "daemon/timeline.h"
 
+#include "core/policy.h"
 #include "core/snapshot.h"
 #include "daemon/engine.h"
 #include "sys/sys.h"
@@ -36,7 +37,17 @@ static void timeline_begin_try(struct timeline *t, int64_t now_ms)
     t->started_ms = t->healthy_ms = t->ended_ms = -1;
 }
 
-void timeline_note(struct timeline *t, enum unit_state from, enum unit_state to, int64_t now_ms)
+static void timeline_end(struct timeline *t, const struct spec *spec, enum unit_state to, int64_t now_ms)
+{
+    if (t->ended_ms < 0)
+        t->ended_ms = now_ms;
+    if ((to == UNIT_BACKOFF || to == UNIT_FAILED) && t->ready_ms >= 0 &&
+        !policy_is_steady(spec, t->ended_ms - t->ready_ms))
+        t->ready_ms = t->healthy_ms = -1;
+}
+
+void timeline_note(struct timeline *t, const struct spec *spec, enum unit_state from, enum unit_state to,
+                   int64_t now_ms)
 {
     if (to == UNIT_WAITING && from != UNIT_BACKOFF) {
         *t = timeline_none;
@@ -65,8 +76,7 @@ void timeline_note(struct timeline *t, enum unit_state from, enum unit_state to,
     case UNIT_STOPPED:
     case UNIT_DONE:
     case UNIT_FAILED:
-        if (t->ended_ms < 0)
-            t->ended_ms = now_ms;
+        timeline_end(t, spec, to, now_ms);
         break;
     case UNIT_WAITING:
     case UNIT_SKIPPED:
@@ -122,7 +132,7 @@ static void timeline_find_blocker(struct engine_unit *u)
 void timeline_on_state(struct engine_unit *u, enum unit_state from, enum unit_state to)
 {
     bool first = to == UNIT_STARTING && u->timeline.starting_ms < 0;
-    timeline_note(&u->timeline, from, to, sys_now_ms());
+    timeline_note(&u->timeline, u->spec, from, to, sys_now_ms());
     if (first && u->timeline.waiting_ms != 0)
         timeline_find_blocker(u);
 }

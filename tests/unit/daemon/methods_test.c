@@ -123,6 +123,7 @@ static const char *params_of(enum proto_method m)
     case PROTO_STOP:
     case PROTO_RESTART:
     case PROTO_RESET:
+    case PROTO_RELOAD_SERVICE:
         return "{'services':['db']}";
     case PROTO_WAIT:
         return "{'for':'up'}";
