@@ -14,7 +14,7 @@
     "name: shop\n"                                                                                                     \
     "supervisor: { exit_when: never, log_level: info }\n"                                                              \
     "services:\n"                                                                                                      \
-    "  db: { command: '@ACTOR@ orphans 1 [ wait ] print up wait', reload: { signal: CONT } }\n"                                                  \
+    "  db: { command: '@ACTOR@ orphans 1 [ wait ] print up wait', reload: { signal: CONT } }\n"                        \
     "  web: { command: '@ACTOR@ wait', scale: 2, depends_on: [db] }\n"                                                 \
     "  gone: { command: '@ACTOR@ exit 3', restart: { delay: 1h, max_delay: 1h } }\n"                                   \
     "  job: { type: oneshot, autostart: false, command: '@ACTOR@ print 1 exit 0' }\n"                                  \
