@@ -345,7 +345,7 @@ void plot_say(struct buf *out, const struct plot_row *r)
         buf_puts(out, "waits for its schedule");
         break;
     case PLOT_PENDING:
-        buf_printf(out, "%s since ", text_member(r->service, "state", "-"));
+        buf_printf(out, "%s for ", text_member(r->service, "state", "-"));
         plot_span(out, plot_took(r));
         break;
     }

@@ -205,8 +205,9 @@ static void plot_said(const struct plot_page *g, size_t i, double y)
     struct buf said;
     buf_init(&said, PLOT_TEXT_BYTES);
     plot_say(&said, r);
-    if (text_number(r->service, "restarts", 0) > 0 && r->end == PLOT_UP)
-        buf_printf(&said, ", restarted %lld times", text_number(r->service, "restarts", 0));
+    long long restarts = text_number(r->service, "restarts", 0);
+    if (restarts > 0 && r->end == PLOT_UP)
+        buf_printf(&said, ", restarted %lld time%s", restarts, restarts == 1 ? "" : "s");
     size_t n = text_columns(buf_str(&said));
     if (r->end == PLOT_TRYING && columns > 0)
         buf_printf(g->out, "<rect class=\"cut\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x,

@@ -62,7 +62,7 @@ static void lines_bar(const struct plot_lines *g, const struct plot_row *r)
         lines_part(g, r->ended, now, '~');
     json_array_foreach(tries, i, one)
     {
-        lines_part(g, text_number(one, "ended_ms", -1), text_number(one, "ended_ms", -1), '!');
+        lines_part(g, text_number(one, "starting_ms", -1), text_number(one, "ended_ms", -1), '!');
     }
     if (r->end == PLOT_TRYING || r->end == PLOT_FAILED)
         lines_part(g, r->ended, r->ended, '!');
