@@ -51,6 +51,7 @@ struct notify {
     char name[NOTIFY_NAME_MAX];
     enum notify_access access;
     bool told_stranger; /* people know that others send to it */
+    bool told_main;     /* and that it names processes of others */
     char status[NOTIFY_STATUS_MAX + 1];
     int errnum; /* -1: none */
     bool reloading, stopping;
@@ -215,6 +216,15 @@ static void notify_post(const struct notify_target *t, struct event ev)
     engine_post(t->g, &ev);
 }
 
+static void notify_say_no_main(struct engine_unit *u, pid_t pid)
+{
+    bool first = !u->notify->told_main;
+    u->notify->told_main = true;
+    log_write(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+              &(struct log_about){.service = u->name, .event = "notify", .run = u->notify->run},
+              "MAINPID=%d is no process of this run: ignored", (int)pid);
+}
+
 /* PID, a member, is to be the main process: now, if it is our child, else when it has become that. */
 static void notify_name_main(const struct notify_target *t, struct engine_unit *u, pid_t pid)
 {
@@ -232,8 +242,7 @@ static void notify_name_main(const struct notify_target *t, struct engine_unit *
     else if (is_member && p == NULL)
         u->notify->wanted_main = pid;
     else
-        log_write(LOG_LEVEL_WARN, &(struct log_about){.service = u->name, .event = "notify", .run = t->run},
-                  "MAINPID=%d is no process of this run: ignored", (int)pid);
+        notify_say_no_main(u, pid);
 }
 
 static void notify_watch(struct notify *n)
@@ -373,7 +382,7 @@ bool notify_prepare(struct engine_unit *u, struct err *e)
     }
     n->run = u->run->run;
     n->access = NOTIFY_ACCESS_ALL;
-    n->told_stranger = n->stopping = false;
+    n->told_stranger = n->told_main = n->stopping = false;
     n->status[0] = '\0';
     n->errnum = -1;
     n->watchdog_ms = u->spec->watchdog_ms;

@@ -242,6 +242,12 @@ static void l25_the_main_process_is_whom_it_names(void **state)
     (void)scenario_wait(s, "ready", "web");
     tell(s, "web", "MAINPID=1|STATUS=still here");
     tell(s, "web", "MAINPID=%p");
+    char text[64];
+    (void)snprintf(text, sizeof(text), "MAINPID=%d", (int)getpid());
+    tell(s, "web", text);
+    tell(s, "web", text);
+    scenario_check(s, !strcmp(scenario_wait_text(s, "notify", "web", text)->level, "warn"));
+    scenario_check(s, !strcmp(scenario_wait_text(s, "notify", "web", text)->level, "debug"));
     scenario_check(s, scenario_count(s, "exited", "web") == 0 && scenario_count(s, "followed", "web") == 1);
     scenario_check(s, pid == 0 || procs_is_alive(pid));
     tell(s, "web", "exit 3");
@@ -283,6 +289,7 @@ static void l26_last_words_count(void **state)
     scenario_signal(s, SIGCONT);
     (void)scenario_wait(s, "ready", "short");
     (void)scenario_wait_text(s, "followed", "heir", "as it says");
+    (void)scenario_wait_pid(s, "orphan-reaped", "heir", heir);
     (void)scenario_wait(s, "ready", "heir");
     size_t ready = scenario_wait(s, "ready", "dead")->seq;
     const struct scenario_event *failed = scenario_wait_text(s, "failed", "dead", "exited with code 3");

@@ -65,7 +65,7 @@ static void send_it(const struct bench *b, const char *data, size_t n, int fd, s
         struct cmsghdr align;
         char bytes[CMSG_SPACE(NOTESOCK_FDS_MAX * sizeof(int))];
     } control = {0};
-    char bytes[NOTESOCK_DATA_MAX + 1];
+    static char bytes[NOTESOCK_DATA_MAX + 1];
     memcpy(bytes, data, n);
     struct iovec iov = {bytes, n};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -129,7 +129,7 @@ static void what_is_too_long_is_dropped_with_its_descriptors(void **state)
 {
     const struct bench *b = *state;
     struct notesock_note note;
-    char data[NOTESOCK_DATA_MAX + 1];
+    static char data[NOTESOCK_DATA_MAX + 1];
     memset(data, 'x', sizeof data);
     send_it(b, data, sizeof data, b->client, 3);
     send_it(b, data, sizeof data - 1, b->client, 3);
