@@ -60,6 +60,17 @@ static void texts(void *arg UNUSED, const struct fault_rule *rule)
     json_decref(text);
 }
 
+static void times(void *arg UNUSED, const struct fault_rule *rule)
+{
+    json_t *time = snapshot_time(1772337600);
+
+    if (time == NULL)
+        assert_non_null(rule);
+    else
+        assert_string_equal(json_string_value(time), "2026-03-01T04:00:00Z");
+    json_decref(time);
+}
+
 static void units(void *arg UNUSED, const struct fault_rule *rule)
 {
     struct unit_view u = kit_view(&k, "web.2");
@@ -68,7 +79,7 @@ static void units(void *arg UNUSED, const struct fault_rule *rule)
     u.has_last_wstatus = true;
     service = snapshot_unit(&u, "because", 2000);
     if (service != NULL && snapshot_long(service, k.super, &u)) {
-        check(service, 21, rule);
+        check(service, 22, rule);
         return;
     }
     assert_non_null(rule);
@@ -111,7 +122,7 @@ static void selections(void *arg UNUSED, const struct fault_rule *rule)
 
 static void without_memory(void **state)
 {
-    fault_operation *const operations[] = {texts, units, others, selections};
+    fault_operation *const operations[] = {texts, times, units, others, selections};
 
     for (size_t i = 0; i < ARRAY_LEN(operations); i++)
         fault_each(NULL, 0, ALL, operations[i], *state);

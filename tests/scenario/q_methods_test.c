@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define SERVICE_KEYS                                                                                                   \
-    "name service instance state health wanted pid state_ms uptime_ms starts restarts last_exit next_start_ms reason " \
-    "command"
+    "name service instance state health health_check wanted pid state_ms uptime_ms starts restarts last_exit "         \
+    "next_start_ms next_run hook status_text errno reloading watchdog_ms stored_fds reason command"
 #define DAEMON_KEYS  "name pid version uptime_ms init settled stopping reaped adopted unclaimed config"
 #define OUTCOME_KEYS "name ok done state text ms pid lines"
 #define CHANGE_KEYS  "action service keys effect text"
@@ -206,7 +206,7 @@ static void q26_tree(void **state)
     ctl_check_keys(c, db, "name state pid processes");
     scenario_check(s, json_array_size(processes) == 1 && json_is_array(json_object_get(r, "unclaimed")));
     ctl_check_keys(c, json_array_get(processes, 0),
-                   "pid ppid name command state age_ms role attribution adopted adopted_ms adopted_from session "
+                   "pid ppid name command state age_ms role helper attribution adopted adopted_ms adopted_from session "
                    "children");
     scenario_check(s, ctl_number(c, json_array_get(processes, 0), "pid") == ctl_number(c, db, "pid"));
     scenario_check(s, strcmp(names_of(ctl_call(c, "tree", "{'services':['web']}")), "web.1 web.2 ") == 0);
@@ -371,7 +371,7 @@ static void q32_subscribe(void **state)
     end(s, c);
 }
 
-static void q33_config_graph_doctor(void **state)
+static void q33_config_graph_doctor_timeline(void **state)
 {
     (void)state;
     struct ctl *c;
@@ -388,6 +388,12 @@ static void q33_config_graph_doctor(void **state)
     r = ctl_call(c, "doctor", NULL);
     ctl_check_keys(c, r, "checks");
     ctl_check_keys(c, json_array_get(json_object_get(r, "checks"), 0), "name level found consequence");
+    r = ctl_call(c, "timeline", "{'services':['web']}");
+    ctl_check_keys(c, r, "daemon services");
+    ctl_check_keys(c, ctl_service(c, r, "web.2"),
+                   "name service state scheduled waiting_ms starting_ms started_ms ready_ms healthy_ms ended_ms tries "
+                   "blocked_by depends_on restarts reason");
+    scenario_check(s, strcmp(names_of(r), "web.1 web.2 ") == 0);
     end(s, c);
 }
 
@@ -427,6 +433,7 @@ static void q36_seventeen_requests_cannot_wait(void **state)
     }
     (void)ctl_error(c, ctl_ask(c, "stop", "{'services':['db']}"), -32002);
     (void)ctl_error(c, ctl_ask(c, "reload", NULL), -32002);
+    (void)ctl_error(c, ctl_ask(c, "reload_service", "{'services':['job','db']}"), 1);
     /* What does not wait needs no place. */
     scenario_check(s, ctl_bool(c, ctl_call(c, "start", "{'services':['db'],'no_wait':true}"), "ok"));
     (void)scenario_sync(s);
@@ -449,7 +456,7 @@ int main(void)
         SCENARIO(q30_reload),
         SCENARIO(q31_scale),
         SCENARIO(q32_subscribe),
-        SCENARIO(q33_config_graph_doctor),
+        SCENARIO(q33_config_graph_doctor_timeline),
         SCENARIO(q34_shutdown_now),
         SCENARIO(q35_a_request_without_id_is_carried_out_unanswered),
         SCENARIO(q36_seventeen_requests_cannot_wait),
