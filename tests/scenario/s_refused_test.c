@@ -88,7 +88,7 @@ static void s43_wrong_command_lines(void **state)
         {"--timeout", "soon", "ps"},
         {"start"},
         {"stop", "web", "-t", "x"},
-        {"reload", "web"},
+        {"reload", "--dry-run", "web"},
         {"signal", "HUP"},
         {"signal", "HUPP", "web"},
         {"wait", "web"},

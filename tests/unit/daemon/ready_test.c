@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/helper.h"
+#include "daemon/notify.h"
 #include "daemon/ready.h"
 
 #include "unit/daemon/launch_kit.h"
@@ -408,6 +409,7 @@ static void test_others_are_left_alone(void **state)
         ready_renew(&bench_units[0]);
         kill(bench_units[0].main_pid, SIGKILL);
         conclude();
+        notify_free(&bench_units[0]);
         assert_int_equal(told.n, 0);
     }
 }

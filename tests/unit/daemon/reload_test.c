@@ -17,6 +17,7 @@
 #include "daemon/openfile.h"
 #include "daemon/reload.h"
 #include "daemon/slots.h"
+#include "daemon/sockets.h"
 #include "sys/sys.h"
 
 #include "unit/daemon/rig.h"
@@ -81,6 +82,7 @@ static int end(void **state)
     log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, STDERR_FILENO);
     reload_done(&reload);
     slots_done(&engine);
+    sockets_stop(&engine);
     super_free(engine.super);
     attrib_done(&engine.attrib);
     spec_set_free(engine.set);
