@@ -151,6 +151,9 @@ static void notify_keep(struct engine_unit *u, struct notesock_note *note, const
         }
         return;
     }
+    /* It decides about the next one, which may be taken in before anything is done of this. */
+    if (m->access != NOTIFY_ACCESS_N)
+        u->notify->access = m->access;
     if (m->fd_remove && m->fd_name[0] != '\0')
         notify_store_remove(&u->notify->store, m->fd_name);
     if (m->fd_store) {
@@ -254,8 +257,6 @@ static void notify_watch(struct notify *n)
 static void notify_note(struct engine_unit *u, const struct notify_message *m)
 {
     struct notify *n = u->notify;
-    if (m->access != NOTIFY_ACCESS_N)
-        n->access = m->access;
     if (m->has_status)
         memcpy(n->status, m->status, sizeof n->status);
     if (m->has_errno)

@@ -24,22 +24,28 @@
 
 /* ------------------------------------------------------------------ talking to speakers */
 
+/* The FIFO of the present test. Open all the time, for what is in it goes with whoever has it open last. */
+static int mouth = -1;
+
 /** Makes the FIFO NAME, which a speaker may `obey`. */
 static void make_mouth(struct scenario *s, const char *name)
 {
+    if (mouth >= 0) {
+        (void)close(mouth);
+    }
     scenario_check(s, !mkfifo(scenario_path(s, name), 0600));
+    mouth = open(scenario_path(s, name), O_RDWR | O_CLOEXEC);
+    scenario_check(s, mouth >= 0);
 }
 
-/** Has the speaker of service NAME, which obeys the FIFO of that name, send TEXT, and fosterd take it in. */
+/** Has the speaker of service NAME, which obeys, send TEXT, and fosterd take it in. */
 static void tell(struct scenario *s, const char *name, const char *text)
 {
-    int fd = open(scenario_path(s, name), O_RDWR | O_CLOEXEC);
-    scenario_check(s, fd >= 0 && dprintf(fd, "%s\n", text) > 0);
+    scenario_check(s, dprintf(mouth, "%s\n", text) > 0);
     if (strncmp(text, "exit ", 5) != 0) {
         scenario_check(s, !strcmp(scenario_wait_line(s, name, "sent "), text));
         (void)scenario_sync(s);
     }
-    (void)close(fd);
 }
 
 /** Sends TEXT to the notify socket NAME, from this process. */
