@@ -304,8 +304,16 @@ void helper_settle(struct engine *g, uint64_t run)
         helper_kill(h);
 }
 
+/* Whether there ever was a table of runs: not when it turned out at once that there is another fosterd. */
+static bool helper_has_runs(const struct engine *g)
+{
+    return g->attrib.runs.next != NULL;
+}
+
 void helper_forget_unit(struct engine_unit *u)
 {
+    if (!helper_has_runs(u->engine))
+        return;
     LIST_EACH (it, &u->engine->attrib.runs) {
         struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
         struct helper *h = run->helper;
@@ -342,6 +350,8 @@ size_t helper_count(const struct engine *g)
 
 void helper_free_all(struct engine *g)
 {
+    if (!helper_has_runs(g))
+        return;
     LIST_EACH (it, &g->attrib.runs) {
         struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
         struct helper *h = run->helper;
