@@ -160,8 +160,8 @@ static int compare_addresses(const struct spec_socket *a, const struct spec_sock
 
     if (kind_a != kind_b)
         return kind_a - kind_b;
-    if (a->path)
-        return strcmp(a->path, b->path);
+    if (a->path || b->path)
+        return compare_text(a->path, b->path);
     return a->port != b->port ? (int)a->port - (int)b->port : compare_text(a->host, b->host);
 }
 

@@ -67,7 +67,7 @@ static int read_value(const struct field *f, const char *text, size_t len)
 {
     int value = 0;
 
-    for (int i = 0; i < f->n_names; i++)
+    for (int i = 0; f->names && i < f->n_names; i++)
         if (len == strlen(f->names[i]) && strncasecmp(text, f->names[i], len) == 0)
             return f->min + i;
     if (len == 0 || len > 2)

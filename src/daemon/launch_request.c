@@ -328,6 +328,5 @@ bool launch_request(struct engine_unit *u, struct arena *a, struct spawn_request
     const struct engine_hooks *hooks = &u->engine->hooks;
     const struct launch_command own = {.run = u->run, .output_fd = -1};
     return launch_request_of(u, &own, a, req) && sockets_request(u, a, req) && ready_request(u, a, req) &&
-           notify_request(u, a, req) &&
-           (hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data));
+           notify_request(u, a, req) && (hooks->on_request == NULL || hooks->on_request(u, a, req, hooks->data));
 }

@@ -52,8 +52,8 @@ static inline void view_kit_events(struct buf *out, const struct view *v, const 
 
 /** All of them. */
 static view_render *const view_kit_all[] = {
-    view_kit_ps, view_kit_ps_wide, view_service,      view_tree,       view_graph,   view_dot,  view_svg,
-    view_doctor, view_plan,        view_kit_outcomes, view_kit_events, view_zombies, view_cure, view_plot, view_plot_text,
+    view_kit_ps, view_kit_ps_wide,  view_service,    view_tree,    view_graph, view_dot,  view_svg,       view_doctor,
+    view_plan,   view_kit_outcomes, view_kit_events, view_zombies, view_cure,  view_plot, view_plot_text,
 };
 
 /** For a group of tests: times are those of UTC. */
