@@ -56,6 +56,8 @@ function(foster_self_contained target)
   endif()
   # glibc loads its name services (users, hosts) at run time even here; ld warns of what would bring them in.
   target_link_options(${target} PRIVATE -Wl,--fatal-warnings)
+  # What nobody calls stays away, and so does the index of tables for exceptions, which C has none of.
+  target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,--no-eh-frame-hdr)
   message(STATUS "${target}: self-contained, ${kind}")
 endfunction()
 
