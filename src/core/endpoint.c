@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static const char no_port[] = "has no port from 1 to 65535 at its end; write one, e.g. localhost:8080";
+static const char no_port[] = "has no port from 1 to 65535 at its end; write one, e.g. 127.0.0.1:8080";
 
 /* The colon before the port of TEXT, or NULL. */
 static const char *port_colon(const char *text)
@@ -49,7 +49,7 @@ static const char *parse_host(char *host, char *ret)
         return NULL;
     if (host[strspn(host, "0123456789.")] == '\0')
         return "has no IPv4 address before its port; write e.g. 127.0.0.1:8080";
-    return "has a name for a host, and names are not looked up; write its address, or localhost";
+    return "has a name for a host, and names are not looked up; write its address";
 }
 
 const char *endpoint_parse(const char *text, struct endpoint *ret)
@@ -63,7 +63,7 @@ const char *endpoint_parse(const char *text, struct endpoint *ret)
     if (!parse_int(colon ? colon + 1 : text, &port) || port < 1 || port > ENDPOINT_PORT_MAX)
         return no_port;
     if (len >= sizeof host)
-        return "has a host that is no address; write an address, or localhost";
+        return "has a host that is no address; write an address";
     memcpy(host, text, len);
     host[len] = '\0';
     if (colon)

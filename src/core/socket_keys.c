@@ -60,6 +60,8 @@ static const char *set_address(struct value_ctx *c, const char *address, struct 
     struct endpoint e;
     const char *why = endpoint_parse(address, &e);
 
+    if (strchr(address, '/'))
+        return "has no absolute path; write one, e.g. /run/web.sock";
     if (!why && strcmp(e.host, "localhost") == 0)
         return "is two addresses; write 127.0.0.1, [::1] or one socket for each";
     if (why)

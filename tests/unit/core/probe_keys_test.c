@@ -224,7 +224,7 @@ static void refuses_bad_signs_of_being_ready(void **state)
          "f.yaml:4:19: `5432` has no host before its port; write one, e.g. localhost:8080\n"},
         {WEB "ready: { tcp: 'db:5432' }\n",
          "f.yaml:4:19: `db:5432` has a name for a host, and names are not looked up; write "
-         "its address, or localhost\n"},
+         "its address\n"},
         {WEB "ready: { http: 'https://localhost/' }\n", "f.yaml:4:20: `https://localhost/` is HTTPS, which fosterd "
                                                         "does not speak; use `tcp`, or `exec` with a program "
                                                         "such as curl\n"},
@@ -233,8 +233,7 @@ static void refuses_bad_signs_of_being_ready(void **state)
         {WEB "ready: { http: 'http://' }\n",
          "f.yaml:4:20: `http://` has no IPv4 address before its port; write e.g. 127.0.0.1:8080\n"},
         {WEB "ready: { http: 'http://me@localhost/' }\n", "f.yaml:4:20: `http://me@localhost/` has a name for a host, "
-                                                          "and names are not looked up; write its address, or "
-                                                          "localhost\n"},
+                                                          "and names are not looked up; write its address\n"},
         {WEB "ready: { http: 'http://localhost/a b' }\n", "f.yaml:4:20: `http://localhost/a b` has a blank, a `#` or "
                                                           "no ASCII in its path; write it percent-encoded (%20, "
                                                           "%23)\n"},

@@ -106,11 +106,15 @@ static void refuses_bad_sockets(void **state)
         {WEB "sockets: [{ listen: 80, mod: 1 }]\n",
          "f.yaml:4:29: unknown key `mod` in an item of `sockets`; did you mean `mode`?\n"},
         {WEB "sockets: [0, 65536, 'web:80', 'localhost:80', '::1:80']\n",
-         "f.yaml:4:15: `0` has no port from 1 to 65535 at its end; write one, e.g. localhost:8080\n"
-         "f.yaml:4:18: `65536` has no port from 1 to 65535 at its end; write one, e.g. localhost:8080\n"
-         "f.yaml:4:25: `web:80` has a name for a host, and names are not looked up; write its address, or localhost\n"
+         "f.yaml:4:15: `0` has no port from 1 to 65535 at its end; write one, e.g. 127.0.0.1:8080\n"
+         "f.yaml:4:18: `65536` has no port from 1 to 65535 at its end; write one, e.g. 127.0.0.1:8080\n"
+         "f.yaml:4:25: `web:80` has a name for a host, and names are not looked up; write its address\n"
          "f.yaml:4:35: `localhost:80` is two addresses; write 127.0.0.1, [::1] or one socket for each\n"
          "f.yaml:4:51: `::1:80` has an IPv6 address without brackets; write e.g. [::1]:8080\n"},
+        {WEB "sockets: [web.sock, run/web.sock, 'tcp:run/web.sock:80']\n",
+         "f.yaml:4:15: `web.sock` has no port from 1 to 65535 at its end; write one, e.g. 127.0.0.1:8080\n"
+         "f.yaml:4:25: `run/web.sock` has no absolute path; write one, e.g. /run/web.sock\n"
+         "f.yaml:4:39: `tcp:run/web.sock:80` has no absolute path; write one, e.g. /run/web.sock\n"},
         {WEB "sockets: ['@x', 'unix:@x', 'unix:x', 'datagram:53', 'seqpacket:']\n",
          "f.yaml:4:15: `@x` is an abstract socket, which has no owner and no permissions; write a path\n"
          "f.yaml:4:21: `unix:@x` is an abstract socket, which has no owner and no permissions; write a path\n"
