@@ -41,10 +41,11 @@ enum policy_verdict {
 /** The end of a run. */
 struct policy_end {
     enum policy_cause cause;
-    int wstatus;     /**< for EXITED, NO_DAEMON and NOT_READY */
-    bool oom_killed; /**< for EXITED: because the memory limit was reached */
-    int errnum;      /**< for NO_EXEC */
-    bool forked;     /**< for NO_EXEC: there was a process, which could not become the program */
+    int wstatus;               /**< for EXITED, NO_DAEMON and NOT_READY */
+    bool oom_killed;           /**< for EXITED: because the memory limit was reached */
+    int errnum;                /**< for NO_EXEC */
+    bool forked;               /**< for NO_EXEC: there was a process, which could not become the program */
+    enum spec_hook_point hook; /**< for HOOK: PRE_START or POST_START */
 };
 
 /** Whether the end E of a run of S counts as a success. */

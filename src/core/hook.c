@@ -67,7 +67,7 @@ void hook_action_end_preparation(struct super *s, struct unit *u, const struct e
     if (!e->ok)
         report_failure(s, u, e, "; not starting it");
     u->phase = UNIT_ENDED;
-    u->end = (struct policy_end){.cause = POLICY_HOOK};
+    u->end = (struct policy_end){.cause = POLICY_HOOK, .hook = SPEC_HOOK_PRE_START};
     life_finish(s, u);
 }
 
@@ -80,4 +80,5 @@ void hook_action_end_post_start(struct super *s, struct unit *u, const struct ev
     }
     report_failure(s, u, e, "; stopping it");
     stop_begin(s, u, POLICY_HOOK);
+    u->end.hook = SPEC_HOOK_POST_START;
 }

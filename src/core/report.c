@@ -91,7 +91,7 @@ void report_failed(struct super *s, const struct unit *u, bool gave_up)
     else if (u->end.cause == POLICY_UNREADY)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: it was never ready");
     else if (u->end.cause == POLICY_HOOK)
-        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: a command around its start failed");
+        report(s, u, LOG_LEVEL_ERROR, "failed", "failed: %s failed", spec_hook_point_name(u->end.hook));
     else if (u->end.cause == POLICY_UNHEALTHY)
         report(s, u, LOG_LEVEL_ERROR, "failed", "failed: unhealthy");
     else if (u->end.cause == POLICY_WATCHDOG)

@@ -66,7 +66,7 @@ static void test_pre_start_fails_for_good(void **state)
     kit_effects(&k);
     kit_hooks_done(&k, "web", false);
     assert_string_equal(kit_effects(&k), "close web 1; web>failed; exit 1");
-    assert_says("web: [failed] failed: a command around its start failed");
+    assert_says("web: [failed] failed: pre_start failed");
     kit_end(&k);
 }
 
@@ -216,7 +216,7 @@ static void test_post_start_fails(void **state)
     assert_string_equal(kit_effects(&k), "cancel web; hooks web 1 post_stop s15");
     kit_hooks_done(&k, "web", true);
     assert_string_equal(kit_state(&k, "web"), "failed");
-    assert_says("web: [failed] failed: a command around its start failed");
+    assert_says("web: [failed] failed: post_start failed");
     kit_end(&k);
 }
 
