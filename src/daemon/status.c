@@ -48,7 +48,8 @@ static unsigned status_count(struct engine *g, enum unit_state state)
 
 void status_changed(struct engine *g)
 {
-    if (!g->said_settled && super_is_settled(g->super)) {
+    /* Who is on the way down is not up any more, even if the last of the others has just come to its end. */
+    if (!g->said_settled && !g->said_stopping && super_is_settled(g->super)) {
         g->said_settled = true;
         struct log_about about = {.event = "settled"};
         log_write(LOG_LEVEL_INFO, &about, "every service has been started: %u ready, %u done, %u failed",
