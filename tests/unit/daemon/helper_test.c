@@ -27,6 +27,8 @@ static void success_is_told_with_what_was_written(void **state)
     assert_int_equal(bench.attrib.n_runs, 0);
     assert_int_equal(bench_units[0].n_helpers, 0);
     assert_int_equal(told.n, 0);
+    /* One more SIGCHLD may be on its way, but nothing goes on. */
+    (void)rig_turns(3);
     assert_int_equal(rig_turns(3), 0);
     assert_int_equal(n_ended, 1);
 }
