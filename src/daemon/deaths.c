@@ -233,7 +233,8 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         entries[i] = deaths_entry_of(g, &notes[i]);
     for (size_t i = 0; i < n; i++) {
         struct engine_unit *u = deaths_unit(g, &entries[i]);
-        if (u != NULL && entries[i].ended)
+        /* Whatever became of the process: nothing calls for a second time for what has been taken in. */
+        if (u != NULL)
             notify_deliver(u);
         u = deaths_unit(g, &entries[i]);
         if (u != NULL && entries[i].is_main && entries[i].ended) {

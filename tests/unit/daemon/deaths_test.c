@@ -15,6 +15,11 @@
 #include "daemon/census.h"
 #include "daemon/deaths.h"
 #include "daemon/launch.h"
+#include "daemon/notify.h"
+#include "sys/spawn.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "unit/daemon/bench.h"
 
@@ -303,6 +308,51 @@ static void stops_and_continues_of_main_are_told(void **state)
     assert_non_null(attrib_find(&bench.attrib, member));
 }
 
+/* Sends READY=1 to the abstract address at DATA, and stops. */
+static int say_and_stop(void *data)
+{
+    const char *name = data;
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t len = strlen(name);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memcpy(to.sun_path + 1, name, len);
+    if (sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&to,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)) != 7)
+        return 99;
+    raise(SIGSTOP);
+    return 0;
+}
+
+/* The socket is empty by then, and would never call for it again. */
+static void what_was_said_before_a_stop_is_not_kept_back(void **state)
+{
+    (void)state;
+    struct engine_unit *u = &bench_units[0];
+    struct arena arena = {0};
+    char *no_environment[] = {NULL};
+    struct spawn_request req = {.envp = no_environment};
+    static const char variable[] = "NOTIFY_SOCKET=@";
+    struct err e = {0};
+    siginfo_t info;
+    bench_specs[0].type = SPEC_TYPE_NOTIFY;
+    bench_run(0, 11);
+    assert_true(notify_prepare(u, &e));
+    assert_true(notify_request(u, &arena, &req));
+    assert_memory_equal(req.envp[0], variable, sizeof variable - 1);
+    pid_t pid = rig_fork(say_and_stop, req.envp[0] + sizeof variable - 1);
+    assert_non_null(attrib_add(&bench.attrib, pid, u->run, ATTRIB_MAIN, ATTRIB_BORN, 0));
+    u->main_pid = pid;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED), 0);
+    assert_int_equal(info.si_code, CLD_STOPPED);
+    const struct reaper_note note = {.pid = pid, .wstatus = SIGSTOP << 8 | 0x7f};
+    deaths_take(&bench, &note, 1);
+    notify_free(u);
+    arena_done(&arena);
+    assert_int_equal(told.n, 2);
+    assert_int_equal(assert_told(0, EVENT_READY, 0)->run, 11);
+    assert_told(1, EVENT_MAIN_STOPPED, 0);
+}
+
 /* The engine owes super the answer of the exec before the death, and people the last words before the obituary. */
 static void exec_and_last_words_come_before_the_end(void **state)
 {
@@ -441,19 +491,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(the_end_of_a_main_process_is_told),
-        TEST(what_a_main_process_left_is_told_with_its_end),
-        TEST(what_is_found_was_left_by_who_has_ended),
-        TEST(the_heirs_of_a_closed_run_are_found_in_time),
-        TEST(the_last_member_ends_the_clearing),
-        TEST(while_the_main_process_lives_nobody_is_gone),
-        TEST(the_dead_of_nobody_are_only_taken_out),
-        TEST(one_slice_may_hold_many),
-        TEST(stops_and_continues_of_main_are_told),
-        TEST(exec_and_last_words_come_before_the_end),
-        TEST(a_killing_goes_on_until_nothing_is_left),
-        TEST(a_unit_that_ends_meanwhile_is_not_touched),
-        TEST(another_mode_is_told_of_a_stopped_main_process_only),
+        TEST(the_end_of_a_main_process_is_told),         TEST(what_a_main_process_left_is_told_with_its_end),
+        TEST(what_is_found_was_left_by_who_has_ended),   TEST(the_heirs_of_a_closed_run_are_found_in_time),
+        TEST(the_last_member_ends_the_clearing),         TEST(while_the_main_process_lives_nobody_is_gone),
+        TEST(the_dead_of_nobody_are_only_taken_out),     TEST(one_slice_may_hold_many),
+        TEST(stops_and_continues_of_main_are_told),      TEST(what_was_said_before_a_stop_is_not_kept_back),
+        TEST(exec_and_last_words_come_before_the_end),   TEST(a_killing_goes_on_until_nothing_is_left),
+        TEST(a_unit_that_ends_meanwhile_is_not_touched), TEST(another_mode_is_told_of_a_stopped_main_process_only),
         TEST(another_mode_is_told_of_each_orphan),
     };
 
