@@ -334,9 +334,10 @@ void ready_on_state(struct engine_unit *u, enum unit_state to)
         return;
     if (to != UNIT_RUNNING && r->is_on)
         ready_give_up(r);
-    if (to == UNIT_RUNNING)
+    /* A reload may have begun with that already. */
+    if (to == UNIT_RUNNING && !r->is_on)
         ready_begin(r, sys_now_ms());
-    else if (to != UNIT_STARTING && to != UNIT_READY && to != UNIT_STOPPING)
+    else if (to != UNIT_STARTING && to != UNIT_RUNNING && to != UNIT_READY && to != UNIT_STOPPING)
         ready_free(u);
 }
 
@@ -353,18 +354,41 @@ void ready_settle(struct engine_unit *u)
         ready_show(r);
 }
 
+/* Whether U has a program that may still come to be ready, or is about to have one. */
+static bool ready_is_awaited(const struct engine_unit *u, struct unit_view *ret)
+{
+    return u->run != NULL && super_view(u->engine->super, u->index, ret) &&
+           (ret->state == UNIT_STARTING || ret->state == UNIT_RUNNING);
+}
+
+/* What watches a run that nothing has been watched of so far; NULL without memory. */
+static struct ready *ready_make_late(struct engine_unit *u)
+{
+    struct ready *r = ready_make(u);
+    if (r == NULL)
+        log_warn("%s: no memory to see whether it is ready", u->name);
+    else
+        r->run = u->run->run;
+    return r;
+}
+
 void ready_renew(struct engine_unit *u)
 {
-    struct ready *r = u->ready;
     struct unit_view v;
     struct err e = {0};
+    if ((u->ready == NULL && !ready_is_wanted(u)) || !ready_is_awaited(u, &v))
+        return;
+    bool begins = u->ready != NULL ? u->ready->is_on : v.state == UNIT_RUNNING;
+    struct ready *r = u->ready != NULL ? u->ready : ready_make_late(u);
     /* What comes by a descriptor or by messages takes a new process, which is on its way. */
-    if (r == NULL || !r->is_on || r->kind == SPEC_READY_FD || !super_view(u->engine->super, u->index, &v))
+    if (r == NULL || r->kind == SPEC_READY_FD)
         return;
     ready_stop(r);
     r->kind = spec_ready_kind(u->spec);
     if (r->kind == SPEC_READY_LOG && !r->is_seen && !ready_make_regex(r, &e))
         log_warn("%s: %s", u->name, e.text);
+    if (!begins)
+        return;
     if (r->kind == SPEC_READY_TYPE)
         ready_show(r);
     else if (ready_is_wanted(u))

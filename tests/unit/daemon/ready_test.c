@@ -49,6 +49,34 @@ void helper_cancel(struct helper *h)
     helper.n_cancelled += h != NULL;
 }
 
+/* Super comes to know of unit 0, whose program runs, as far as RUNS goes, and is not ready by itself. */
+static void make_super(bool runs)
+{
+    static struct spec_set set = {.name = "test", .services = bench_specs, .n_services = 1};
+    static const struct super_params params;
+    struct effect f;
+    bench_specs[0].enabled = true;
+    spec_supervisor_defaults(&set.supervisor);
+    bench.super = super_new(&set, &params);
+    assert_non_null(bench.super);
+    super_start(bench.super, sys_now_ms());
+    while (super_next_effect(bench.super, &f)) {
+        struct event ev = {.kind = EVENT_SPAWNED, .unit = 0, .run = f.run, .pid = getpid()};
+        if (f.kind != EFFECT_SPAWN)
+            continue;
+        super_post(bench.super, &ev, sys_now_ms());
+        ev.kind = EVENT_EXEC_OK;
+        if (runs)
+            super_post(bench.super, &ev, sys_now_ms());
+    }
+}
+
+static void free_super(void)
+{
+    super_free(bench.super);
+    bench.super = NULL;
+}
+
 static int setup(void **state)
 {
     memset(&helper, 0, sizeof helper);
@@ -73,8 +101,8 @@ static bool has_execed(void *data)
     return bench_units[0].status_fd < 0;
 }
 
-/* Starts run RUN of the shell script SCRIPT, and lets super know that it runs. */
-static void start(const char *script, uint64_t run)
+/* Starts run RUN of the shell script SCRIPT, which super does not know to run yet. */
+static void launch_script(const char *script, uint64_t run)
 {
     COMMAND(0, "/bin/sh", "-c", script);
     told.n = 0;
@@ -83,6 +111,12 @@ static void start(const char *script, uint64_t run)
     assert_int_equal(told.n, 2);
     assert_int_equal(told.events[1].kind, EVENT_EXEC_OK);
     told.n = 0;
+}
+
+/* The same, and lets super know that it runs. */
+static void start(const char *script, uint64_t run)
+{
+    launch_script(script, run);
     ready_on_state(&bench_units[0], UNIT_RUNNING);
 }
 
@@ -398,6 +432,58 @@ static void test_a_command_that_cannot_be_started_is_tried_again(void **state)
     conclude();
 }
 
+/* A reload between the fork of a run and the news that its program runs, or behind that. */
+static void reload(bool runs)
+{
+    make_super(runs);
+    ready_renew(&bench_units[0]);
+    ready_on_state(&bench_units[0], UNIT_RUNNING);
+    free_super();
+}
+
+static void test_other_words_before_it_runs(void **state)
+{
+    (void)state;
+    by_command();
+    launch_script("exec sleep 1000", 1);
+    bench_specs[0].ready = (struct spec_ready){.kind = SPEC_READY_AFTER, .after_ms = 1000000};
+    reload(false);
+    assert_int_equal(helper.n_started, 0);
+    kill(bench_units[0].main_pid, SIGKILL);
+    conclude();
+    assert_int_equal(told.n, 0);
+
+    static char line[] = "^up$";
+    bench_specs[0].ready = (struct spec_ready){.kind = SPEC_READY_LOG, .log = line};
+    launch_script("exec sleep 1000", 2);
+    by_command();
+    reload(false);
+    assert_int_equal(helper.n_started, 1);
+    answer(true, "exited with code 0");
+    expect(EVENT_READY, 2);
+    kill(bench_units[0].main_pid, SIGKILL);
+    conclude();
+}
+
+/* One of which nothing was watched is watched from now on, and by one at a time. */
+static void test_first_words_of_a_run(void **state)
+{
+    (void)state;
+    for (unsigned runs = 0; runs < 2; runs++) {
+        bench_specs[0].ready = (struct spec_ready){.kind = SPEC_READY_TYPE};
+        helper.n_started = 0;
+        launch_script("exec sleep 1000", runs + 1);
+        by_command();
+        reload(runs);
+        assert_int_equal(helper.n_started, 1);
+        answer(true, "exited with code 0");
+        expect(EVENT_READY, runs + 1);
+        kill(bench_units[0].main_pid, SIGKILL);
+        conclude();
+        assert_null(bench_units[0].ready);
+    }
+}
+
 static void test_others_are_left_alone(void **state)
 {
     static const enum spec_ready_kind kinds[] = {SPEC_READY_TYPE, SPEC_READY_NOTIFY};
@@ -433,6 +519,8 @@ int main(void)
         CASE(test_by_a_command),
         CASE(test_a_command_is_not_needed_any_more),
         CASE(test_a_command_that_cannot_be_started_is_tried_again),
+        CASE(test_other_words_before_it_runs),
+        CASE(test_first_words_of_a_run),
         CASE(test_others_are_left_alone),
     };
     return cmocka_run_group_tests_name("ready", tests, rig_open_loop, rig_close_loop);
