@@ -47,7 +47,25 @@ enum spec_orphans { SPEC_ORPHANS_KILL, SPEC_ORPHANS_ADOPT, SPEC_ORPHANS_IGNORE, 
 
 enum spec_end_action { SPEC_END_IGNORE, SPEC_END_SHUTDOWN, SPEC_END_N };
 
-enum spec_log_driver { SPEC_LOG_STDOUT, SPEC_LOG_INHERIT, SPEC_LOG_NONE, SPEC_LOG_N };
+/** Where what a service writes goes; see doc/logging.md. */
+enum spec_log_driver {
+    SPEC_LOG_STDOUT,   /**< our own standard output, line by line, with the unit's name before each */
+    SPEC_LOG_INHERIT,  /**< our own descriptors, untouched by us */
+    SPEC_LOG_FILE,     /**< a file that is rotated */
+    SPEC_LOG_SYSLOG,   /**< RFC 5424, over a datagram socket */
+    SPEC_LOG_JOURNALD, /**< the native protocol of systemd-journald */
+    SPEC_LOG_NONE,     /**< nowhere */
+    SPEC_LOG_N
+};
+
+enum spec_log_format { SPEC_LOG_TEXT, SPEC_LOG_JSON, SPEC_LOG_FORMAT_N };
+
+/** What happens when what a service writes does not go out fast enough. */
+enum spec_log_mode {
+    SPEC_LOG_BLOCKING, /**< the service waits, as on any full pipe; nothing is lost */
+    SPEC_LOG_DROP,     /**< the oldest lines that wait are dropped, counted, and a line says so */
+    SPEC_LOG_MODE_N
+};
 
 /** What a dependency must have reached before its dependent starts. */
 enum spec_condition {
@@ -145,6 +163,29 @@ struct spec_zombies {
     enum spec_zombie_action action; /**< in a service SPEC_ZOMBIES_N: as `supervisor:` says */
     int64_t check_ms;               /**< time between two looks, at least 1000; of `supervisor:` only */
 };
+
+/** The key `logging`, or `stderr` in it. */
+struct spec_log {
+    enum spec_log_driver driver;
+    enum spec_log_format format; /**< of STDOUT and FILE */
+    enum spec_log_mode mode;
+    bool timestamps;       /**< of STDOUT and FILE in text: RFC 3339, UTC, microseconds, before each line */
+    int64_t buffer_size;   /**< bytes of the last output that are kept in memory; a power of two, 4 KiB to 64 MiB */
+    const char *path;      /**< of FILE: absolute */
+    int64_t max_size;      /**< of FILE: bytes at which it is rotated; 0: never for its size */
+    int64_t max_age_ms;    /**< of FILE: age at which it is rotated; 0: never for its age */
+    int64_t max_file;      /**< of FILE: how many there are at most, the present one included; at least 1 */
+    bool compress;         /**< of FILE: those that are not the present one, by gzip(1) */
+    int file_mode;         /**< of FILE */
+    int directory_mode;    /**< of FILE: of its directory, where we make it */
+    struct spec_user user; /**< of FILE: whose it and that directory are made; text NULL: ours */
+    const char *address;   /**< of SYSLOG: path of the socket */
+    int facility;          /**< of SYSLOG and JOURNALD: 0 to 23, as in RFC 5424 */
+    const char *tag;       /**< of SYSLOG and JOURNALD: the identifier; NULL: the name of the service */
+};
+
+/** The two streams of a service. */
+enum spec_stream { SPEC_STREAM_OUT, SPEC_STREAM_ERR, SPEC_STREAM_N };
 
 /** A program and its arguments. */
 struct spec_command {
@@ -359,7 +400,8 @@ struct spec {
     bool autostart;
     struct spec_label *labels;
     size_t n_labels;
-    enum spec_log_driver log_driver;
+    struct spec_log log[SPEC_STREAM_N]; /**< the second is used when log_split */
+    bool log_split;                     /**< standard error goes another way than standard output */
 };
 
 /** When the daemon ends by itself. */
@@ -412,6 +454,14 @@ const char *spec_kill_mode_name(enum spec_kill_mode v);
 const char *spec_orphans_name(enum spec_orphans v);
 const char *spec_end_action_name(enum spec_end_action v);
 const char *spec_log_driver_name(enum spec_log_driver v);
+const char *spec_log_format_name(enum spec_log_format v);
+const char *spec_log_mode_name(enum spec_log_mode v);
+
+/** Whether DRIVER takes output through a pipe of ours. */
+static inline bool spec_log_is_piped(enum spec_log_driver driver)
+{
+    return driver != SPEC_LOG_INHERIT && driver != SPEC_LOG_NONE;
+}
 const char *spec_condition_name(enum spec_condition v);
 const char *spec_exit_when_name(enum spec_exit_when v);
 const char *spec_zombie_action_name(enum spec_zombie_action v);

@@ -88,10 +88,10 @@ static void check_ready(struct diag_list *d, const struct spec *s, const struct 
     if (s->type == SPEC_TYPE_NOTIFY && spec_ready_kind(s) != SPEC_READY_NOTIFY)
         diag_error(d, map->pos,
                    "`ready` with `type: notify`, which is ready by READY=1; remove it, or write another type");
-    if (s->ready.kind == SPEC_READY_LOG && s->log_driver != SPEC_LOG_STDOUT)
+    if (s->ready.kind == SPEC_READY_LOG && !spec_log_is_piped(s->log[SPEC_STREAM_OUT].driver))
         diag_error(d, check_place(s, map, "log"),
                    "`log` is about output that `driver: %s` keeps from fosterd; use the driver stdout",
-                   spec_log_driver_name(s->log_driver));
+                   spec_log_driver_name(s->log[SPEC_STREAM_OUT].driver));
     if (s->ready.kind == SPEC_READY_FD && s->ready.fd < 3 + (int64_t)s->n_sockets)
         diag_error(d, check_place(s, map, "fd"), "descriptor %lld is one of `sockets`; write %zu or more",
                    (long long)s->ready.fd, 3 + s->n_sockets);

@@ -104,6 +104,16 @@ const struct schema_word schema_log_driver_words[] = {
     {"journald", SCHEMA_WORD_LATER},
     {NULL, 0},
 };
+const struct schema_word schema_service_log_format_words[] = {
+    {"text", SPEC_LOG_TEXT},
+    {"json", SPEC_LOG_JSON},
+    {NULL, 0},
+};
+const struct schema_word schema_log_mode_words[] = {
+    {"blocking", SPEC_LOG_BLOCKING},
+    {"drop", SPEC_LOG_DROP},
+    {NULL, 0},
+};
 const struct schema_word schema_condition_words[] = {
     {"service_started", SPEC_COND_STARTED},     {"service_ready", SPEC_COND_READY},
     {"service_healthy", SPEC_COND_HEALTHY},     {"service_completed_successfully", SPEC_COND_COMPLETED_OK},

@@ -78,6 +78,16 @@ const char *spec_log_driver_name(enum spec_log_driver v)
     return schema_word(schema_log_driver_words, (int)v);
 }
 
+const char *spec_log_format_name(enum spec_log_format v)
+{
+    return schema_word(schema_service_log_format_words, (int)v);
+}
+
+const char *spec_log_mode_name(enum spec_log_mode v)
+{
+    return schema_word(schema_log_mode_words, (int)v);
+}
+
 const char *spec_condition_name(enum spec_condition v)
 {
     return schema_word(schema_condition_words, (int)v);

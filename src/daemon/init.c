@@ -86,7 +86,7 @@ static void init_make_spec(struct init *in)
     spec->stop_grace_period_ms = init_grace_ms(args);
     spec->kill_mode = args->group && !args->single ? SPEC_KILL_TREE : SPEC_KILL_MIXED;
     spec->orphans = init_orphans(args);
-    spec->log_driver = SPEC_LOG_INHERIT;
+    spec->log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
 }
 
 /* False without memory. */

@@ -64,7 +64,7 @@ static void launch_give_output(const struct engine_unit *u)
 
 bool launch_open_output(struct engine_unit *u, struct err *e)
 {
-    if (u->spec->log_driver == SPEC_LOG_STDOUT && u->out.read_fd < 0) {
+    if (spec_log_is_piped(u->spec->log[SPEC_STREAM_OUT].driver) && u->out.read_fd < 0) {
         if (!output_open(&u->engine->output, &u->out, u->name, e))
             return false;
         u->out.tail = &u->tail;

@@ -297,10 +297,10 @@ static void launch_outputs(const struct engine_unit *u, const struct launch_comm
 {
     if (c->output_fd >= 0) {
         req->stdio[1] = req->stdio[2] = c->output_fd;
-    } else if (u->spec->log_driver == SPEC_LOG_INHERIT) {
+    } else if (u->spec->log[SPEC_STREAM_OUT].driver == SPEC_LOG_INHERIT) {
         req->stdio[1] = 1;
         req->stdio[2] = 2;
-    } else if (u->spec->log_driver == SPEC_LOG_STDOUT) {
+    } else if (spec_log_is_piped(u->spec->log[SPEC_STREAM_OUT].driver)) {
         req->stdio[1] = req->stdio[2] = u->out.write_fd;
     }
 }

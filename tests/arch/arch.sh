@@ -64,7 +64,7 @@ check_includes() {
         # The C library's pure part, the names of POSIX types and of limits, the macros that read a wait status.
         core:\<assert.h\> | core:\<ctype.h\> | core:\<errno.h\> | core:\<float.h\> | core:\<inttypes.h\> | \
             core:\<limits.h\> | core:\<math.h\> | core:\<signal.h\> | core:\<stdalign.h\> | \
-            core:\<stdarg.h\> | core:\<stdbool.h\> | core:\<stddef.h\> | core:\<stdint.h\> | \
+            core:\<stdarg.h\> | core:\<stdatomic.h\> | core:\<stdbool.h\> | core:\<stddef.h\> | core:\<stdint.h\> | \
             core:\<stdio.h\> | core:\<stdlib.h\> | core:\<string.h\> | core:\<strings.h\> | core:\<sys/resource.h\> | core:\<sys/types.h\> | \
             core:\<sys/wait.h\>) allowed=yes ;;
         sys:\"base/*\" | sys:\"sys/*\") allowed=yes ;;
@@ -75,8 +75,9 @@ check_includes() {
         client:\<ev.h\> | client:\<yaml.h\> | ctl:\<ev.h\> | ctl:\<yaml.h\>) ;;
         client:\"base/*\" | client:\"client/*\" | client:\"foster/*\" | client:\"core/proto.h\" | client:\<*) allowed=yes ;;
         ctl:\"base/*\" | ctl:\"ctl/*\" | ctl:\"foster/*\" | ctl:\"client/call.h\" | ctl:\"core/proto.h\" | ctl:\<*) allowed=yes ;;
-        daemon:\<yaml.h\>) ;;
-        daemon:\"base/*\" | daemon:\"core/*\" | daemon:\"sys/*\" | daemon:\"daemon/*\" | daemon:\<*) allowed=yes ;;
+        daemon:\<yaml.h\> | logger:\<yaml.h\>) ;;
+        logger:\"base/*\" | logger:\"core/*\" | logger:\"sys/*\" | logger:\"logger/*\" | logger:\<*) allowed=yes ;;
+        daemon:\"base/*\" | daemon:\"core/*\" | daemon:\"sys/*\" | daemon:\"logger/*\" | daemon:\"daemon/*\" | daemon:\<*) allowed=yes ;;
         esac
         # Private tables beside their user: "options.def".
         case $file:$name in
@@ -265,7 +266,7 @@ check_guide() {
     {
         tree | grep -E '^(src/.*\.c|include/.*\.def)$' | sed 's,^src/,,; s,^include/,,' | grep -vxFf "$scratch/named" |
             sed "s,^,$guide does not name ,"
-        grep -E '^(base|core|sys|daemon|client|ctl)/[a-z_0-9]+\.(c|h|def)$' "$scratch/named" | while read -r file; do
+        grep -E '^(base|core|sys|logger|daemon|client|ctl)/[a-z_0-9]+\.(c|h|def)$' "$scratch/named" | while read -r file; do
             if [ ! -e "src/$file" ] && [ ! -e "include/$file" ]; then echo "$guide names $file, which is not there"; fi
         done
         # What the documents link to within the tree has to be there.

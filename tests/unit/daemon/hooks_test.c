@@ -164,7 +164,7 @@ static void one_that_cannot_begin_has_failed(void **state)
 {
     (void)state;
     set_hook(SPEC_HOOK_PRE_START, 0, "exit 0");
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     const struct effect f = {.kind = EFFECT_HOOKS, .run = RUN, .hook = SPEC_HOOK_PRE_START};
     rlim_t before = rig_limit_fds((rlim_t)rig_fds() - 3);
     hooks_begin(&bench_units[0], &f);
@@ -196,7 +196,7 @@ static bool is_reloaded(void *data)
 /* A service that is there for long, and whose program runs. */
 static pid_t start_service(void)
 {
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     COMMAND(0, "sleep", "1000");
     pid_t pid = launch(0, 1);
     await_told(2);

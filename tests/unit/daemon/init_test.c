@@ -113,7 +113,7 @@ static void a_command_is_a_service_that_everything_hangs_on(void)
     REQUIRE(seen_set.supervisor.stop_timeout_ms == 10000 && seen_all_signals);
     REQUIRE(seen.n_command == 3 && strcmp(seen.command[0], "prog") == 0 && strcmp(seen.command[2], "b") == 0);
     REQUIRE(seen.essential && seen.type == SPEC_TYPE_SIMPLE && seen.restart.policy == SPEC_RESTART_NO);
-    REQUIRE(seen.log_driver == SPEC_LOG_INHERIT && seen.orphans == SPEC_ORPHANS_KILL);
+    REQUIRE(seen.log[SPEC_STREAM_OUT].driver == SPEC_LOG_INHERIT && seen.orphans == SPEC_ORPHANS_KILL);
     REQUIRE(seen.stop_grace_period_ms == 10000 && seen.kill_mode == SPEC_KILL_MIXED && seen_stop_signal == SIGTERM);
 }
 

@@ -36,7 +36,7 @@ static const char *const not_handed_on[] = {
 static const char *environment(unsigned i, uint64_t run)
 {
     COMMAND(i, "/usr/bin/env");
-    bench_specs[i].log_driver = SPEC_LOG_INHERIT;
+    bench_specs[i].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
     launch(i, run);
     assert_int_equal(finish(i), 0);
     return heard();

@@ -78,7 +78,7 @@ static void it_runs_where_and_with_what_it_was_told(void **state)
     (void)state;
     bench_specs[0].working_dir = rig_dir();
     assert_non_null(realpath(rig.dir, expected));
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     bench_nofile = (struct rlimit){.rlim_cur = 77, .rlim_max = 99};
     COMMAND(0, "sleep", "1000");
     pid_t pid = launch(0, 1);
@@ -108,7 +108,7 @@ static void entrypoint_and_command_are_one(void **state)
 {
     (void)state;
     catch_output();
-    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
     char *entrypoint[ARGS_MAX + 1];
     bench_specs[0].n_entrypoint = copy_words((const char *const[]){"printf", "[%s]", NULL}, entrypoint);
     bench_specs[0].entrypoint = entrypoint;
@@ -127,7 +127,7 @@ static void the_umask_is_set(void **state)
     mode_t before = umask(027);
     (void)state;
     catch_output();
-    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
     COMMAND(0, "sh", "-c", "umask");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         bench_specs[0].umask = cases[i].umask;
@@ -189,7 +189,7 @@ static void inherited_output_is_ours(void **state)
 {
     (void)state;
     catch_output();
-    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
     COMMAND(0, "echo", "plain");
     launch(0, 1);
     assert_int_equal(finish(0), 0);
@@ -216,7 +216,7 @@ static void what_fails_in_the_child_is_told_with_its_reason(void **state)
     bench_specs[0].environment = &path;
     bench_specs[0].n_environment = 1;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        bench_specs[0].log_driver = SPEC_LOG_NONE;
+        bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
         bench_specs[0].working_dir = cases[i].working_dir;
         COMMAND(0, cases[i].command);
         launch(0, i + 1);
@@ -265,7 +265,7 @@ static void what_fails_before_the_child_is_told_once(void **state)
 static void settling_may_come_before_the_loop(void **state)
 {
     (void)state;
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     COMMAND(0, "/nonexistent/program");
     launch(0, 1);
     rig_await_zombie(bench_units[0].main_pid);
@@ -282,7 +282,7 @@ static void settling_may_come_before_the_loop(void **state)
 static void a_run_that_is_over_is_told_nothing_of(void **state)
 {
     (void)state;
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     COMMAND(0, "true");
     launch(0, 1);
     bench_reap(bench_units[0].main_pid);
@@ -340,7 +340,7 @@ static void another_mode_changes_the_request(void **state)
     hook(false);
     bench.hooks.on_request = on_request;
     catch_output();
-    bench_specs[0].log_driver = SPEC_LOG_INHERIT;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
     COMMAND(0, "/nonexistent/program");
     pid_t pid = launch(0, 1);
     assert_true(hooked.spawned == pid && hooked.n_told == 0);
@@ -368,7 +368,7 @@ static void another_mode_is_told_that_the_program_did_not_start(void **state)
 {
     (void)state;
     hook(false);
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     COMMAND(0, "/nonexistent/program");
     launch(0, 1);
     assert_int_equal(hooked.spawned, bench_units[0].main_pid);

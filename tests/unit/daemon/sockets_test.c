@@ -41,7 +41,7 @@ static int begin_sockets(void **state)
             spec_defaults(&services[s][i]);
             services[s][i].name = bench_specs[i].name;
             services[s][i].enabled = true;
-            services[s][i].log_driver = SPEC_LOG_INHERIT;
+            services[s][i].log[SPEC_STREAM_OUT].driver = SPEC_LOG_INHERIT;
             services[s][i].sockets = sockets[s][i];
         }
     }
