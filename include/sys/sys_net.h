@@ -16,6 +16,8 @@
 int sys_connect(int fd, const struct sockaddr *to, socklen_t to_len) MUST_CHECK NONNULL();
 /** poll(2). */
 int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms) MUST_CHECK NONNULL();
+/** sendmsg(2) without waiting, without SIGPIPE. */
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg) MUST_CHECK NONNULL();
 /** recvmsg(2) without waiting, descriptors close-on-exec. */
 ssize_t sys_recvmsg(int fd, struct msghdr *msg) MUST_CHECK NONNULL();
 /** getsockname(2). */

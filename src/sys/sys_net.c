@@ -26,6 +26,15 @@ int sys_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
     return poll(fds, n, timeout_ms);
 }
 
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg)
+{
+    ssize_t n;
+    do
+        n = sendmsg(fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 ssize_t sys_recvmsg(int fd, struct msghdr *msg)
 {
     ssize_t n;
