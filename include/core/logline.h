@@ -64,28 +64,38 @@ struct logline_label {
     pid_t pid;           /**< for syslog and the journal: of the main process; 0: not known */
 };
 
-/** Writes the time REAL_US (microseconds since 1970) as RFC 3339, UTC, LOGLINE_STAMP_LEN bytes without a NUL. The last
- * second's text is kept in a cache of the calling thread. */
-void logline_stamp(int64_t real_us, char *out) NONNULL();
+/** The text of the last second that was asked for. Zero-initialised: none yet. */
+struct logline_clock {
+    int64_t second;                   /**< since 1970 */
+    char text[LOGLINE_STAMP_LEN + 1]; /**< of its beginning; "": not known */
+};
+
+/** Writes the time REAL_US (microseconds since 1970) as RFC 3339, UTC, LOGLINE_STAMP_LEN bytes without a NUL. */
+void logline_stamp(struct logline_clock *clock, int64_t real_us, char *out) NONNULL();
 
 /** The functions below append one piece and return true; or return false, with nothing appended, when it does not fit.
  */
 
-/** "name | text\n", the rest of a line "name + text\n"; with WITH_TIME the time before the text. */
+/** "name | text\n", the rest of a line "name + text\n"; with a CLOCK (may be NULL) the time before the text. */
 bool logline_put_prefixed(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
-                          bool with_time, int64_t real_us) NONNULL();
+                          struct logline_clock *clock, int64_t real_us) NONNULL(1, 2, 3);
+
+/** The time, a space and the text, for output that is never cut into pieces: P that continues a line has no time, and
+ * one that does not end it no newline. */
+bool logline_put_stamped(struct logline_out *o, const struct logline_piece *p, struct logline_clock *clock,
+                         int64_t real_us) NONNULL();
 
 /** {"time":…,"service":…,"instance":…,"stream":…,"message":…}\n; "instance" where it has another name than its service,
  * "partial":true where the line goes on. Bytes that are no UTF-8 become U+FFFD. */
 bool logline_put_json(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
-                      int64_t real_us) NONNULL();
+                      struct logline_clock *clock, int64_t real_us) NONNULL();
 
 /** The priority that P begins with ("<3>", as sd-daemon(3) has it: 0 to 7), taken off it; DEF when there is none. */
 int logline_priority(struct logline_piece *p, int def) NONNULL();
 
 /** One message as RFC 5424 has it, with the structured data [foster@0 …] left out, without a newline at its end. */
 bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
-                        int priority, int64_t real_us) NONNULL();
+                        int priority, struct logline_clock *clock, int64_t real_us) NONNULL();
 
 /** One entry of the journal's native protocol: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, SYSLOG_FACILITY, SYSLOG_PID,
  * FOSTER_SERVICE, FOSTER_INSTANCE, FOSTER_STREAM, and SYSLOG_TIMESTAMP left to the journal. */

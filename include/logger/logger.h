@@ -40,7 +40,7 @@ struct logger_boot {
     struct shared *shared;
     int stage[2];  /**< read end, write end; non-blocking */
     int outbox[2]; /**< the same */
-    bool colours;  /**< names in front of lines may be coloured, where standard output is a terminal */
+    int width;     /**< names in front of lines are padded to so many bytes */
     /** Calls FN for each stream there is. */
     void (*each)(void (*fn)(const struct logger_stream *s, void *fn_data), void *fn_data, void *data);
     void *data; /**< for each() */

@@ -24,9 +24,9 @@ enum message_kind {
     MESSAGE_CLOSE, /**< drain the stream `id`, let it go, answer CLOSED */
     MESSAGE_SYNC, /**< take in what is in the pipe of `id`, send it out with what of a line there is, answer SYNCED with
                      `seq` */
-    MESSAGE_REOPEN,  /**< open all files anew */
-    MESSAGE_SERVE,   /**< fds: a client's connection; text: its request for lines, see serve.h */
-    MESSAGE_COLOURS, /**< seq: 0 or 1 */
+    MESSAGE_REOPEN, /**< open all files anew */
+    MESSAGE_SERVE,  /**< fds: a client's connection; text: its request for lines, see serve.h */
+    MESSAGE_WIDTH,  /**< seq: names in front of lines are padded to so many bytes */
     /* From the logger. */
     MESSAGE_UP,      /**< it has taken over what there was */
     MESSAGE_CLOSED,  /**< of `id` */

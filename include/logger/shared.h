@@ -25,9 +25,9 @@
 #include <stdint.h>
 
 enum {
-    SHARED_STAGE_MAX = 256,      /**< moves into the stage between two reads: a pipe has no more slots */
-    SHARED_BATCH_MAX = 64 << 10, /**< bytes of formatted output under way */
-    SHARED_STREAMS_MAX = 512,    /**< streams of which a batch has something */
+    SHARED_STAGE_MAX = 256,       /**< moves into the stage between two reads: a pipe has no more slots */
+    SHARED_BATCH_MAX = 128 << 10, /**< bytes of formatted output under way; any piece of a line fits, even as JSON */
+    SHARED_STREAMS_MAX = 512,     /**< streams of which a batch has something */
 };
 
 /** Bytes on their way from a pipe to a ring. */
@@ -46,8 +46,9 @@ struct shared_part {
     struct logline_state state; /**< and its ring's `line` */
 };
 
-/** Formatted output under way: noted first, then `active` set, then written, then the parts noted in the rings, then
- * `active` cleared. */
+/** Formatted output under way. Of standard output: noted first, then `active` set, then the parts noted in the rings,
+ * then written, then `active` cleared. Of a file: written before the parts are noted, for a failed write is taken back.
+ */
 struct shared_batch {
     _Atomic uint32_t active;
     uint32_t n_parts;

@@ -29,6 +29,7 @@ struct server;
 
 /** Where lines go: one table of functions a driver. None of them waits. */
 struct sink {
+    bool defers; /**< it sends at the end of the turn, and calls stream_settle() then */
     /** Begins with S; its settings are s->log. Allocates s->sink_data when it needs some; what cannot be opened now is
      * tried again later. False without memory: the stream then goes nowhere, and drops. */
     bool (*open)(struct stream *s);
@@ -56,9 +57,9 @@ struct logger {
     struct server *server; /**< owned; clients that read lines; NULL: none yet */
     struct ev_timer partial_timer;
     struct list partials; /**< of struct stream.in_partials: oldest first */
+    struct list ended;    /**< of struct stream.in_ended */
     struct list unsent;   /**< messages to fosterd for which there was no room */
-    bool colours;
-    int width; /**< of the longest name that goes to standard output */
+    int width;            /**< names in front of lines are padded to so many bytes */
     char host[256];
 };
 
@@ -75,13 +76,17 @@ struct stream {
     pid_t pid;
     int pipe_fd; /**< owned; -1 at its end */
     struct ev_io readable;
+    int pipe_size;           /**< its capacity */
+    struct list in_ready;    /**< link in the intake's list of those that can be read */
     bool wants_more;         /**< its pipe is being read */
     bool closing;            /**< goes when it is drained */
     bool flush;              /**< what there is of a line is to go out, too */
     const struct sink *sink; /**< NULL: none could be opened */
     void *sink_data;         /**< owned by the sink */
     struct list in_outlet;   /**< link in the queue of standard output */
+    struct list in_ended;    /**< link in the list of those that go at the end of the turn */
     struct list in_partials;
+    uint64_t partial_from;   /**< where that line begins in the ring */
     double partial_at;       /**< when (ev_now()) what there is of a line goes out */
     struct matcher *matcher; /**< owned; NULL: nobody waits for a line */
 };
@@ -99,12 +104,22 @@ void stream_set(struct stream *s, const struct logger_stream *d) NONNULL();
  * new bytes, a sink that takes again. */
 void stream_pump(struct stream *s) NONNULL();
 
+/** Decides whether the pipe of S is read, whether the beginning of a line waits for its end, and whether S is over:
+ * after something has gone out. */
+void stream_settle(struct stream *s) NONNULL();
+
 /** Says how the sink of S fares: T with ERRNUM (0 unless LOGRING_FAILING). A change into and out of LOGRING_FAILING is
  * told to fosterd, once. */
 void stream_set_trouble(struct stream *s, enum logring_trouble t, int errnum) NONNULL();
 
+/** The callback of struct logger.partial_timer. */
+void stream_on_partial_timer(struct ev_loop *loop, struct ev_timer *w, int revents);
+
 /** Makes room for at least one page, if the mode or the trouble of S allows that anything is dropped. */
 void stream_make_room(struct stream *s) NONNULL();
+
+/** Nobody writes to the pipe of S any more, or it cannot be read: it goes when all of it is out. */
+void stream_end(struct stream *s) NONNULL();
 
 /** Takes in and sends what there is, with what there is of a line. */
 void stream_sync(struct stream *s) NONNULL();

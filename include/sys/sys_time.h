@@ -12,6 +12,8 @@
 
 /** Milliseconds of CLOCK_REALTIME. Never fails. (time(2) may be behind it by a tick, and so behind a timer.) */
 int64_t sys_unix_ms(void);
+/** Microseconds of it. */
+int64_t sys_unix_us(void);
 
 /** By how many seconds local time is ahead of UTC at UNIX_S: as TZ says, else /etc/localtime; 0 where neither is known.
  */

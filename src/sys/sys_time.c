@@ -9,11 +9,16 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-int64_t sys_unix_ms(void)
+int64_t sys_unix_us(void)
 {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t sys_unix_ms(void)
+{
+    return sys_unix_us() / 1000;
 }
 
 int64_t sys_local_offset_s(int64_t unix_s)
