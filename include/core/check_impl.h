@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * What the files of core/check.h share. For check.c and check_life.c only.
+ * What the files of core/check.h share. For check.c, check_life.c and check_log.c only.
  */
 #ifndef FOSTER_CORE_CHECK_IMPL_H
 #define FOSTER_CORE_CHECK_IMPL_H
@@ -24,6 +24,12 @@ static inline bool check_never_completes(const struct spec *s)
 
 /** As check_service(), for readiness, health, hooks, reload and schedules. */
 void check_life(struct diag_list *d, const struct spec *s, const struct tree_node *node) NONNULL();
+
+/** As check_service(), for `logging`. */
+void check_log(struct diag_list *d, const struct spec *s, const struct tree_node *node) NONNULL();
+
+/** Says in D which services of SET that are enabled would log to one file. */
+void check_log_files(struct diag_list *d, const struct spec_set *set) NONNULL();
 
 /** Says in D which sockets of the services of SET that are enabled would listen to one address. */
 void check_sockets(struct diag_list *d, const struct spec_set *set) NONNULL();

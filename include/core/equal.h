@@ -33,6 +33,7 @@ bool equal_http(const struct schema_row *row, const void *a, const void *b);
 bool equal_cron(const struct schema_row *row, const void *a, const void *b);
 bool equal_hooks(const struct schema_row *row, const void *a, const void *b);
 bool equal_sockets(const struct schema_row *row, const void *a, const void *b);
+bool equal_log_stderr(const struct schema_row *row, const void *a, const void *b);
 bool equal_section(const struct schema_row *row, const void *a, const void *b);
 
 /** For keys without a field of their own: always true. */

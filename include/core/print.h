@@ -57,6 +57,8 @@ void print_hooks(struct printer *p, const struct schema_row *row, const void *ba
 void print_sockets(struct printer *p, const struct schema_row *row, const void *base);
 void print_cron(struct printer *p, const struct schema_row *row, const void *base);
 void print_schedule(struct printer *p, const struct schema_row *row, const void *base);
+void print_log_options(struct printer *p, const struct schema_row *row, const void *base);
+void print_log_stderr(struct printer *p, const struct schema_row *row, const void *base);
 void print_section(struct printer *p, const struct schema_row *row, const void *base);
 
 /** For keys without a field of their own. */

@@ -26,6 +26,8 @@ enum schema_section {
     SCHEMA_SUPERVISOR,         /**< struct spec_supervisor */
     SCHEMA_RESTART,            /**< struct spec_restart */
     SCHEMA_LOGGING,            /**< struct spec */
+    SCHEMA_LOG_STDERR,         /**< struct spec_log */
+    SCHEMA_LOG_OPTIONS,        /**< struct spec_log */
     SCHEMA_DEP,                /**< struct spec_dep */
     SCHEMA_STOP_STEP,          /**< struct spec_stop_step */
     SCHEMA_ENV_FILE,           /**< struct compound_env_file */
@@ -62,12 +64,10 @@ enum schema_flag {
     SCHEMA_ALTERNATIVE = 1 << 9,  /**< of these in one mapping only one counts, and two in one place are an error */
 };
 
-enum { SCHEMA_WORD_LATER = -1 };
-
 /** One word of a value that is a choice. A list of them ends with a NULL word. */
 struct schema_word {
     const char *word;
-    int value; /**< of the enum, or SCHEMA_WORD_LATER */
+    int value; /**< of the enum; of two words with the same the first is the one that is shown */
 };
 
 /** One key. */
@@ -133,9 +133,10 @@ bool schema_equal(enum schema_section section, const void *a, const void *b) NON
 
 /** The words of the choices. */
 extern const struct schema_word schema_type_words[], schema_restart_words[], schema_kill_mode_words[],
-    schema_orphans_words[], schema_end_action_words[], schema_log_driver_words[], schema_service_log_format_words[], schema_log_mode_words[], schema_condition_words[],
-    schema_exit_when_words[], schema_log_level_words[], schema_log_format_words[], schema_zombie_action_words[],
-    schema_unhealthy_action_words[], schema_hook_point_words[], schema_overlap_words[];
+    schema_orphans_words[], schema_end_action_words[], schema_log_driver_words[], schema_service_log_format_words[],
+    schema_log_mode_words[], schema_log_facility_words[], schema_condition_words[], schema_exit_when_words[],
+    schema_log_level_words[], schema_log_format_words[], schema_zombie_action_words[], schema_unhealthy_action_words[],
+    schema_hook_point_words[], schema_overlap_words[];
 
 /** The field of BASE that ROW is for. */
 static inline void *schema_field(const struct schema_row *row, void *base)

@@ -55,7 +55,7 @@ bool value_section(struct value_ctx *c, enum schema_section section, const char 
                    void *base) MUST_CHECK NONNULL();
 
 /** Why a text is not a value of its row. */
-enum value_result { VALUE_OK, VALUE_BAD, VALUE_RANGE, VALUE_LATER, VALUE_NOT_SCALAR };
+enum value_result { VALUE_OK, VALUE_BAD, VALUE_RANGE, VALUE_NOT_SCALAR };
 
 /** Sets FIELD to the scalar TEXT as ROW wants it; without a message. VALUE_NOT_SCALAR when the row's kind is no
  *  scalar without memory. */

@@ -115,7 +115,8 @@ static void check_limits(struct diag_list *d, const struct spec *s, const struct
 void check_service(struct diag_list *d, const struct spec *s, const struct tree_node *node)
 {
     static void (*const rules[])(struct diag_list *, const struct spec *, const struct tree_node *) = {
-        check_command, check_restart, check_pid_file, check_stop, check_exits, check_caps, check_limits, check_life,
+        check_command, check_restart, check_pid_file, check_stop, check_exits,
+        check_caps,    check_limits,  check_life,     check_log,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
@@ -228,6 +229,7 @@ void check_set(struct diag_list *d, const struct spec_set *set)
 {
     check_numbers(d, set);
     check_sockets(d, set);
+    check_log_files(d, set);
     for (size_t i = 0; i < set->n_services; i++) {
         const struct spec *s = &set->services[i];
         check_instance_name(d, set, s);

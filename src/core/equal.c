@@ -232,6 +232,13 @@ bool equal_ulimits(const struct schema_row *row, const void *a, const void *b)
     return true;
 }
 
+bool equal_log_stderr(const struct schema_row *row, const void *a, const void *b)
+{
+    const bool *x = (const void *)((const char *)a + row->extra), *y = (const void *)((const char *)b + row->extra);
+
+    return *x == *y && equal_section(row, a, b);
+}
+
 bool equal_section(const struct schema_row *row, const void *a, const void *b)
 {
     return schema_equal(row->sub, schema_const_field(row, a), schema_const_field(row, b));

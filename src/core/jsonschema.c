@@ -124,8 +124,6 @@ void jsonschema_choice(struct buf *out, const struct schema_row *row)
 
     buf_puts(out, "\"anyOf\":[{\"enum\":[");
     for (const struct schema_word *w = row->words; w->word; w++) {
-        if (w->value == SCHEMA_WORD_LATER)
-            continue;
         buf_printf(out, "%s\"%s\"", separator, w->word);
         separator = ",";
         /* A YAML reader of version 1.1 takes a bare no or off for false. */

@@ -2,7 +2,7 @@
  * Copyright The Foster authors
  *
  * The difference of two configurations. What a key takes is in its row; nothing here knows keys by name but for
- * `scale`, whose change is one of numbers.
+ * `scale`, whose change is one of numbers, and `logging`, where it depends on the value.
  */
 #include "core/plan.h"
 
@@ -51,12 +51,28 @@ static bool note_flags(const struct plan_path *path, void *data)
     return true;
 }
 
+/* Whether a process of A has another descriptor for STREAM than one of B. What goes into a pipe of ours can go
+ * elsewhere from there at any time. */
+static bool is_other_end(const struct spec *a, const struct spec *b, enum spec_stream stream)
+{
+    const struct spec_log *x = &a->log[stream], *y = &b->log[stream];
+
+    if (spec_log_is_piped(x->driver) && spec_log_is_piped(y->driver))
+        return x->buffer_size != y->buffer_size;
+    return x->driver != y->driver;
+}
+
+static bool has_other_ends(const struct spec *a, const struct spec *b)
+{
+    return a->log_split != b->log_split || is_other_end(a, b, SPEC_STREAM_OUT) || is_other_end(a, b, SPEC_STREAM_ERR);
+}
+
 enum plan_effect plan_service(const struct spec *old_spec, const struct spec *new_spec)
 {
     unsigned flags = 0;
 
     (void)each_key(SCHEMA_SERVICE, NULL, old_spec, new_spec, note_flags, &flags);
-    if (flags & SCHEMA_RESTART_UNIT)
+    if (flags & SCHEMA_RESTART_UNIT || has_other_ends(old_spec, new_spec))
         return PLAN_RESTART;
     return old_spec->scale != new_spec->scale ? PLAN_SCALE : PLAN_NONE;
 }

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "core/config.h"
+#include "core/log_keys.h"
 #include "core/ulimits.h"
 
 #include <inttypes.h>
@@ -525,6 +526,27 @@ void print_schedule(struct printer *p, const struct schema_row *row, const void 
     const struct spec_schedule *s = schema_const_field(row, base);
 
     if (s->every_ms > 0 || s->cron.text)
+        print_section(p, row, base);
+}
+
+/* An option that the driver has no use for would be refused when it is read back. */
+void print_log_options(struct printer *p, const struct schema_row *row, const void *base)
+{
+    const struct spec_log *log = schema_const_field(row, base);
+    const struct schema_row *option = NULL;
+
+    if (!spec_log_is_piped(log->driver))
+        return; /* neither has any option */
+    open_map(p, row->key, 1);
+    while ((option = schema_next(row->sub, option)))
+        if (log_keys_takes(option->key, log->driver))
+            schema_kind(option->kind)->print(p, option, log);
+    p->indent -= 2;
+}
+
+void print_log_stderr(struct printer *p, const struct schema_row *row, const void *base)
+{
+    if (*(const bool *)(const void *)((const char *)base + row->extra))
         print_section(p, row, base);
 }
 

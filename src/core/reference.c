@@ -40,6 +40,11 @@ static const struct heading headings[] = {
     {SCHEMA_SOCKET, "SOCKETS", "Keys of each item of sockets in its long form; the short form is listen alone."},
     {SCHEMA_SCHEDULE, "SCHEDULE", "Keys of schedule; one of every and cron."},
     {SCHEMA_LOGGING, "LOGGING", "Keys of logging."},
+    {SCHEMA_LOG_STDERR, "LOGGING OF STDERR", "Keys of stderr of logging."},
+    {SCHEMA_LOG_OPTIONS, "OPTIONS OF LOGGING",
+     "Keys of options of logging, and of stderr in it. A service that has one that its driver has no use for is "
+     "refused; "
+     "what it inherits of these does not count."},
     {SCHEMA_SUPERVISOR, "SUPERVISOR KEYS", "Keys of supervisor."},
     {SCHEMA_SUPERVISOR_ZOMBIES, "ZOMBIES OF THE SUPERVISOR", "Keys of zombies of supervisor."},
 };
@@ -73,8 +78,6 @@ static void put_takes(struct buf *out, const struct schema_row *row)
 
     if (row->words) {
         for (const struct schema_word *w = row->words; w->word; w++) {
-            if (w->value == SCHEMA_WORD_LATER)
-                continue;
             buf_puts(out, separator);
             put_escaped(out, w->word);
             separator = ", ";

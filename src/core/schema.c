@@ -13,6 +13,8 @@
 #include "core/inherit.h"
 #include "core/jsonschema.h"
 #include "core/loader.h"
+#include "core/log_keys.h"
+#include "core/logring.h"
 #include "core/print.h"
 #include "core/probe_keys.h"
 #include "core/schedule_keys.h"
@@ -51,6 +53,8 @@ static const char *const section_names[] = {
     [SCHEMA_SUPERVISOR] = "`supervisor`",
     [SCHEMA_RESTART] = "`restart`",
     [SCHEMA_LOGGING] = "`logging`",
+    [SCHEMA_LOG_STDERR] = "`stderr` of `logging`",
+    [SCHEMA_LOG_OPTIONS] = "`options` of `logging`",
     [SCHEMA_DEP] = "a dependency",
     [SCHEMA_STOP_STEP] = "a step of `stop_signal`",
     [SCHEMA_ENV_FILE] = "an entry of `env_file`",
@@ -98,10 +102,10 @@ const struct schema_word schema_end_action_words[] = {
 const struct schema_word schema_log_driver_words[] = {
     {"stdout", SPEC_LOG_STDOUT},
     {"inherit", SPEC_LOG_INHERIT},
+    {"file", SPEC_LOG_FILE},
+    {"syslog", SPEC_LOG_SYSLOG},
+    {"journald", SPEC_LOG_JOURNALD},
     {"none", SPEC_LOG_NONE},
-    {"file", SCHEMA_WORD_LATER},
-    {"syslog", SCHEMA_WORD_LATER},
-    {"journald", SCHEMA_WORD_LATER},
     {NULL, 0},
 };
 const struct schema_word schema_service_log_format_words[] = {
@@ -112,7 +116,14 @@ const struct schema_word schema_service_log_format_words[] = {
 const struct schema_word schema_log_mode_words[] = {
     {"blocking", SPEC_LOG_BLOCKING},
     {"drop", SPEC_LOG_DROP},
+    {"non-blocking", SPEC_LOG_DROP},
     {NULL, 0},
+};
+/* Numbers of RFC 5424, 6.2.1. */
+const struct schema_word schema_log_facility_words[] = {
+    {"kern", 0},    {"user", 1},    {"mail", 2},    {"daemon", 3},    {"auth", 4},    {"syslog", 5},  {"lpr", 6},
+    {"news", 7},    {"uucp", 8},    {"cron", 9},    {"authpriv", 10}, {"ftp", 11},    {"local0", 16}, {"local1", 17},
+    {"local2", 18}, {"local3", 19}, {"local4", 20}, {"local5", 21},   {"local6", 22}, {"local7", 23}, {NULL, 0},
 };
 const struct schema_word schema_condition_words[] = {
     {"service_started", SPEC_COND_STARTED},     {"service_ready", SPEC_COND_READY},
@@ -227,7 +238,7 @@ const char *schema_suggest(enum schema_section section, const char *wrong)
     return g.name;
 }
 
-/* Sections inside sections: the file has `supervisor`, which has `zombies`; never deeper. */
+/* Sections inside sections: a service has `logging`, which has `options`; never deeper. */
 static void schema_defaults_row(const struct schema_row *r, void *base)
 {
     enum value_result result = VALUE_OK;

@@ -6,6 +6,7 @@
  */
 #include "core/spec.h"
 
+#include "core/log_keys.h"
 #include "core/schema.h"
 
 #include <string.h>
@@ -141,6 +142,8 @@ void spec_defaults(struct spec *s)
 
     *s = (struct spec){.name = "", .enabled = true, .umask = -1, .nice = SPEC_INHERIT, .oom_score_adj = SPEC_INHERIT};
     schema_defaults(SCHEMA_SERVICE, s);
+    for (unsigned i = 0; i < SPEC_STREAM_N; i++)
+        log_keys_defaults(&s->log[i]);
     s->zombies.action = SPEC_ZOMBIES_N;
     s->command = no_words;
     spec_exits_add_code(&s->success_exit_codes, 0);

@@ -170,8 +170,6 @@ static enum value_result text_choice(const struct schema_row *row, const char *t
     for (const struct schema_word *w = row->words; w->word; w++) {
         if (strcmp(w->word, text) != 0)
             continue;
-        if (w->value == SCHEMA_WORD_LATER)
-            return VALUE_LATER;
         *(int *)field = w->value;
         return VALUE_OK;
     }
@@ -208,8 +206,6 @@ static bool bad_choice(struct value_ctx *c, const struct schema_row *row, const 
     size_t n = 0;
 
     for (const struct schema_word *w = row->words; w->word; w++) {
-        if (w->value == SCHEMA_WORD_LATER)
-            continue;
         schema_guess(&g, node->text, w->word);
         int len = snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", w->word);
         n += len > 0 && (size_t)len < sizeof list - n ? (size_t)len : 0;
@@ -279,8 +275,6 @@ bool value_scalar(struct value_ctx *c, const struct schema_row *row, const struc
     result = value_from_text(row, node->text, schema_field(row, base));
     if (result == VALUE_RANGE)
         return bad_range(c, row, node);
-    if (result == VALUE_LATER)
-        return value_error(c, node->pos, "`%s: %s` is not supported yet; leave it out", row->key, node->text);
     return result == VALUE_OK || bad_value(c, row, node);
 }
 
@@ -369,9 +363,10 @@ bool value_ignored(struct value_ctx *c, const struct schema_row *row, const stru
 /* A section other than SECTION that has KEY in force, or SECTION_N. */
 static enum schema_section home_of(enum schema_section section, const char *key)
 {
-    static const enum schema_section homes[] = {
-        SCHEMA_SERVICE,     SCHEMA_SUPERVISOR, SCHEMA_RESTART,  SCHEMA_TOP,   SCHEMA_ZOMBIES, SCHEMA_SUPERVISOR_ZOMBIES,
-        SCHEMA_HEALTHCHECK, SCHEMA_READY,      SCHEMA_SCHEDULE, SCHEMA_SOCKET};
+    static const enum schema_section homes[] = {SCHEMA_SERVICE,     SCHEMA_SUPERVISOR, SCHEMA_RESTART,
+                                                SCHEMA_TOP,         SCHEMA_ZOMBIES,    SCHEMA_SUPERVISOR_ZOMBIES,
+                                                SCHEMA_HEALTHCHECK, SCHEMA_READY,      SCHEMA_SCHEDULE,
+                                                SCHEMA_SOCKET,      SCHEMA_LOG_OPTIONS};
 
     for (size_t i = 0; i < ARRAY_LEN(homes); i++) {
         const struct schema_row *row = schema_find(homes[i], key);

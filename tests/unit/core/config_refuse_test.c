@@ -34,8 +34,11 @@ static void refuses_bad_values(void **state)
                                  "of mixed, tree, main)\n"},
         {WEB "kill_mode: everything\n",
          "f.yaml:4:16: `everything` is not a value of `kill_mode`; it takes one of mixed, tree, main\n"},
-        {WEB "logging: { driver: syslog }\n", "f.yaml:4:24: `driver: syslog` is not supported yet; leave it out\n"},
-        {WEB "logging: { options: { a: b } }\n", "f.yaml:4:16: `options` is not supported yet; remove it\n"},
+        {WEB "logging: { driver: json-file }\n", "f.yaml:4:24: `json-file` is a driver of Docker's; write `driver: "
+                                                 "file`, and in `options` `format: json` and a "
+                                                 "`path`\n"},
+        {WEB "logging: { options: { a: b } }\n",
+         "f.yaml:4:27: unknown key `a` in `options`; correct or remove it (keys are in foster.yaml(5))\n"},
         {WEB "logging: none\n", "f.yaml:4:14: `logging` is a single value; it takes a map\n"},
         {WEB "stop_signal: SIGFOO\n", "f.yaml:4:18: `SIGFOO` is not a signal; write e.g. SIGTERM, TERM or 15\n"},
         {WEB "stop_signal: []\n", "f.yaml:4:18: `stop_signal` has 0 steps; write 1 to 16\n"},

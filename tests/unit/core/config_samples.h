@@ -66,6 +66,10 @@ struct config_sample {
     {                                                                                                                  \
         SCHEMA_SCHEDULE, key, CONFIG_SAMPLE_WEB "    type: oneshot\n    schedule: { " value " }\n"                     \
     }
+#define LOG_SAMPLE(key, driver, value)                                                                                 \
+    {                                                                                                                  \
+        SCHEMA_LOG_OPTIONS, key, CONFIG_SAMPLE_WEB "    logging: { driver: " driver ", options: { " value " } }\n"     \
+    }
 #define SUPERVISOR_SAMPLE(key, value)                                                                                  \
     {                                                                                                                  \
         SCHEMA_SUPERVISOR, key, CONFIG_SAMPLE_WEB "supervisor: { " key ": " value " }\n"                               \
@@ -125,7 +129,7 @@ static const struct config_sample config_samples[] = {
     SERVICE_SAMPLE("profiles", "[debug]"),
     SERVICE_SAMPLE("autostart", "false"),
     SERVICE_SAMPLE("labels", "{ '<<': '*x', a: $$b }"),
-    SERVICE_SAMPLE("logging", "{ driver: inherit }"),
+    SERVICE_SAMPLE("logging", "{ driver: inherit, stderr: { driver: none } }"),
     {SCHEMA_SERVICE, "command", "services:\n" CONFIG_SAMPLE_DB "  web:\n    command: run -v ''\n"},
     {SCHEMA_SERVICE, "extends", "services:\n" CONFIG_SAMPLE_DB "  web:\n    extends: db\n"},
     RESTART_SAMPLE("policy", "always"),
@@ -175,6 +179,25 @@ static const struct config_sample config_samples[] = {
     SCHEDULE_SAMPLE("cron", "cron: '*/5 0-4,7 1 JAN-mar sun'"),
     SCHEDULE_SAMPLE("overlap", "every: 90m, overlap: queue"),
     {SCHEMA_LOGGING, "driver", CONFIG_SAMPLE_WEB "    logging: { driver: none }\n"},
+    {SCHEMA_LOGGING, "options", CONFIG_SAMPLE_WEB "    logging: { options: { mode: drop, format: json } }\n"},
+    {SCHEMA_LOGGING, "stderr", CONFIG_SAMPLE_WEB "    logging: { stderr: {} }\n"},
+    {SCHEMA_LOG_STDERR, "driver", CONFIG_SAMPLE_WEB "    logging: { stderr: { driver: syslog } }\n"},
+    {SCHEMA_LOG_STDERR, "options", CONFIG_SAMPLE_WEB "    logging: { stderr: { options: { timestamps: true } } }\n"},
+    LOG_SAMPLE("path", "file", "path: '/var/log/a b.log'"),
+    LOG_SAMPLE("max-size", "file", "path: /l, max-size: 4k"),
+    LOG_SAMPLE("max-file", "file", "path: /l, max-file: 10000"),
+    LOG_SAMPLE("max-age", "file", "path: /l, max-age: 1d"),
+    LOG_SAMPLE("compress", "file", "path: /l, compress: true"),
+    LOG_SAMPLE("file-mode", "file", "path: /l, file-mode: '0200'"),
+    LOG_SAMPLE("directory-mode", "file", "path: /l, directory-mode: 0777"),
+    LOG_SAMPLE("user", "file", "path: /l, user: app:audio"),
+    LOG_SAMPLE("format", "stdout", "format: json"),
+    LOG_SAMPLE("timestamps", "stdout", "timestamps: true"),
+    LOG_SAMPLE("mode", "stdout", "mode: non-blocking"),
+    LOG_SAMPLE("max-buffer-size", "stdout", "max-buffer-size: 65537"),
+    LOG_SAMPLE("syslog-address", "syslog", "syslog-address: unixgram:///run/log"),
+    LOG_SAMPLE("syslog-facility", "syslog", "syslog-facility: local7"),
+    LOG_SAMPLE("tag", "journald", "tag: web-2.x"),
     SUPERVISOR_SAMPLE("exit_when", "never"),
     SUPERVISOR_SAMPLE("stop_timeout", "25s"),
     SUPERVISOR_SAMPLE("log_level", "error"),

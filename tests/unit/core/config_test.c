@@ -103,7 +103,7 @@ static void has_the_defaults(void **state)
     assert_null(s->profiles);
     assert_true(s->autostart);
     assert_int_equal(s->n_labels, 0);
-    assert_int_equal(s->log_driver, SPEC_LOG_STDOUT);
+    assert_int_equal(s->log[SPEC_STREAM_OUT].driver, SPEC_LOG_STDOUT);
     assert_int_equal(b.set->supervisor.exit_when, SPEC_EXIT_IDLE);
     assert_int_equal(b.set->supervisor.stop_timeout_ms, 0);
     assert_int_equal(b.set->supervisor.log_level, LOG_LEVEL_INFO);
@@ -152,7 +152,7 @@ static void reads_simple_keys(void **state)
     assert_int_equal(s->orphans, SPEC_ORPHANS_ADOPT);
     assert_string_equal(s->pid_file, "/run/web.pid");
     assert_false(s->autostart);
-    assert_int_equal(s->log_driver, SPEC_LOG_NONE);
+    assert_int_equal(s->log[SPEC_STREAM_OUT].driver, SPEC_LOG_NONE);
     config_bench_done(&b);
 }
 

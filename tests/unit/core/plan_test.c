@@ -77,7 +77,7 @@ static const struct {
     {SCHEMA_SERVICE, "autostart", NONE, "autostart"},
     {SCHEMA_SERVICE, "extends", RESTART, "command"},
     {SCHEMA_SERVICE, "labels", NONE, "labels"},
-    {SCHEMA_SERVICE, "logging", RESTART, "logging.driver"},
+    {SCHEMA_SERVICE, "logging", RESTART, "logging.driver, logging.stderr"},
     {SCHEMA_RESTART, "policy", NONE, "restart.policy"},
     {SCHEMA_RESTART, "delay", NONE, "restart.delay"},
     {SCHEMA_RESTART, "factor", NONE, "restart.factor"},
@@ -125,6 +125,26 @@ static const struct {
     {SCHEMA_SCHEDULE, "cron", RESTART, "type, start_timeout, schedule.cron"},
     {SCHEMA_SCHEDULE, "overlap", RESTART, "type, start_timeout, schedule.every, schedule.overlap"},
     {SCHEMA_LOGGING, "driver", RESTART, "logging.driver"},
+    {SCHEMA_LOGGING, "options", NONE, "logging.options.format, logging.options.mode"},
+    {SCHEMA_LOGGING, "stderr", RESTART, "logging.stderr"},
+    {SCHEMA_LOG_STDERR, "driver", RESTART, "logging.stderr"},
+    {SCHEMA_LOG_STDERR, "options", RESTART, "logging.stderr"},
+    {SCHEMA_LOG_OPTIONS, "path", NONE, "logging.driver, logging.options.path"},
+    {SCHEMA_LOG_OPTIONS, "max-size", NONE, "logging.driver, logging.options.path, logging.options.max-size"},
+    {SCHEMA_LOG_OPTIONS, "max-file", NONE, "logging.driver, logging.options.path, logging.options.max-file"},
+    {SCHEMA_LOG_OPTIONS, "max-age", NONE, "logging.driver, logging.options.path, logging.options.max-age"},
+    {SCHEMA_LOG_OPTIONS, "compress", NONE, "logging.driver, logging.options.path, logging.options.compress"},
+    {SCHEMA_LOG_OPTIONS, "file-mode", NONE, "logging.driver, logging.options.path, logging.options.file-mode"},
+    {SCHEMA_LOG_OPTIONS, "directory-mode", NONE,
+     "logging.driver, logging.options.path, logging.options.directory-mode"},
+    {SCHEMA_LOG_OPTIONS, "user", NONE, "logging.driver, logging.options.path, logging.options.user"},
+    {SCHEMA_LOG_OPTIONS, "format", NONE, "logging.options.format"},
+    {SCHEMA_LOG_OPTIONS, "timestamps", NONE, "logging.options.timestamps"},
+    {SCHEMA_LOG_OPTIONS, "mode", NONE, "logging.options.mode"},
+    {SCHEMA_LOG_OPTIONS, "max-buffer-size", RESTART, "logging.options.max-buffer-size"},
+    {SCHEMA_LOG_OPTIONS, "syslog-address", NONE, "logging.driver, logging.options.syslog-address"},
+    {SCHEMA_LOG_OPTIONS, "syslog-facility", NONE, "logging.driver, logging.options.syslog-facility"},
+    {SCHEMA_LOG_OPTIONS, "tag", NONE, "logging.driver, logging.options.tag"},
     {SCHEMA_SUPERVISOR, "exit_when", LIVE, "supervisor.exit_when"},
     {SCHEMA_SUPERVISOR, "stop_timeout", LIVE, "supervisor.stop_timeout"},
     {SCHEMA_SUPERVISOR, "log_level", LIVE, "supervisor.log_level"},
@@ -288,6 +308,40 @@ static void check_plan(const char *from, const char *to, const char *const *prof
     config_bench_done(&b);
 }
 
+/* What a service has as standard output and error is for ever; where a pipe leads is not. */
+static void logging_restarts_for_another_descriptor_only(void **state)
+{
+#define OF(log) "services: { web: { command: w, logging: { " log " } } }\n"
+    static const struct {
+        const char *from, *to, *expected;
+    } cases[] = {
+        {"driver: stdout", "driver: journald", "~ web (logging.driver) none\n"},
+        {"driver: file, options: { path: /a }", "driver: syslog",
+         "~ web (logging.driver, logging.options.path) none\n"},
+        {"driver: file, options: { path: /a }", "driver: file, options: { path: /b, user: app }",
+         "~ web (logging.options.path, logging.options.user) none\n"},
+        {"options: { max-buffer-size: 60k }", "driver: stdout", ""},
+        {"options: { max-buffer-size: 4k }", "driver: stdout", "~ web (logging.options.max-buffer-size) restart\n"},
+        {"driver: stdout", "driver: inherit", "~ web (logging.driver) restart\n"},
+        {"driver: none", "driver: inherit", "~ web (logging.driver) restart\n"},
+        {"driver: none", "driver: syslog", "~ web (logging.driver) restart\n"},
+        {"stderr: { driver: journald }", "stderr: { options: { mode: drop } }", "~ web (logging.stderr) none\n"},
+        {"stderr: { driver: journald }", "stderr: { driver: inherit }", "~ web (logging.stderr) restart\n"},
+        {"stderr: { options: { max-buffer-size: 8k } }", "stderr: {}", "~ web (logging.stderr) restart\n"},
+        {"stderr: {}", "driver: stdout", "~ web (logging.stderr) restart\n"},
+    };
+    char from[256], to[256];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(from, sizeof from, OF("%s"), cases[i].from);
+        (void)snprintf(to, sizeof to, OF("%s"), cases[i].to);
+        check_plan(from, to, NULL, cases[i].expected);
+        check_plan(to, from, NULL, cases[i].expected);
+    }
+#undef OF
+}
+
 static void equal_configurations_give_nothing(void **state)
 {
     (void)state;
@@ -414,11 +468,17 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_has_its_effect),    cmocka_unit_test(variables_of_a_file_are_environment),
-        cmocka_unit_test(what_names_stand_for_counts), cmocka_unit_test(equal_configurations_give_nothing),
-        cmocka_unit_test(services_come_and_go),        cmocka_unit_test(a_restart_outweighs_all_else),
-        cmocka_unit_test(restarts_take_others_along),  cmocka_unit_test(a_profile_makes_a_service_exist),
-        cmocka_unit_test(a_long_text_is_cut),          cmocka_unit_test(words),
+        cmocka_unit_test(every_key_has_its_effect),
+        cmocka_unit_test(variables_of_a_file_are_environment),
+        cmocka_unit_test(what_names_stand_for_counts),
+        cmocka_unit_test(logging_restarts_for_another_descriptor_only),
+        cmocka_unit_test(equal_configurations_give_nothing),
+        cmocka_unit_test(services_come_and_go),
+        cmocka_unit_test(a_restart_outweighs_all_else),
+        cmocka_unit_test(restarts_take_others_along),
+        cmocka_unit_test(a_profile_makes_a_service_exist),
+        cmocka_unit_test(a_long_text_is_cut),
+        cmocka_unit_test(words),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

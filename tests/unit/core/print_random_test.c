@@ -12,6 +12,7 @@
 
 #include "config_bench.h"
 #include "config_round_trip.h"
+#include "core/log_keys.h"
 #include "core/ulimits.h"
 #include "support/seed.h"
 
@@ -225,6 +226,54 @@ static struct spec_endpoint random_endpoint(struct maker *m, bool has_path)
     };
 }
 
+/* The path of log file number NUMBER; no other one has the same. */
+static const char *random_log_path(struct maker *m, size_t number)
+{
+    char *text = random_text(m, 6);
+
+    for (char *p = strpbrk(text, "{}"); p; p = strpbrk(p, "{}"))
+        *p = '_';
+    return arena_printf(&m->set->arena, "/%zu%s/{service}%s-{name}", number, coin(m) ? "" : ".d", text);
+}
+
+static void random_file_log(struct maker *m, struct spec_log *log, size_t number)
+{
+    log->path = random_log_path(m, number);
+    log->max_size = coin(m) ? 0 : 4096 + (int64_t)below(m, INT64_C(1) << 40);
+    log->max_file = 1 + (int64_t)below(m, 10000);
+    log->max_age_ms = coin(m) ? 0 : random_ms(m, 1000, INT64_C(2592000000));
+    log->compress = coin(m);
+    log->file_mode = 0200 | (int)below(m, 01000);
+    log->directory_mode = 0300 | (int)below(m, 01000);
+    if (coin(m))
+        log->user = user_of(m, coin(m) ? "app:44" : "7:8");
+}
+
+/* Of LOG, which has the defaults, what its driver takes. */
+static void random_log(struct maker *m, struct spec_log *log, size_t number)
+{
+    bool is_syslog, has_lines;
+
+    log->driver = (enum spec_log_driver)below(m, SPEC_LOG_N);
+    is_syslog = log->driver == SPEC_LOG_SYSLOG;
+    has_lines = log->driver == SPEC_LOG_STDOUT || log->driver == SPEC_LOG_FILE;
+    if (!spec_log_is_piped(log->driver))
+        return;
+    log->mode = (enum spec_log_mode)below(m, SPEC_LOG_MODE_N);
+    log->buffer_size = INT64_C(4096) << below(m, 15);
+    if (log->driver == SPEC_LOG_FILE)
+        random_file_log(m, log, number);
+    if (has_lines) {
+        log->format = (enum spec_log_format)below(m, SPEC_LOG_FORMAT_N);
+        log->timestamps = coin(m);
+    } else {
+        log->facility = coin(m) ? (int)below(m, 12) : 16 + (int)below(m, 8);
+        log->tag = coin(m) ? arena_printf(&m->set->arena, "T%u.x", (unsigned)below(m, 100)) : NULL;
+    }
+    if (is_syslog && coin(m))
+        log->address = arena_printf(&m->set->arena, "/%s", random_text(m, 6));
+}
+
 static struct spec_probe random_probe(struct maker *m)
 {
     struct spec_probe p = {.kind = SPEC_PROBE_EXEC + (unsigned)below(m, 3)};
@@ -242,8 +291,11 @@ static void random_ready(struct maker *m, struct spec *s)
     struct spec_ready *r = &s->ready;
 
     r->kind = s->type == SPEC_TYPE_NOTIFY ? SPEC_READY_NOTIFY * coin(m) : (enum spec_ready_kind)below(m, SPEC_READY_N);
-    if (r->kind == SPEC_READY_LOG && s->log_driver != SPEC_LOG_STDOUT)
+    if (r->kind == SPEC_READY_LOG && !spec_log_is_piped(s->log[SPEC_STREAM_OUT].driver) &&
+        !(s->log_split && spec_log_is_piped(s->log[SPEC_STREAM_ERR].driver)))
         r->kind = SPEC_READY_TYPE;
+    if (r->kind == SPEC_READY_AFTER && s->start_timeout_ms == 1)
+        r->kind = SPEC_READY_TYPE; /* there is no time in between */
     if (r->kind == SPEC_READY_FD)
         r->fd = 3 + (int64_t)s->n_sockets + (int64_t)below(m, 1000);
     if (r->kind == SPEC_READY_LOG)
@@ -409,7 +461,12 @@ static void random_service(struct maker *m, size_t index)
     for (n = 0; s->profiles && s->profiles[n]; n++)
         s->enabled = false;
     s->autostart = coin(m);
-    s->log_driver = (enum spec_log_driver)below(m, SPEC_LOG_N);
+    s->log_split = coin(m);
+    for (unsigned i = 0; i < SPEC_STREAM_N; i++) {
+        log_keys_defaults(&s->log[i]);
+        if (i == SPEC_STREAM_OUT || s->log_split)
+            random_log(m, &s->log[i], index * SPEC_STREAM_N + i);
+    }
     random_life(m, s, index);
     random_dependencies(m, index);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "config_bench.h"
+#include "core/log_keys.h"
 #include "core/schema.h"
 #include "core/value.h"
 
@@ -126,6 +127,12 @@ static const struct place {
     {SCHEMA_SERVICE, IN_A, AND_B, PLAIN},
     {SCHEMA_RESTART, IN_A "restart: { ", " }" AND_B, PLAIN},
     {SCHEMA_LOGGING, IN_A "logging: { ", " }" AND_B, PLAIN},
+    {SCHEMA_LOG_STDERR, IN_A "logging: { stderr: { ", " } }" AND_B, IN_A "logging: { stderr: {} }" AND_B},
+    {SCHEMA_LOG_OPTIONS, IN_A "logging: { options: { ", " } }" AND_B, PLAIN},
+    {SCHEMA_LOG_OPTIONS, IN_A "logging: { driver: file, options: { path: /x, ", " } }" AND_B,
+     IN_A "logging: { driver: file, options: { path: /x } }" AND_B},
+    {SCHEMA_LOG_OPTIONS, IN_A "logging: { driver: syslog, options: { ", " } }" AND_B,
+     IN_A "logging: { driver: syslog }" AND_B},
     {SCHEMA_DEP, IN_A "depends_on: { b: { ", " } }" AND_B, IN_A "depends_on: [b]" AND_B},
     {SCHEMA_ZOMBIES, IN_A "zombies: { ", " }" AND_B, PLAIN},
     {SCHEMA_READY, IN_A "ready: { ", " }" AND_B, PLAIN},
@@ -138,6 +145,13 @@ static const struct place {
     {SCHEMA_SUPERVISOR, PLAIN "supervisor: { ", " }\n", PLAIN},
     {SCHEMA_SUPERVISOR_ZOMBIES, PLAIN "supervisor: { zombies: { ", " } }\n", PLAIN},
 };
+
+static enum spec_log_driver driver_of(const struct place *p)
+{
+    return strstr(p->before, "driver: file")     ? SPEC_LOG_FILE
+           : strstr(p->before, "driver: syslog") ? SPEC_LOG_SYSLOG
+                                                 : SPEC_LOG_STDOUT;
+}
 
 static void put_in_place(const struct place *p, const char *key, const char *value, char *text, size_t size)
 {
@@ -155,7 +169,7 @@ static void defaults_are_those_written(void **state)
         config_bench_service(&plain, places[i].plain);
         while ((row = schema_next(places[i].section, row))) {
             char text[256];
-            if (!row->def)
+            if (!row->def || (row->section == SCHEMA_LOG_OPTIONS && !log_keys_takes(row->key, driver_of(&places[i]))))
                 continue;
             put_in_place(&places[i], row->key, row->def, text, sizeof text);
             config_bench_service(&b, text);

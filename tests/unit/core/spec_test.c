@@ -137,7 +137,9 @@ static void names_every_value(void **state)
     NAMES(spec_kill_mode_name, SPEC_KILL_N, "mixed", "tree", "main");
     NAMES(spec_orphans_name, SPEC_ORPHANS_N, "kill", "adopt", "ignore");
     NAMES(spec_end_action_name, SPEC_END_N, "ignore", "shutdown");
-    NAMES(spec_log_driver_name, SPEC_LOG_N, "stdout", "inherit", "none");
+    NAMES(spec_log_driver_name, SPEC_LOG_N, "stdout", "inherit", "file", "syslog", "journald", "none");
+    NAMES(spec_log_format_name, SPEC_LOG_FORMAT_N, "text", "json");
+    NAMES(spec_log_mode_name, SPEC_LOG_MODE_N, "blocking", "drop");
     NAMES(spec_condition_name, SPEC_COND_N, "service_started", "service_ready", "service_healthy",
           "service_completed_successfully", "service_completed");
     NAMES(spec_unhealthy_action_name, SPEC_UNHEALTHY_N, "ignore", "restart", "shutdown");
