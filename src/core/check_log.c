@@ -91,6 +91,18 @@ static void check_amounts(const struct stream *x)
                    (unsigned)log->directory_mode);
 }
 
+/* Whether a part of PATH is empty, `.` or `..`: one file has one path here, as far as that goes. */
+static bool has_odd_part(const char *path)
+{
+    for (const char *p = path; *p == '/';) {
+        size_t len = strcspn(++p, "/");
+        if (len == strspn(p, ".") && len <= 2)
+            return true;
+        p += len;
+    }
+    return false;
+}
+
 /* What is wrong with PATH, as it stands behind the text, or NULL. */
 static const char *bad_path(const char *path)
 {
@@ -110,9 +122,7 @@ static const char *bad_path(const char *path)
     for (const char *p = path; (p = strpbrk(p, "{}")); p = strchr(p, '}') + 1)
         if (strncmp(p, "{name}", 6) != 0 && strncmp(p, "{service}", 9) != 0)
             return "has braces around something else than {name} or {service}; write one of these";
-    if (path[strlen(path) - 1] == '/')
-        return "is a directory; write the path of a file in it";
-    return NULL;
+    return has_odd_part(path) ? "has an empty part, `.` or `..`; write the path of a file without these" : NULL;
 }
 
 /* The unit of S with the longest name. */
@@ -185,6 +195,7 @@ void check_log(struct diag_list *d, const struct spec *s, const struct tree_node
 /* A file, and whose it is. */
 struct log_file {
     const char *path;
+    const struct spec_log *log;
     const struct spec *service;
     size_t order;
 };
@@ -212,7 +223,7 @@ static bool add_file(struct log_files *f, const struct spec *s, const struct spe
         return true; /* said of its service */
     if (!mem_grow(&f->items, &f->cap, f->n + 1, sizeof *f->items))
         return false;
-    f->items[f->n] = (struct log_file){.path = arena_strdup(&f->arena, path), .service = s, .order = f->n};
+    f->items[f->n] = (struct log_file){.path = arena_strdup(&f->arena, path), .log = log, .service = s, .order = f->n};
     return f->items[f->n++].path != NULL;
 }
 
@@ -257,6 +268,8 @@ void check_log_files(struct diag_list *d, const struct spec_set *set)
         const struct log_file *one = &f.items[i - 1], *other = &f.items[i];
         if (strcmp(one->path, other->path) != 0)
             continue;
+        if (one->service == other->service && strcmp(one->log->path, other->log->path) == 0)
+            continue; /* see check_both() */
         if (one->service == other->service)
             diag_error(d, other->service->pos, "`%s` would write to %s twice; change one `path` of its `logging`",
                        other->service->name, other->path);

@@ -77,16 +77,23 @@ static void put_section(struct buf *out, enum schema_section section)
     buf_puts(out, "}");
 }
 
+/* Docker takes nothing but strings there, so that many files have `max-file: "3"`. The loader takes quotes anywhere. */
+static bool is_quoted(const struct schema_row *row)
+{
+    return row->section == SCHEMA_LOG_OPTIONS;
+}
+
 void jsonschema_bool(struct buf *out, const struct schema_row *row)
 {
-    (void)row;
-    buf_puts(out, "\"anyOf\":[{\"type\":\"boolean\"}," VARIABLE "]");
+    buf_printf(out, "\"anyOf\":[{\"type\":\"boolean\"}%s," VARIABLE "]",
+               is_quoted(row) ? ",{\"enum\":[\"true\",\"false\"]}" : "");
 }
 
 static void put_number(struct buf *out, const struct schema_row *row, const char *type)
 {
-    buf_printf(out, "\"anyOf\":[{\"type\":\"%s\",\"minimum\":%lld,\"maximum\":%lld}," VARIABLE "]", type,
-               (long long)row->min, (long long)row->max);
+    buf_printf(out, "\"anyOf\":[{\"type\":\"%s\",\"minimum\":%lld,\"maximum\":%lld}%s," VARIABLE "]", type,
+               (long long)row->min, (long long)row->max,
+               is_quoted(row) ? ",{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"}" : "");
 }
 
 void jsonschema_int(struct buf *out, const struct schema_row *row)

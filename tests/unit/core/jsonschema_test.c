@@ -139,6 +139,8 @@ static void accepts_what_the_loader_accepts(void **state)
         "services: { a: { command: a, healthcheck: { disable: true }, pre_start: [[a, 1], b, { command: c }] } }",
         "services: { a: { command: a, ready: { notify: '${Y}' }, sockets: [80, '${P}'], reload: { signal: 1 } } }",
         "services: { a: { command: a, healthcheck: { http: '${URL}' } } }",
+        "services: { a: { command: a, logging: { options: { max-file: '3', compress: 'true', max-size: 0 } } } }",
+        "services: { a: { command: a, logging: { driver: file, options: { max-age: 1d, mode: non-blocking } } } }",
         "include: a.yaml\nversion: 3.8\nx-any: [1]",
         "include: [a, b]\ndefaults: { umask: '022' }\nservices: {}",
     };
