@@ -93,13 +93,13 @@ bool logline_put_json(struct logline_out *o, const struct logline_label *l, cons
 /** The priority that P begins with ("<3>", as sd-daemon(3) has it: 0 to 7), taken off it; DEF when there is none. */
 int logline_priority(struct logline_piece *p, int def) NONNULL();
 
-/** One message as RFC 5424 has it, with the structured data [foster@0 …] left out, without a newline at its end. */
+/** One message as RFC 5424 has it, without structured data and without a newline at its end. */
 bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
                         int priority, struct logline_clock *clock, int64_t real_us) NONNULL();
 
-/** One entry of the journal's native protocol: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, SYSLOG_FACILITY, SYSLOG_PID,
- * FOSTER_SERVICE, FOSTER_INSTANCE, FOSTER_STREAM, and SYSLOG_TIMESTAMP left to the journal. */
+/** One entry of the journal's native protocol: PRIORITY, SYSLOG_FACILITY, SYSLOG_IDENTIFIER, SYSLOG_PID,
+ * FOSTER_SERVICE, FOSTER_INSTANCE (the unit), FOSTER_STREAM and MESSAGE. The time is the journal's own. */
 bool logline_put_journal(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
-                         int priority, int64_t real_us) NONNULL();
+                         int priority) NONNULL();
 
 #endif
