@@ -456,18 +456,18 @@ const char *spec_end_action_name(enum spec_end_action v);
 const char *spec_log_driver_name(enum spec_log_driver v);
 const char *spec_log_format_name(enum spec_log_format v);
 const char *spec_log_mode_name(enum spec_log_mode v);
-
-/** Whether DRIVER takes output through a pipe of ours. */
-static inline bool spec_log_is_piped(enum spec_log_driver driver)
-{
-    return driver != SPEC_LOG_INHERIT && driver != SPEC_LOG_NONE;
-}
 const char *spec_condition_name(enum spec_condition v);
 const char *spec_exit_when_name(enum spec_exit_when v);
 const char *spec_zombie_action_name(enum spec_zombie_action v);
 const char *spec_unhealthy_action_name(enum spec_unhealthy_action v);
 const char *spec_hook_point_name(enum spec_hook_point v);
 const char *spec_overlap_name(enum spec_overlap v);
+
+/** Whether DRIVER takes output through a pipe of ours. */
+static inline bool spec_log_is_piped(enum spec_log_driver driver)
+{
+    return driver != SPEC_LOG_INHERIT && driver != SPEC_LOG_NONE;
+}
 
 /** Whether S has a limit that only a control group can enforce. */
 static inline bool spec_has_limits(const struct spec *s)
