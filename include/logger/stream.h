@@ -80,7 +80,7 @@ struct stream {
     struct list in_ready;    /**< link in the intake's list of those that can be read */
     bool wants_more;         /**< its pipe is being read */
     bool closing;            /**< goes when it is drained */
-    bool flush;              /**< what there is of a line is to go out, too */
+    bool flush;              /**< what there is of a line is to go out, too: nothing has come since */
     const struct sink *sink; /**< NULL: none could be opened */
     void *sink_data;         /**< owned by the sink */
     struct list in_outlet;   /**< link in the queue of standard output */

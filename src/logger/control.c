@@ -188,14 +188,15 @@ static void on_control(struct ev_loop *loop, struct ev_io *w, int revents)
     (void)loop;
     if ((revents & EV_WRITE) != 0)
         send_unsent(l);
-    while ((revents & EV_READ) != 0) {
+    bool goes_on = (revents & EV_READ) != 0;
+    while (goes_on) {
         int r = message_receive(l->control_fd, &in);
         if (r == 1)
             on_message(l, &in.m);
-        else if (r == 0 || (errno != EAGAIN && errno != EBADMSG))
+        /* A reset says that it went with words of ours unread; what it said before is still there. */
+        goes_on = r == 1 || (r < 0 && (errno == EBADMSG || errno == ECONNRESET));
+        if (!goes_on && (r == 0 || errno != EAGAIN))
             fosterd_is_gone(l);
-        if (r != 1 && (r == 0 || errno != EBADMSG))
-            break;
     }
 }
 

@@ -91,8 +91,11 @@ static void arrive(struct intake *in)
     struct shared *sh = in->logger->shared;
     int64_t now_us = sys_unix_us();
     for (uint32_t i = 0; i < sh->stage_n; i++) {
-        if (in->moved[i] != NULL)
-            logring_commit(&in->moved[i]->ring, sh->moves[i].at + sh->moves[i].len, now_us);
+        struct stream *s = in->moved[i];
+        if (s != NULL) {
+            s->flush = false;
+            logring_commit(&s->ring, sh->moves[i].at + sh->moves[i].len, now_us);
+        }
         sh->n_taken += sh->moves[i].len;
     }
     sh->stage_n = 0;

@@ -260,6 +260,8 @@ static bool compose(struct outlet *o)
             has_more = put_lines(o, s, room);
         if (has_more)
             list_append(&o->queue, &s->in_outlet);
+        else
+            stream_settle(s);
     }
     if (b->n_parts == 0)
         return false;

@@ -232,24 +232,26 @@ static void watch_partial(struct stream *s)
         arm_partials(l);
 }
 
-/* Whether all of what S had is out, or cannot be. */
-static bool is_over(const struct stream *s)
+/* Whether nothing is in the pipe of S. */
+static bool is_drained(const struct stream *s)
 {
     int n = 0;
-    if (s->pipe_fd >= 0 && sys_get_readable(s->pipe_fd, &n) == 0 && n > 0)
-        return false;
-    return logring_pending(&s->ring) == 0;
+    return s->pipe_fd < 0 || sys_get_readable(s->pipe_fd, &n) != 0 || n == 0;
 }
 
 /* What cannot go out when S goes is lost, and counted. */
 static void check_end(struct stream *s)
 {
-    if (!s->closing || !list_is_empty(&s->in_ended))
+    if (!s->closing || !list_is_empty(&s->in_ended) || !is_drained(s))
         return;
     if (s->ring.head->trouble == LOGRING_FAILING || s->sink == NULL)
         logring_drop(&s->ring, s->ring.size);
-    if (is_over(s))
+    if (logring_pending(&s->ring) == 0) {
         list_append(&s->logger->ended, &s->in_ended);
+    } else if (!s->flush) {
+        s->flush = true;
+        stream_pump(s);
+    }
 }
 
 void stream_settle(struct stream *s)
@@ -317,8 +319,10 @@ void stream_end(struct stream *s)
 void stream_sync(struct stream *s)
 {
     intake_drain(s->logger->intake, s);
-    match_on_bytes(s, true);
-    s->flush = true;
+    if (is_drained(s)) {
+        match_on_bytes(s, true);
+        s->flush = true;
+    }
     stream_pump(s);
 }
 

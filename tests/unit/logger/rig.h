@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * A stand-in for fosterd: it keeps pipes, rings and what else a logger needs, forks one, and forks another one when that is killed.
+ * A stand-in for fosterd: it keeps pipes, rings and what else a logger needs, forks one, and forks another one when
+ * that is killed.
  */
 #ifndef FOSTER_TESTS_LOGGER_RIG_H
 #define FOSTER_TESTS_LOGGER_RIG_H
@@ -38,7 +39,7 @@ struct rig_stream {
 struct rig {
     struct shared *shared;
     int stage[2], outbox[2];
-    int sock; /* our end */
+    int sock;      /* our end */
     int stdout_fd; /* what the logger has as standard output; -1: ours */
     pid_t pid;
     struct rig_stream streams[RIG_STREAMS_MAX];
