@@ -174,6 +174,8 @@ int sys_prlimit_set(pid_t pid, int resource, const struct rlimit *lim) MUST_CHEC
 pid_t sys_getpid(void);
 pid_t sys_getppid(void);
 uid_t sys_geteuid(void);
+/** getegid(2). */
+gid_t sys_getegid(void);
 /** uname(2). */
 int sys_uname(struct utsname *ret) MUST_CHECK NONNULL();
 /** Milliseconds of CLOCK_MONOTONIC. Never fails. */

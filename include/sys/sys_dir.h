@@ -9,6 +9,9 @@
 #include "base/compiler.h"
 
 #include <dirent.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /** mkdirat(2). */
@@ -21,5 +24,24 @@ DIR *sys_fdopendir(int fd) MUST_CHECK;
 ssize_t sys_fgetxattr(int fd, const char *name, void *buf, size_t size) MUST_CHECK NONNULL();
 /** inotify_rm_watch(2). */
 int sys_inotify_rm_watch(int fd, int watch) MUST_CHECK;
+
+/** fchmodat(2). */
+int sys_fchmodat(int dir_fd, const char *name, mode_t mode) MUST_CHECK NONNULL();
+/** fchownat(2) of NAME itself, not of what a symbolic link leads to. */
+int sys_fchownat(int dir_fd, const char *name, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
+/** fchmod(2). */
+int sys_fchmod(int fd, mode_t mode) MUST_CHECK;
+/** fstatat(2) of NAME itself. */
+int sys_fstatat(int dir_fd, const char *name, struct stat *ret) MUST_CHECK NONNULL();
+/** renameat2(2) with RENAME_NOREPLACE: EEXIST when TO is there; EINVAL where the file system cannot tell. */
+int sys_rename_new(int dir_fd, const char *from, const char *to) MUST_CHECK NONNULL();
+/** renameat(2) within a directory. */
+int sys_renameat(int dir_fd, const char *from, const char *to) MUST_CHECK NONNULL();
+/** unlinkat(2) of a file. */
+int sys_unlinkat(int dir_fd, const char *name) MUST_CHECK NONNULL();
+/** statx(2) of FD: when it was born, in seconds since 1970; 0 where that is not known. */
+int64_t sys_birth_s(int fd);
+/** setfsgid(2) and setfsuid(2): whose rights our next look at files has. False when we cannot have those. */
+bool sys_set_fs_ids(uid_t uid, gid_t gid) MUST_CHECK;
 
 #endif

@@ -145,8 +145,8 @@ int logger_run(const struct logger_boot *boot)
     logger_listen(&l);
     boot->each(import, &l, boot->data);
     intake_recover(l.intake);
-    outlet_recover(l.outlet);
     file_recover(&l);
+    outlet_recover(l.outlet);
     LIST_EACH (it, &l.streams)
         stream_pump(CONTAINER_OF(it, struct stream, link));
     ev_run(l.loop, 0);

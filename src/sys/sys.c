@@ -528,6 +528,11 @@ uid_t sys_geteuid(void)
     return geteuid();
 }
 
+gid_t sys_getegid(void)
+{
+    return getegid();
+}
+
 int sys_uname(struct utsname *ret)
 {
     return uname(ret);

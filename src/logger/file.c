@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * The driver `file`. See file.h.
+ *
+ * Each write is noted in struct shared before: which positions of which ring, and how large the file was. A logger that
+ * comes after us sees from the file's size how much of that is in it, for nobody else writes to it, and goes on behind
+ * that. Killed before the write, that is nothing; killed after it, all.
+ */
+#include "logger/file.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/log_keys.h"
+#include "core/logring.h"
+#include "logger/compress.h"
+#include "sys/logfile.h"
+#include "sys/sys.h"
+#include "sys/sys_dir.h"
+#include "sys/sys_pipe.h"
+#include "sys/sys_time.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FILE_PATH_MAX = LOG_KEYS_PATH_MAX + 1, FILE_GAP_MAX = 128, US_A_MS = 1000, US_A_S = 1000000 };
+
+static const double file_retry_s = 1., file_check_s = 1.;
+
+struct file *file_of(const struct stream *s)
+{
+    return s->sink_data;
+}
+
+static struct shared_batch *batch_of(const struct stream *s)
+{
+    return &s->logger->shared->file;
+}
+
+static bool is_raw(const struct stream *s)
+{
+    return s->log.format == SPEC_LOG_TEXT && !s->log.timestamps;
+}
+
+/* Something has failed: what waits, waits for the next try. */
+static void fail(struct stream *s, int errnum, const char *why)
+{
+    struct file *f = file_of(s);
+    s->why = why;
+    stream_set_trouble(s, LOGRING_FAILING, errnum);
+    s->why = NULL;
+    if (ev_is_active(&f->retry))
+        return;
+    ev_timer_set(&f->retry, file_retry_s, 0.);
+    ev_timer_start(s->logger->loop, &f->retry);
+}
+
+static void close_file(struct file *f)
+{
+    sys_close_fd(&f->fd);
+    sys_close_fd(&f->dir_fd);
+    ev_timer_stop(f->stream->logger->loop, &f->age);
+}
+
+/* Has the timer pass when the file is as old as it may become. */
+static void arm_age(struct stream *s)
+{
+    struct file *f = file_of(s);
+    struct ev_loop *loop = s->logger->loop;
+    ev_timer_stop(loop, &f->age);
+    if (s->log.max_age_ms <= 0 || f->fd < 0)
+        return;
+    double left = (double)(f->born_us + s->log.max_age_ms * US_A_MS - sys_unix_us()) / US_A_S;
+    ev_timer_set(&f->age, left > 0 ? left : 0., 0.);
+    ev_timer_start(loop, &f->age);
+}
+
+static struct logfile_manner manner_of(const struct stream *s)
+{
+    const struct spec_log *log = &s->log;
+    return (struct logfile_manner){
+        .file_mode = (mode_t)log->file_mode,
+        .directory_mode = (mode_t)log->directory_mode,
+        .has_owner = log->user.text != NULL,
+        .uid = log->user.uid,
+        .gid = log->user.gid,
+    };
+}
+
+/* Opens the file in the directory that is open. False with *E. */
+static bool open_base(struct stream *s, struct err *e)
+{
+    struct file *f = file_of(s);
+    const struct logfile_manner m = manner_of(s);
+    struct stat st;
+    f->fd = logfile_open(f->dir_fd, f->base, &m, e);
+    if (f->fd < 0)
+        return false;
+    if (sys_fstat(f->fd, &st) != 0) {
+        err_set_errno(e, errno, "fstat");
+        sys_close_fd(&f->fd);
+        return false;
+    }
+    int64_t birth_s = st.st_size > 0 ? sys_birth_s(f->fd) : 0;
+    f->size = (uint64_t)st.st_size;
+    f->dev = st.st_dev;
+    f->ino = st.st_ino;
+    f->born_us = birth_s > 0 ? birth_s * US_A_S : sys_unix_us();
+    f->checked_at = ev_now(s->logger->loop);
+    arm_age(s);
+    return true;
+}
+
+/* Opens everything that is not open. False when it cannot be: that has been said. */
+static bool open_file(struct stream *s)
+{
+    struct file *f = file_of(s);
+    struct err e = {0};
+    if (f->fd >= 0)
+        return true;
+    if (f->path == NULL) {
+        fail(s, ENAMETOOLONG, NULL);
+        return false;
+    }
+    bool is_first = f->dir_fd < 0;
+    if (is_first) {
+        const struct logfile_manner m = manner_of(s);
+        f->dir_fd = logfile_open_dir(f->path, &m, &f->base, &e);
+    }
+    if (f->dir_fd >= 0 && open_base(s, &e)) {
+        if (is_first && s->log.compress)
+            compress_files(s);
+        return true;
+    }
+    close_file(f);
+    snprintf(f->error, sizeof f->error, "%.*s", (int)sizeof f->error - 1, e.text);
+    fail(s, e.errnum, f->error);
+    return false;
+}
+
+/* Somebody may have moved, removed or emptied the file: then it is opened anew, or its size is what it is. */
+static bool check_file(struct stream *s)
+{
+    struct file *f = file_of(s);
+    double now = ev_now(s->logger->loop);
+    struct stat st;
+    if (f->fd >= 0 && now - f->checked_at >= file_check_s) {
+        f->checked_at = now;
+        if (sys_fstatat(f->dir_fd, f->base, &st) != 0 || st.st_dev != f->dev || st.st_ino != f->ino || st.st_nlink != 1)
+            close_file(f);
+        else
+            f->size = (uint64_t)st.st_size;
+    }
+    return open_file(s);
+}
+
+static bool rotate(struct stream *s)
+{
+    struct file *f = file_of(s);
+    struct err e = {0};
+    if (logfile_rotate(f->dir_fd, f->base, sys_unix_us()) != 0 && errno != ENOENT) {
+        /* It grows on, and the next full one is tried again. */
+        logger_say(s->logger, s, LOG_LEVEL_WARN, "log-rotation", "its log %s cannot be rotated: %s; it grows on",
+                   f->path, err_errno_text(errno));
+        f->born_us = sys_unix_us();
+        arm_age(s);
+        return false;
+    }
+    sys_close_fd(&f->fd);
+    if (!open_base(s, &e)) {
+        snprintf(f->error, sizeof f->error, "%.*s", (int)sizeof f->error - 1, e.text);
+        fail(s, e.errnum, f->error);
+    }
+    if (logfile_prune(f->dir_fd, f->base, (size_t)s->log.max_file - 1) != 0)
+        logger_say(s->logger, s, LOG_LEVEL_WARN, "log-rotation", "old files of its log %s cannot be deleted: %s",
+                   f->path, err_errno_text(errno));
+    if (s->log.compress)
+        compress_files(s);
+    return f->fd >= 0;
+}
+
+/* How much more the file takes before it is full. */
+static size_t room(const struct stream *s)
+{
+    const struct file *f = file_of(s);
+    if (s->log.max_size <= 0)
+        return SIZE_MAX;
+    return f->size < (uint64_t)s->log.max_size ? (size_t)((uint64_t)s->log.max_size - f->size) : 0;
+}
+
+/* Of the LEN bytes at DATA, those that go to the present file: whole lines, as many as there is room for. 0: it is
+ * full. */
+static size_t share_of_file(const struct stream *s, const char *data, size_t len)
+{
+    const struct file *f = file_of(s);
+    size_t left = room(s);
+    if (len <= left)
+        return len;
+    const char *newline = left > 0 ? memrchr(data, '\n', left) : NULL;
+    if (newline != NULL)
+        return (size_t)(newline - data) + 1;
+    if (f->size > 0 && !s->ring.head->line.within)
+        return 0;
+    /* A line that is longer than a file may be stays in one. */
+    newline = memchr(data + left, '\n', len - left);
+    return newline != NULL ? (size_t)(newline - data) + 1 : len;
+}
+
+static struct shared_part part_of(const struct stream *s)
+{
+    const struct logring_head *h = s->ring.head;
+    return (struct shared_part){.stream = s->id,
+                                .sent = h->sent,
+                                .lost_told = h->lost_told,
+                                .lost_lines_told = h->lost_lines_told,
+                                .state = h->line};
+}
+
+static void apply(struct stream *s, const struct shared_part *p)
+{
+    struct logring_head *h = s->ring.head;
+    h->line = p->state;
+    h->lost_told = p->lost_told;
+    h->lost_lines_told = p->lost_lines_told;
+    logring_release(&s->ring, p->sent);
+}
+
+/* Of the bytes of a raw write, the first N are in the file. */
+static void apply_raw(struct stream *s, uint64_t from, size_t n)
+{
+    if (n == 0)
+        return;
+    s->ring.head->line.within = *logring_at(&s->ring, from + n - 1) != '\n';
+    logring_release(&s->ring, from + n);
+}
+
+static bool send_raw(struct stream *s)
+{
+    struct file *f = file_of(s);
+    struct shared_batch *b = batch_of(s);
+    while (logring_pending(&s->ring) > 0) {
+        uint64_t from = s->ring.head->sent;
+        const char *data = logring_at(&s->ring, from);
+        size_t len = share_of_file(s, data, logring_pending(&s->ring));
+        if (len == 0) {
+            if (!rotate(s) && f->fd < 0)
+                return false;
+            if (room(s) == 0)
+                len = logring_pending(&s->ring);
+        }
+        if (len == 0)
+            continue;
+        b->raw = 1;
+        b->len = (uint32_t)len;
+        b->n_parts = 1;
+        b->file_size = f->size;
+        b->parts[0] = part_of(s);
+        b->parts[0].sent = from + len;
+        b->active = 1;
+        ssize_t n = sys_write(f->fd, data, len);
+        int errnum = n < 0 ? errno : 0;
+        apply_raw(s, from, n > 0 ? (size_t)n : 0);
+        b->active = 0;
+        f->size += n > 0 ? (size_t)n : 0;
+        if (n < 0) {
+            fail(s, errnum, NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool put_piece(struct stream *s, const struct logline_label *label, struct logline_out *out,
+                      const struct logline_piece *p, int64_t real_us)
+{
+    static struct logline_clock clock;
+    if (s->log.format == SPEC_LOG_JSON)
+        return logline_put_json(out, label, p, &clock, real_us);
+    if (s->log.timestamps)
+        return logline_put_stamped(out, p, &clock, real_us);
+    if (out->cap - out->len <= p->len)
+        return false;
+    memcpy(out->data + out->len, p->text, p->len);
+    out->data[out->len + p->len] = '\n';
+    out->len += p->len + 1;
+    return true;
+}
+
+/* Takes the next piece of a stream with timestamps, the lines of which are not cut: what there is of it is sent. */
+static size_t next_piece(const struct stream *s, const struct shared_part *part, struct logline_piece *p)
+{
+    const char *data = logring_at(&s->ring, part->sent);
+    size_t len = (size_t)(s->ring.head->end - part->sent);
+    return logline_next(data, len, &part->state, s->flush || s->log.format == SPEC_LOG_TEXT, p);
+}
+
+/* Puts what waits into the batch, as far as it belongs to the present file. True when that is full. */
+static bool compose(struct stream *s, struct shared_part *part)
+{
+    struct file *f = file_of(s);
+    struct shared_batch *b = batch_of(s);
+    struct logline_label label = stream_label(s);
+    struct logline_out out = {.data = b->data, .cap = sizeof b->data};
+    struct logline_piece p;
+    size_t n, left = room(s);
+    bool is_full = false;
+    while ((n = next_piece(s, part, &p)) > 0) {
+        size_t before = out.len;
+        if (!put_piece(s, &label, &out, &p, logring_time(&s->ring, part->sent)))
+            break;
+        if (out.len > left && !p.continues && f->size + before > 0) {
+            out.len = before;
+            is_full = true;
+            break;
+        }
+        logline_taken(&part->state, &p);
+        part->sent += n;
+    }
+    b->len = (uint32_t)out.len;
+    return is_full;
+}
+
+/* Writes the batch of S. What cannot be written as a whole is not written at all. */
+static bool write_batch(struct stream *s, const struct shared_part *part)
+{
+    struct file *f = file_of(s);
+    struct shared_batch *b = batch_of(s);
+    if (b->len == 0)
+        return true;
+    b->raw = 0;
+    b->n_parts = 1;
+    b->parts[0] = *part;
+    b->file_size = f->size;
+    b->active = 1;
+    ssize_t n = sys_write(f->fd, b->data, b->len);
+    int errnum = n < 0 ? errno : ENOSPC;
+    bool ok = n == (ssize_t)b->len;
+    if (ok)
+        apply(s, part);
+    else if (n > 0 && sys_ftruncate(f->fd, (off_t)f->size) != 0)
+        f->size += (size_t)n;
+    b->active = 0;
+    if (ok)
+        f->size += b->len;
+    else
+        fail(s, errnum, NULL);
+    return ok;
+}
+
+static bool send_lines(struct stream *s)
+{
+    struct file *f = file_of(s);
+    for (;;) {
+        struct shared_part part = part_of(s);
+        bool is_full = compose(s, &part);
+        if (!write_batch(s, &part))
+            return false;
+        if (is_full && !rotate(s) && f->fd < 0)
+            return false;
+        if (!is_full && batch_of(s)->len == 0)
+            return true;
+    }
+}
+
+/* Tells in the file what is missing at this place. */
+static bool send_gap(struct stream *s)
+{
+    char text[FILE_GAP_MAX];
+    struct shared_batch *b = batch_of(s);
+    struct shared_part part = part_of(s);
+    if (!stream_gap_text(s, text, sizeof text))
+        return true;
+    struct logline_out out = {.data = b->data, .cap = sizeof b->data};
+    struct logline_label label = stream_label(s);
+    const struct logline_piece p = {.text = text, .len = strlen(text), .ends = true};
+    if (part.state.within && s->log.format == SPEC_LOG_TEXT)
+        out.data[out.len++] = '\n';
+    if (!put_piece(s, &label, &out, &p, sys_unix_us()))
+        return true;
+    b->len = (uint32_t)out.len;
+    part.lost_told = s->ring.head->lost_bytes;
+    part.lost_lines_told = s->ring.head->lost_lines;
+    part.state.within = false;
+    return write_batch(s, &part);
+}
+
+static void sink_send(struct stream *s)
+{
+    const struct file *f = file_of(s);
+    if (ev_is_active(&f->retry) || !check_file(s))
+        return;
+    if (send_gap(s) && (is_raw(s) ? send_raw(s) : send_lines(s)))
+        stream_set_trouble(s, LOGRING_FLOWS, 0);
+}
+
+static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    const struct file *f = w->data;
+    (void)loop;
+    (void)revents;
+    stream_pump(f->stream);
+}
+
+static void on_age(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    struct file *f = w->data;
+    struct stream *s = f->stream;
+    (void)loop;
+    (void)revents;
+    bool is_old = sys_unix_us() >= f->born_us + s->log.max_age_ms * US_A_MS;
+    /* A line that has begun ends in the file in which it began. */
+    if (is_old && f->fd >= 0 && f->size > 0 && !s->ring.head->line.within)
+        (void)rotate(s);
+    else if (is_old)
+        f->born_us = sys_unix_us();
+    arm_age(s);
+}
+
+static void take_settings(struct stream *s)
+{
+    struct file *f = file_of(s);
+    char path[FILE_PATH_MAX];
+    mem_free(f->path);
+    f->path = log_path(&s->log, s->name, s->service, path, sizeof path) ? mem_strdup(path) : NULL;
+}
+
+static bool sink_open(struct stream *s)
+{
+    struct file *f = mem_alloc(sizeof *f);
+    if (f == NULL)
+        return false;
+    *f = (struct file){.stream = s, .dir_fd = -1, .fd = -1};
+    ev_timer_init(&f->retry, on_retry, 0., 0.);
+    ev_timer_init(&f->age, on_age, 0., 0.);
+    f->retry.data = f->age.data = f;
+    s->sink_data = f;
+    take_settings(s);
+    /* At once, so that a mistake shows before the first line is written. */
+    (void)open_file(s);
+    return true;
+}
+
+static void sink_reopen(struct stream *s)
+{
+    struct file *f = file_of(s);
+    close_file(f);
+    ev_timer_stop(s->logger->loop, &f->retry);
+    take_settings(s);
+    if (open_file(s))
+        stream_set_trouble(s, LOGRING_FLOWS, 0);
+}
+
+static void sink_close(struct stream *s)
+{
+    struct file *f = file_of(s);
+    compress_forget(s);
+    close_file(f);
+    ev_timer_stop(s->logger->loop, &f->retry);
+    mem_free(f->path);
+    mem_free(f);
+}
+
+static const char *sink_path(const struct stream *s)
+{
+    return file_of(s)->path;
+}
+
+const struct sink sink_file = {
+    .open = sink_open, .send = sink_send, .reopen = sink_reopen, .close = sink_close, .path = sink_path};
+
+/* How much of the batch is in the file of S. */
+static size_t written(const struct stream *s, const struct shared_batch *b)
+{
+    const struct file *f = file_of(s);
+    uint64_t n = f->fd >= 0 && f->size > b->file_size ? f->size - b->file_size : 0;
+    return n < b->len ? (size_t)n : b->len;
+}
+
+void file_recover(struct logger *l)
+{
+    struct shared_batch *b = &l->shared->file;
+    if (!b->active)
+        return;
+    struct stream *s = stream_find(l, b->parts[0].stream);
+    if (s != NULL && s->sink == &sink_file) {
+        struct file *f = file_of(s);
+        size_t n = written(s, b);
+        uint64_t from = b->parts[0].sent - b->len;
+        if (b->raw && b->parts[0].sent > s->ring.head->sent)
+            apply_raw(s, from, n);
+        else if (!b->raw && n == b->len)
+            apply(s, &b->parts[0]);
+        else if (!b->raw && n > 0 && sys_ftruncate(f->fd, (off_t)b->file_size) == 0)
+            f->size = b->file_size;
+    }
+    b->active = 0;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Log files on disk. See logfile.h.
+ */
+#include "sys/logfile.h"
+
+#include "base/mem.h"
+#include "sys/sys.h"
+#include "sys/sys_dir.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { US_A_SECOND = 1000000 };
+
+static const char compressed_end[] = ".gz", remains_end[] = ".gz.tmp";
+
+/* Whose rights we have while we are in a directory. */
+struct rights {
+    bool changed; /* they are uid's now */
+    uid_t uid;
+};
+
+/* Whether somebody who is neither root nor us may write to what ST is about. */
+static bool is_foreign(const struct stat *st)
+{
+    bool by_owner = st->st_uid != 0 && st->st_uid != sys_geteuid();
+    bool by_group = (st->st_mode & S_IWGRP) != 0 && st->st_gid != 0;
+    return by_owner || by_group || (st->st_mode & S_IWOTH) != 0;
+}
+
+/* Takes the rights of whoever may write to DIR_FD. False with errno. */
+static bool take_rights(struct rights *r, int dir_fd, const struct logfile_manner *m)
+{
+    struct stat st;
+    *r = (struct rights){0};
+    if (sys_geteuid() != 0)
+        return true;
+    if (sys_fstat(dir_fd, &st) != 0)
+        return false;
+    if (!is_foreign(&st))
+        return true;
+    r->changed = true;
+    r->uid = m->has_owner ? m->uid : st.st_uid;
+    if (sys_set_fs_ids(r->uid, m->has_owner ? m->gid : st.st_gid))
+        return true;
+    errno = EPERM;
+    return false;
+}
+
+static void give_rights_back(const struct rights *r)
+{
+    int errnum = errno;
+    bool ok = !r->changed || sys_set_fs_ids(sys_geteuid(), sys_getegid());
+    /* We were root before, and may be again. */
+    (void)ok;
+    errno = errnum;
+}
+
+/* What we made is the configured user's. */
+static bool own(int dir_fd, const char *name, const struct logfile_manner *m)
+{
+    return sys_geteuid() != 0 || !m->has_owner || sys_fchownat(dir_fd, name, m->uid, m->gid) == 0;
+}
+
+/* Makes the directory NAME in DIR_FD and opens it. */
+static int make_dir(int dir_fd, const char *name, const struct logfile_manner *m)
+{
+    struct rights r;
+    int fd = -1;
+    if (take_rights(&r, dir_fd, m)) {
+        bool is_new = sys_mkdirat(dir_fd, name, m->directory_mode) == 0;
+        if (is_new || errno == EEXIST)
+            fd = sys_openat(dir_fd, name, O_PATH | O_DIRECTORY, 0);
+        /* Not less than was asked for, whatever our umask is. */
+        if (fd >= 0 && is_new && (sys_fchmodat(dir_fd, name, m->directory_mode) != 0 || !own(dir_fd, name, m)))
+            sys_close_fd(&fd);
+    }
+    give_rights_back(&r);
+    return fd;
+}
+
+int logfile_open_dir(const char *path, const struct logfile_manner *m, const char **ret_base, struct err *e)
+{
+    const char *base = strrchr(path, '/') + 1, *at = path;
+    int dir = sys_open("/", O_PATH | O_DIRECTORY, 0);
+    while (dir >= 0 && at < base) {
+        char name[LOGFILE_NAME_MAX];
+        at += strspn(at, "/");
+        size_t len = strcspn(at, "/");
+        if (at >= base)
+            break;
+        if (len >= sizeof name) {
+            errno = ENAMETOOLONG;
+            sys_close_fd(&dir);
+            break;
+        }
+        memcpy(name, at, len);
+        name[len] = '\0';
+        int next = sys_openat(dir, name, O_PATH | O_DIRECTORY, 0);
+        if (next < 0 && errno == ENOENT)
+            next = make_dir(dir, name, m);
+        int errnum = errno;
+        sys_close(dir);
+        errno = errnum;
+        dir = next;
+        at += len;
+    }
+    if (dir < 0)
+        err_set_errno(e, errno, "directory %.*s", (int)(at - path), path);
+    *ret_base = base;
+    return dir;
+}
+
+static const char *kind_name(mode_t mode)
+{
+    return S_ISLNK(mode)    ? "a symbolic link"
+           : S_ISDIR(mode)  ? "a directory"
+           : S_ISFIFO(mode) ? "a FIFO"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+/* Whether FD, opened with the rights R, is what a log file may be. */
+static bool is_acceptable(int fd, const struct rights *r, struct err *e)
+{
+    struct stat st;
+    if (sys_fstat(fd, &st) != 0)
+        err_set_errno(e, errno, "fstat");
+    else if (!S_ISREG(st.st_mode))
+        err_set(e, ERR_SYS, "it is %s; a log file is a regular file", kind_name(st.st_mode));
+    else if (st.st_nlink != 1)
+        err_set(e, ERR_SYS, "it has %ju names; a log file has one", (uintmax_t)st.st_nlink);
+    else if (r->changed && st.st_uid != 0 && st.st_uid != r->uid)
+        err_set(e, ERR_SYS, "it belongs to user %ju; make it root's, or name that one as `user`", (uintmax_t)st.st_uid);
+    else
+        return true;
+    return false;
+}
+
+static int open_file(int dir_fd, const char *base, const struct logfile_manner *m, bool *ret_is_new)
+{
+    enum { FLAGS = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK };
+    int fd = sys_openat(dir_fd, base, FLAGS | O_CREAT | O_EXCL, m->file_mode);
+    *ret_is_new = fd >= 0;
+    return fd < 0 && errno == EEXIST ? sys_openat(dir_fd, base, FLAGS, 0) : fd;
+}
+
+int logfile_open(int dir_fd, const char *base, const struct logfile_manner *m, struct err *e)
+{
+    struct rights r;
+    struct stat st;
+    bool is_new = false;
+    int fd = take_rights(&r, dir_fd, m) ? open_file(dir_fd, base, m, &is_new) : -1;
+    int errnum = errno;
+    give_rights_back(&r);
+    if (fd < 0 && (errnum == ELOOP || errnum == ENXIO || errnum == EISDIR) && sys_fstatat(dir_fd, base, &st) == 0 &&
+        !S_ISREG(st.st_mode)) {
+        err_set(e, ERR_SYS, "it is %s; a log file is a regular file", kind_name(st.st_mode));
+        return -1;
+    }
+    if (fd < 0) {
+        err_set_errno(e, errnum, "open");
+        return -1;
+    }
+    if (is_new && (sys_fchmod(fd, m->file_mode) != 0 ||
+                   (sys_geteuid() == 0 && m->has_owner && sys_fchown(fd, m->uid, m->gid) != 0))) {
+        err_set_errno(e, errno, "mode and owner");
+        sys_close(fd);
+        return -1;
+    }
+    if (!is_new && !is_acceptable(fd, &r, e)) {
+        sys_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t len = strlen(name), n = strlen(end);
+    return len >= n && strcmp(name + len - n, end) == 0;
+}
+
+bool logfile_is_compressed(const char *name)
+{
+    return ends_with(name, compressed_end);
+}
+
+/* The stamp in NAME, if it is one that BASE was given; NULL else. */
+static const char *stamp_of(const char *name, const char *base)
+{
+    static const char pattern[] = "00000000T000000.000000Z";
+    size_t len = strlen(base);
+    if (strncmp(name, base, len) != 0 || name[len] != '.')
+        return NULL;
+    const char *stamp = name + len + 1;
+    for (size_t i = 0; i < LOGFILE_STAMP_LEN; i++)
+        if (pattern[i] == '0' ? !isdigit((unsigned char)stamp[i]) : stamp[i] != pattern[i])
+            return NULL;
+    const char *end = stamp + LOGFILE_STAMP_LEN;
+    return *end == '\0' || strcmp(end, compressed_end) == 0 || strcmp(end, remains_end) == 0 ? stamp : NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool add(struct logfile_list *l, const char *name)
+{
+    if (l->n >= LOGFILE_LIST_MAX || !mem_grow(&l->names, &l->cap, l->n + 1, sizeof *l->names))
+        return false;
+    l->names[l->n] = mem_strdup(name);
+    return l->names[l->n] != NULL && ++l->n > 0;
+}
+
+int logfile_list(int dir_fd, const char *base, bool delete_remains, struct logfile_list *ret)
+{
+    *ret = (struct logfile_list){0};
+    int fd = sys_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd >= 0 ? sys_fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        sys_close(fd);
+        return -1;
+    }
+    bool ok = true;
+    for (struct dirent *d; ok && (d = readdir(dir)) != NULL;) {
+        if (stamp_of(d->d_name, base) == NULL)
+            continue;
+        if (!ends_with(d->d_name, remains_end)) {
+            ok = add(ret, d->d_name);
+        } else if (delete_remains && sys_unlinkat(dir_fd, d->d_name) != 0) {
+            /* It is in nobody's way. */
+            continue;
+        }
+    }
+    closedir(dir);
+    if (!ok) {
+        logfile_list_done(ret);
+        errno = ENOMEM;
+        return -1;
+    }
+    if (ret->n > 1)
+        qsort(ret->names, ret->n, sizeof *ret->names, by_name);
+    return 0;
+}
+
+void logfile_list_done(struct logfile_list *l)
+{
+    while (l->n > 0)
+        mem_free(l->names[--l->n]);
+    mem_free(l->names);
+    *l = (struct logfile_list){0};
+}
+
+static void put_stamp(int64_t real_us, char *out, size_t size)
+{
+    time_t second = (time_t)(real_us / US_A_SECOND);
+    struct tm tm = {0};
+    char text[32];
+    gmtime_r(&second, &tm);
+    strftime(text, sizeof text, "%Y%m%dT%H%M%S", &tm);
+    snprintf(out, size, "%s.%06dZ", text, (int)(real_us % US_A_SECOND));
+}
+
+/* The time that STAMP stands for. */
+static int64_t time_of_stamp(const char *stamp)
+{
+    struct tm tm = {0};
+    int us = 0;
+    if (sscanf(stamp, "%4d%2d%2dT%2d%2d%2d.%6d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec, &us) != 7)
+        return 0;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    return (int64_t)timegm(&tm) * US_A_SECOND + us;
+}
+
+int logfile_rotate(int dir_fd, const char *base, int64_t real_us)
+{
+    struct logfile_list l;
+    char stamp[LOGFILE_STAMP_LEN + 1], name[LOGFILE_NAME_MAX];
+    if (logfile_list(dir_fd, base, false, &l) != 0)
+        return -1;
+    put_stamp(real_us, stamp, sizeof stamp);
+    if (l.n > 0) {
+        const char *newest = stamp_of(l.names[l.n - 1], base);
+        if (strncmp(stamp, newest, LOGFILE_STAMP_LEN) <= 0)
+            put_stamp(time_of_stamp(newest) + 1, stamp, sizeof stamp);
+    }
+    logfile_list_done(&l);
+    if ((size_t)snprintf(name, sizeof name, "%s.%s", base, stamp) >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int r = sys_rename_new(dir_fd, base, name);
+    /* Some file systems cannot tell; we know already that the name is free. */
+    return r != 0 && (errno == EINVAL || errno == ENOSYS) ? sys_renameat(dir_fd, base, name) : r;
+}
+
+int logfile_prune(int dir_fd, const char *base, size_t keep)
+{
+    struct logfile_list l;
+    int errnum = 0;
+    if (logfile_list(dir_fd, base, false, &l) != 0)
+        return -1;
+    for (size_t i = 0; i + keep < l.n; i++)
+        if (sys_unlinkat(dir_fd, l.names[i]) != 0 && errno != ENOENT && errnum == 0)
+            errnum = errno;
+    logfile_list_done(&l);
+    errno = errnum;
+    return errnum == 0 ? 0 : -1;
+}
