@@ -38,9 +38,10 @@ struct logger_stream {
 struct logger_boot {
     int control_fd; /**< a socket of SOCK_SEQPACKET to fosterd; messages as in message.h */
     struct shared *shared;
-    int stage[2];  /**< read end, write end; non-blocking */
-    int outbox[2]; /**< the same */
-    int width;     /**< names in front of lines are padded to so many bytes */
+    int stage[2];             /**< read end, write end; non-blocking */
+    int outbox[2];            /**< the same */
+    int width;                /**< names in front of lines are padded to so many bytes */
+    const char *journal_path; /**< where the journal listens; NULL: where systemd-journald(8) does */
     /** Calls FN for each stream there is. */
     void (*each)(void (*fn)(const struct logger_stream *s, void *fn_data), void *fn_data, void *data);
     void *data; /**< for each() */

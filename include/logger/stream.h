@@ -56,11 +56,12 @@ struct logger {
     struct outlet *outlet; /**< owned; standard output */
     struct server *server; /**< owned; clients that read lines; NULL: none yet */
     struct ev_timer partial_timer;
-    struct list partials; /**< of struct stream.in_partials: oldest first */
-    struct list ended;    /**< of struct stream.in_ended */
-    struct list unsent;   /**< messages to fosterd for which there was no room */
-    int width;            /**< names in front of lines are padded to so many bytes */
-    char host[256];
+    struct list partials;     /**< of struct stream.in_partials: oldest first */
+    struct list ended;        /**< of struct stream.in_ended */
+    struct list unsent;       /**< messages to fosterd for which there was no room */
+    int width;                /**< names in front of lines are padded to so many bytes */
+    const char *journal_path; /**< borrowed; where the journal listens */
+    char host[256];           /**< our host's name, or "-" */
 };
 
 /** One stream. Owned by the logger's list. */

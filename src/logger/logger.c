@@ -118,6 +118,7 @@ static void init(struct logger *l, const struct logger_boot *boot)
 {
     *l = (struct logger){
         .loop = make_loop(), .shared = boot->shared, .control_fd = boot->control_fd, .width = boot->width};
+    l->journal_path = boot->journal_path != NULL ? boot->journal_path : "/run/systemd/journal/socket";
     list_init(&l->streams);
     list_init(&l->partials);
     list_init(&l->ended);
