@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * What one client reads of one stream: where that begins, the line that is next, and how it is told.
+ *
+ * History has one source. Memory is it when it holds all that was asked for; else, where lines go to files, these are,
+ * up to the byte that corresponds to what has gone out of the ring. The client reads them itself.
+ */
+#include "base/utf8.h"
+#include "core/select.h"
+#include "logger/serve_impl.h"
+#include "sys/sys.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void serve_wish_init(struct serve_wish *w, const json_t *request)
+{
+    const json_t *lines = json_object_get(request, "lines"), *since = json_object_get(request, "since_us");
+    json_t *names = json_object_get(request, "services"), *after = json_object_get(request, "after");
+    *w = (struct serve_wish){
+        .names = json_is_array(names) ? json_incref(names) : NULL,
+        .after = json_is_object(after) ? json_incref(after) : NULL,
+        .lines = json_is_integer(lines) ? json_integer_value(lines) : -1,
+        .since_us = json_is_integer(since) ? json_integer_value(since) : -1,
+        .follow = json_is_true(json_object_get(request, "follow")),
+    };
+}
+
+void serve_wish_done(struct serve_wish *w)
+{
+    json_decref(w->names);
+    json_decref(w->after);
+    w->names = w->after = NULL;
+}
+
+/* As core/select.c has it. */
+static bool fits(const char *name, const struct stream *s)
+{
+    if (!select_is_pattern(name))
+        return strcmp(name, s->name) == 0 || strcmp(name, s->service) == 0;
+    return fnmatch(name, s->name, 0) == 0 || fnmatch(name, s->service, 0) == 0;
+}
+
+bool serve_wish_has(const struct serve_wish *w, const struct stream *s)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(w->names, i, name)
+    {
+        if (json_is_string(name) && fits(json_string_value(name), s))
+            return true;
+    }
+    return w->names == NULL;
+}
+
+/* Moves C to the position AT, or to the first line behind it when AT is not known to be a beginning; where none begins
+ * there, into the line that is there. */
+static void move_to_line(struct cursor *c, uint64_t at, uint64_t end)
+{
+    const struct logring *r = &c->stream->ring;
+    const char *data = logring_at(r, at);
+    bool begins = at == 0 || (at > logring_oldest(r) && *logring_at(r, at - 1) == '\n');
+    const char *newline = begins ? NULL : memchr(data, '\n', (size_t)(end - at));
+    c->at = newline != NULL ? at + (uint64_t)(newline - data) + 1 : at;
+    c->line = (struct logline_state){.within = !begins && newline == NULL};
+    c->n = 0;
+}
+
+/* The first position known to have come at US or later. */
+static uint64_t position_of(const struct logring *r, int64_t us)
+{
+    uint64_t low = r->head->marks_begin, high = r->head->marks_end, end = high;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (r->marks[middle % r->n_marks].real_us < us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < end ? r->marks[low % r->n_marks].at : (uint64_t)r->head->end;
+}
+
+/* Moves C, which stands at the oldest line, to the first of those that W wants. Whether memory has all of them. */
+static bool move_to_wish(struct cursor *c, const struct serve_wish *w)
+{
+    const struct logring *r = &c->stream->ring;
+    bool has_all = false;
+    if (w->since_us >= 0 && c->at < c->until) {
+        has_all = logring_time(r, c->at) < w->since_us;
+        uint64_t first = position_of(r, w->since_us);
+        if (first > c->at)
+            move_to_line(c, first, c->until);
+    }
+    if (w->lines >= 0) {
+        uint64_t first = logring_last_lines(logring_at(r, c->at), c->at, c->until, (size_t)w->lines);
+        has_all = has_all || first > c->at || w->lines == 0;
+        if (first > c->at)
+            c->line = (struct logline_state){0};
+        c->at = first;
+    }
+    return has_all;
+}
+
+/* The file that holds older lines than memory does, as far as it corresponds to what has gone out of the ring. NULL:
+ * there is none. */
+static json_t *file_of(const struct stream *s)
+{
+    struct stat st;
+    const char *path = s->sink != NULL && s->sink->path != NULL ? s->sink->path(s) : NULL;
+    if (s->log.driver != SPEC_LOG_FILE || path == NULL || sys_lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return NULL;
+    return json_pack("{s:s, s:I, s:I, s:s}", "path", path, "inode", (json_int_t)st.st_ino, "size",
+                     (json_int_t)st.st_size, "format",
+                     s->log.format == SPEC_LOG_JSON ? "json"
+                     : s->log.timestamps            ? "timestamps"
+                                                    : "raw");
+}
+
+/* What is said of the stream of C; FILE is taken over, and may be NULL. */
+static json_t *describe(const struct cursor *c, uint64_t begins, bool untimed, json_t *file)
+{
+    const struct stream *s = c->stream;
+    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:b, s:o?}", "id", (json_int_t)s->id, "name", s->name, "stream",
+                     s->which == SPEC_STREAM_ERR ? "stderr" : "stdout", "begins", (json_int_t)begins, "from",
+                     (json_int_t)c->at, "complete", begins == 0, "untimed", untimed, "file", file);
+}
+
+json_t *serve_stream(struct cursor *c)
+{
+    c->until = c->stream->ring.head->end;
+    move_to_line(c, logring_oldest(&c->stream->ring), c->until);
+    return describe(c, c->at, false, NULL);
+}
+
+json_t *cursor_begin(struct cursor *c, const struct serve_wish *w)
+{
+    const struct logring_head *h = c->stream->ring.head;
+    char id[24];
+    snprintf(id, sizeof id, "%" PRIu64, c->stream->id);
+    const json_t *after = json_object_get(w->after, id);
+    c->until = h->end;
+    move_to_line(c, logring_oldest(&c->stream->ring), c->until);
+    uint64_t begins = c->at;
+    if (after != NULL) {
+        uint64_t at = (uint64_t)json_integer_value(after);
+        c->at = at < c->until ? at : c->until;
+        c->line.within = c->at > begins && *logring_at(&c->stream->ring, c->at - 1) != '\n';
+        return describe(c, begins, false, NULL);
+    }
+    json_t *file = move_to_wish(c, w) ? NULL : file_of(c->stream);
+    bool untimed =
+        file != NULL && w->since_us >= 0 && strcmp(json_string_value(json_object_get(file, "format")), "raw") == 0;
+    if (untimed) {
+        json_decref(file);
+        file = NULL;
+    }
+    if (file != NULL) {
+        c->at = h->sent;
+        c->line = h->line;
+    }
+    return describe(c, begins, untimed, file);
+}
+
+static void put_gap(const struct cursor *c, uint64_t bytes, struct buf *out)
+{
+    buf_printf(out,
+               "{\"jsonrpc\":\"2.0\",\"method\":\"gap\",\"params\":{\"stream\":%" PRIu64 ",\"next\":%" PRIu64
+               ",\"bytes\":%" PRIu64 "}}\n",
+               c->stream->id, c->at, bytes);
+}
+
+void cursor_skip_lost(struct cursor *c, bool follow, struct buf *out)
+{
+    const struct logring *r = &c->stream->ring;
+    uint64_t from = c->at, oldest = logring_oldest(r), end = follow ? (uint64_t)r->head->end : c->until;
+    if (from >= oldest || from >= end)
+        return;
+    if (oldest < end)
+        move_to_line(c, oldest, end);
+    else
+        c->at = end;
+    c->n = 0;
+    put_gap(c, c->at - from, out);
+}
+
+void cursor_look(struct cursor *c, bool follow, int64_t now_us)
+{
+    const struct logring *r = &c->stream->ring;
+    uint64_t end = follow ? (uint64_t)r->head->end : c->until, run = r->head->run_began;
+    c->waits = false;
+    if (c->n > 0 || c->at >= end)
+        return;
+    c->us = logring_time(r, c->at);
+    /* What a run has not ended, the next one does not go on with. */
+    bool is_left = run > c->at && run < end;
+    /* A time that has not come yet was another clock's. */
+    bool flush = is_left || !follow || (uint64_t)(now_us - c->us) >= SERVE_PARTIAL_US;
+    c->n = logline_next(logring_at(r, c->at), (size_t)((is_left ? run : end) - c->at), &c->line, flush, &c->piece);
+    c->waits = c->n == 0;
+}
+
+static void put_base64(struct buf *out, const char *data, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        const unsigned char *u = (const unsigned char *)data + i;
+        size_t n = len - i < 3 ? len - i : 3;
+        unsigned bits = (unsigned)u[0] << 16 | (n > 1 ? (unsigned)u[1] << 8 : 0) | (n > 2 ? u[2] : 0);
+        char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=',
+                       n > 2 ? digits[bits & 63] : '='};
+        buf_add(out, four, sizeof four);
+    }
+}
+
+static bool is_text(const char *s, size_t len)
+{
+    bool valid = true;
+    while (len > 0 && valid) {
+        size_t n = utf8_step(s, len, &valid);
+        s += n;
+        len -= n;
+    }
+    return valid;
+}
+
+void cursor_put(struct cursor *c, struct logline_clock *clock, struct buf *out)
+{
+    const struct logline_piece *p = &c->piece;
+    char stamp[LOGLINE_STAMP_LEN + 1] = "";
+    uint64_t next = c->at + c->n;
+    logline_stamp(clock, c->us, stamp);
+    buf_printf(out,
+               "{\"jsonrpc\":\"2.0\",\"method\":\"line\",\"params\":{\"stream\":%" PRIu64 ",\"at\":%" PRIu64
+               ",\"next\":%" PRIu64 ",\"time\":\"%s\",\"text\":",
+               c->stream->id, c->at, next, stamp);
+    buf_json_string(out, p->text, p->len);
+    if (p->continues)
+        buf_puts(out, ",\"continues\":true");
+    if (!p->ends)
+        buf_puts(out, ",\"partial\":true");
+    if (!is_text(p->text, p->len)) {
+        buf_puts(out, ",\"bytes\":\"");
+        put_base64(out, p->text, p->len);
+        buf_putc(out, '"');
+    }
+    buf_puts(out, "}}\n");
+    logline_taken(&c->line, p);
+    if (next == c->stream->ring.head->run_began)
+        c->line.within = false;
+    c->at = next;
+    c->n = 0;
+}
+
+void cursor_give_up(struct cursor *c, struct buf *out)
+{
+    uint64_t from = c->at;
+    if (from >= c->until)
+        return;
+    c->at = c->until;
+    c->n = 0;
+    put_gap(c, c->until - from, out);
+}
