@@ -84,9 +84,11 @@ struct stream {
     bool flush;              /**< what there is of a line is to go out, too: nothing has come since */
     const struct sink *sink; /**< NULL: none could be opened */
     void *sink_data;         /**< owned by the sink */
-    const char *why;         /**< borrowed; what is wrong, in place of the errno's text; NULL: nothing else */
-    struct list in_outlet;   /**< link in the queue of standard output */
-    struct list in_ended;    /**< link in the list of those that go at the end of the turn */
+    uint64_t lost_before;    /**< bytes that had been lost when its sink began to fail */
+    uint64_t lost_lines_before;
+    const char *why;       /**< borrowed; what is wrong, in place of the errno's text; NULL: nothing else */
+    struct list in_outlet; /**< link in the queue of standard output */
+    struct list in_ended;  /**< link in the list of those that go at the end of the turn */
     struct list in_partials;
     uint64_t partial_from;   /**< where that line begins in the ring */
     double partial_at;       /**< when (ev_now()) what there is of a line goes out */

@@ -140,6 +140,8 @@ struct stream *stream_new(struct logger *l, const struct logger_stream *d)
     list_init(&s->in_ready);
     list_init(&s->in_ended);
     logring_attach(&s->ring, d->ring, d->ring_size, page);
+    s->lost_before = s->ring.head->lost_told;
+    s->lost_lines_before = s->ring.head->lost_lines_told;
     ev_io_init(&s->readable, on_readable, s->pipe_fd, EV_READ);
     s->readable.data = s;
     list_append(&l->streams, &s->link);
@@ -275,28 +277,38 @@ void stream_pump(struct stream *s)
         stream_settle(s);
 }
 
-void stream_set_trouble(struct stream *s, enum logring_trouble t, int errnum)
+/* Tells fosterd that the sink of S fails, or does no more. */
+static void tell_trouble(struct stream *s, bool fails, int errnum)
 {
-    struct logring_head *h = s->ring.head;
-    bool was_failing = h->trouble == LOGRING_FAILING;
-    bool is_news = was_failing != (t == LOGRING_FAILING) || (was_failing && h->sink_errno != errnum);
-    h->sink_errno = errnum;
-    h->trouble = (int)t;
-    if (!is_news)
-        return;
+    const struct logring_head *h = s->ring.head;
     const char *path = s->sink != NULL && s->sink->path != NULL ? s->sink->path(s) : NULL;
     const char *what = path != NULL ? path : spec_log_driver_name(s->log.driver);
-    if (t == LOGRING_FAILING)
+    if (fails)
         logger_say(
             s->logger, s, LOG_LEVEL_WARN, "log-failing",
             "its log (%s): %s; it goes on, and what has no room in memory (%zu KiB) is dropped until that is over",
-            what, err_errno_text(errnum), s->ring.size >> 10);
-    else if (h->lost_bytes > h->lost_told)
+            what, s->why != NULL ? s->why : err_errno_text(errnum), s->ring.size >> 10);
+    else if (h->lost_bytes > s->lost_before)
         logger_say(s->logger, s, LOG_LEVEL_WARN, "log-resumed",
                    "its log (%s) works again; %" PRIu64 " lines (%" PRIu64 " bytes) were dropped", what,
-                   h->lost_lines - h->lost_lines_told, h->lost_bytes - h->lost_told);
+                   h->lost_lines - s->lost_lines_before, h->lost_bytes - s->lost_before);
     else
         logger_say(s->logger, s, LOG_LEVEL_INFO, "log-resumed", "its log (%s) works again; nothing was lost", what);
+}
+
+void stream_set_trouble(struct stream *s, enum logring_trouble t, int errnum)
+{
+    struct logring_head *h = s->ring.head;
+    bool was_failing = h->trouble == LOGRING_FAILING, fails = t == LOGRING_FAILING;
+    bool is_news = was_failing != fails || (was_failing && h->sink_errno != errnum);
+    h->sink_errno = errnum;
+    h->trouble = (int)t;
+    if (!was_failing && fails) {
+        s->lost_before = h->lost_bytes;
+        s->lost_lines_before = h->lost_lines;
+    }
+    if (is_news)
+        tell_trouble(s, fails, errnum);
 }
 
 void stream_make_room(struct stream *s)

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Lines that go to files: what is in them, how they are rotated, what may be in the way, and that the logger may be
+ * killed at any moment.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "unit/logger/rig.h"
+
+#include "support/seed.h"
+#include "sys/logfile.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+enum { RING = 65536, NAME_MAX_HERE = 300, KILLS = 40, LINES = 40000 };
+
+static struct rig rig;
+
+static struct {
+    char dir[64], path[96];
+    char *data; /* what is in all files, oldest first */
+    size_t len;
+    size_t n_files;
+} here;
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(here.dir, "/tmp/foster-file-XXXXXX");
+    assert_non_null(mkdtemp(here.dir));
+    assert_int_equal(chmod(here.dir, 0755), 0);
+    snprintf(here.path, sizeof here.path, "%s/web.log", here.dir);
+    rig_init(&rig);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    DIR *d = opendir(here.dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (e->d_name[0] != '.')
+            assert_true(unlinkat(dirfd(d), e->d_name, 0) == 0 || unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0);
+    closedir(d);
+    assert_int_equal(rmdir(here.dir), 0);
+    free(here.data);
+    here.data = NULL;
+    return 0;
+}
+
+static struct spec_log to_file(void)
+{
+    return (struct spec_log){
+        .driver = SPEC_LOG_FILE, .path = here.path, .max_file = 10000, .file_mode = 0640, .directory_mode = 0750};
+}
+
+static void say(const struct rig_stream *s, const char *text)
+{
+    assert_int_equal(write(s->write_fd, text, strlen(text)), strlen(text));
+}
+
+static void append_file(const char *name)
+{
+    char command[NAME_MAX_HERE + 128], path[NAME_MAX_HERE + 64];
+    snprintf(path, sizeof path, "%s/%s", here.dir, name);
+    snprintf(command, sizeof command, "gzip -dc %s", path);
+    FILE *f = logfile_is_compressed(name) ? popen(command, "r") : fopen(path, "r");
+    assert_non_null(f);
+    for (size_t n = 1; n > 0; here.len += n) {
+        here.data = realloc(here.data, here.len + 65536 + 1);
+        assert_non_null(here.data);
+        n = fread(here.data + here.len, 1, 65536, f);
+    }
+    here.data[here.len] = '\0';
+    if (logfile_is_compressed(name))
+        assert_int_equal(pclose(f), 0);
+    else
+        fclose(f);
+}
+
+/* Reads all files. */
+static void read_all(void)
+{
+    struct logfile_list l;
+    int fd = open(here.dir, O_RDONLY | O_DIRECTORY);
+    assert_true(fd >= 0);
+    assert_int_equal(logfile_list(fd, "web.log", false, &l), 0);
+    here.len = 0;
+    for (size_t i = 0; i < l.n; i++)
+        append_file(l.names[i]);
+    here.n_files = l.n + 1;
+    append_file("web.log");
+    logfile_list_done(&l);
+    close(fd);
+}
+
+static void test_bytes_as_they_are(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    static const char binary[] = "no end\0\xff\n\r\n\n beginning";
+    rig_start(&rig);
+    assert_int_equal(write(s->write_fd, binary, sizeof binary), sizeof binary);
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.len, sizeof binary);
+    assert_memory_equal(here.data, binary, sizeof binary);
+    struct stat st;
+    assert_int_equal(stat(here.path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void test_times_and_json(void **state)
+{
+    (void)state;
+    char json_path[128], line[512];
+    snprintf(json_path, sizeof json_path, "%s/json", here.dir);
+    struct spec_log log = to_file(), json = to_file();
+    log.timestamps = true;
+    json.path = json_path;
+    json.format = SPEC_LOG_JSON;
+    struct rig_stream *a = rig_add(&rig, "web", &log, RING), *b = rig_add(&rig, "b", &json, RING);
+    rig_start(&rig);
+    say(a, "one\ntw");
+    rig_sync(&rig, a);
+    say(a, "o\n");
+    say(b, "\"quoted\" \xff\n");
+    rig_finish(&rig);
+    read_all();
+    char *second = strchr(here.data, '\n') + 1;
+    assert_int_equal(strlen(here.data), 2 * (LOGLINE_STAMP_LEN + 1) + strlen("one\ntwo\n"));
+    assert_memory_equal(here.data + LOGLINE_STAMP_LEN, " one\n", 5);
+    assert_string_equal(second + LOGLINE_STAMP_LEN, " two\n");
+    assert_true(here.data[10] == 'T' && here.data[LOGLINE_STAMP_LEN - 1] == 'Z');
+    FILE *f = fopen(json_path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    fclose(f);
+    assert_memory_equal(line, "{\"time\":\"20", 11);
+    assert_non_null(
+        strstr(line, "\"service\":\"b\",\"stream\":\"stdout\",\"message\":\"\\\"quoted\\\" \xef\xbf\xbd\"}\n"));
+}
+
+static void write_random_lines(const struct rig_stream *s, uint64_t *seed, size_t total, char *all)
+{
+    for (size_t len = 0; len < total;) {
+        size_t n = test_rand_below(seed, 3000) + 1;
+        n = n < total - len ? n : total - len;
+        for (size_t i = 0; i < n; i++)
+            all[len + i] = test_rand_below(seed, 60) == 0 ? '\n' : (char)('a' + test_rand_below(seed, 26));
+        assert_int_equal(write(s->write_fd, all + len, n), n);
+        len += n;
+        if (test_rand_below(seed, 4) == 0)
+            rig_sync(&rig, s);
+    }
+}
+
+/* Whatever the portions: all files together are what was written, and each but the last ends with a line. */
+static void test_rotation_between_lines(void **state)
+{
+    (void)state;
+    enum { TOTAL = 400000, MAX = 16384 };
+    static char all[TOTAL];
+    uint64_t seed = test_seed();
+    struct spec_log log = to_file();
+    log.max_size = MAX;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    write_random_lines(s, &seed, TOTAL, all);
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.len, TOTAL);
+    assert_memory_equal(here.data, all, TOTAL);
+    assert_true(here.n_files > TOTAL / MAX);
+    int fd = open(here.dir, O_RDONLY | O_DIRECTORY);
+    struct logfile_list l;
+    assert_int_equal(logfile_list(fd, "web.log", false, &l), 0);
+    for (size_t i = 0; i < l.n; i++) {
+        struct stat st;
+        char end;
+        int file = openat(fd, l.names[i], O_RDONLY);
+        assert_int_equal(fstat(file, &st), 0);
+        assert_true(st.st_size <= MAX + 3000 && pread(file, &end, 1, st.st_size - 1) == 1 && end == '\n');
+        close(file);
+    }
+    logfile_list_done(&l);
+    close(fd);
+}
+
+static void test_old_files_go(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.max_size = 4096;
+    log.max_file = 3;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    for (int i = 0; i < 1000; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%0100d\n", i);
+        say(s, line);
+        if (i % 50 == 0)
+            rig_sync(&rig, s);
+    }
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.n_files, 3);
+    /* What is left is the end, in one piece. */
+    int first = (int)strtol(here.data, NULL, 10);
+    assert_int_equal(here.len, (size_t)(1000 - first) * 101);
+    assert_true(first > 800);
+}
+
+static void test_compression(void **state)
+{
+    (void)state;
+    static char all[100000];
+    if (access("/bin/gzip", X_OK) != 0 && access("/usr/bin/gzip", X_OK) != 0) {
+        print_message("SKIP: no gzip\n");
+        skip();
+    }
+    uint64_t seed = test_seed();
+    struct spec_log log = to_file();
+    log.max_size = 30000;
+    log.compress = true;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    write_random_lines(s, &seed, sizeof all, all);
+    rig_sync(&rig, s);
+    /* gzip works beside us: it is done when nothing is left that has no ".gz". */
+    for (bool is_done = false; !is_done;) {
+        struct logfile_list l;
+        int fd = open(here.dir, O_RDONLY | O_DIRECTORY);
+        assert_int_equal(logfile_list(fd, "web.log", false, &l), 0);
+        is_done = l.n > 0;
+        for (size_t i = 0; i < l.n; i++)
+            is_done = is_done && logfile_is_compressed(l.names[i]);
+        logfile_list_done(&l);
+        close(fd);
+        rig_sync(&rig, s);
+    }
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.len, sizeof all);
+    assert_memory_equal(here.data, all, sizeof all);
+}
+
+/* Moved, removed, emptied by others. The logger looks once a second; a new one looks at once. */
+static void test_what_others_do_to_it(void **state)
+{
+    (void)state;
+    char moved[128];
+    snprintf(moved, sizeof moved, "%s/moved", here.dir);
+    struct spec_log log = to_file();
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    const struct message reopen = {.kind = MESSAGE_REOPEN, .fds = {-1, -1}};
+    rig_start(&rig);
+    say(s, "one\n");
+    rig_sync(&rig, s);
+    assert_int_equal(rename(here.path, moved), 0);
+    rig_send(&rig, &reopen);
+    say(s, "two\n");
+    rig_sync(&rig, s);
+    read_all();
+    assert_string_equal(here.data, "two\n");
+    assert_int_equal(truncate(here.path, 0), 0);
+    say(s, "three\n");
+    rig_sync(&rig, s);
+    read_all();
+    assert_string_equal(here.data, "three\n");
+    assert_int_equal(unlink(here.path), 0);
+    /* By itself, within a second of writing. */
+    for (here.data[0] = '\0'; strstr(here.data, "more\n") == NULL;) {
+        say(s, "more\n");
+        rig_sync(&rig, s);
+        if (access(here.path, F_OK) == 0)
+            read_all();
+    }
+    rig_finish(&rig);
+}
+
+static void test_what_is_in_its_way(void **state)
+{
+    (void)state;
+    char other[128];
+    snprintf(other, sizeof other, "%s/other", here.dir);
+    struct spec_log log = to_file();
+    assert_int_equal(symlink(other, here.path), 0);
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    struct message *m = rig_await(&rig, MESSAGE_SAY);
+    assert_int_equal(m->level, LOG_LEVEL_WARN);
+    assert_non_null(strstr(m->text, here.path));
+    assert_non_null(strstr(m->text, "it is a symbolic link; a log file is a regular file"));
+    assert_int_equal(access(other, F_OK), -1);
+    say(s, "kept\n");
+    rig_sync(&rig, s);
+    assert_int_equal(s->ring.head->trouble, LOGRING_FAILING);
+    assert_int_equal(unlink(here.path), 0);
+    m = rig_await(&rig, MESSAGE_SAY);
+    assert_non_null(strstr(m->text, "works again; nothing was lost"));
+    rig_finish(&rig);
+    read_all();
+    assert_string_equal(here.data, "kept\n");
+}
+
+/* As in a full file system: nothing more goes in. What the ring cannot hold is dropped, and the file tells of it. */
+static void test_no_space(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    struct rig_stream *s = rig_add(&rig, "web", &log, 4096);
+    char blocker[128];
+    snprintf(blocker, sizeof blocker, "%s/web.log", here.dir);
+    assert_int_equal(mkdir(blocker, 0700), 0);
+    rig_start(&rig);
+    for (int i = 0; i < 1000; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%029d\n", i);
+        say(s, line);
+        if (i % 50 == 49)
+            rig_sync(&rig, s);
+    }
+    assert_true(s->ring.head->lost_bytes > 20000);
+    assert_int_equal(s->ring.head->lost_bytes, s->ring.head->lost_lines * 30);
+    assert_int_equal(rmdir(blocker), 0);
+    while (rig_await(&rig, MESSAGE_SAY)->level != LOG_LEVEL_WARN || strstr(rig.in.m.text, "works again") == NULL) {
+        /* That it fails. */
+    }
+    rig_finish(&rig);
+    read_all();
+    char wanted[128];
+    size_t lost = s->ring.head->lost_lines;
+    int n = snprintf(wanted, sizeof wanted, "[foster: %zu lines (%zu bytes) were dropped here]\n%029zu\n", lost,
+                     lost * 30, lost);
+    assert_memory_equal(here.data, wanted, (size_t)n);
+    assert_int_equal(here.len, (size_t)n + (1000 - lost - 1) * 30U);
+}
+
+static pid_t start_writer(const struct rig_stream *s)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    for (size_t i = 0; i < LINES; i++) {
+        char line[64];
+        int len =
+            snprintf(line, sizeof line, "%zu %.*s\n", i, (int)(i % 40), "abcdefghijklmnopqrstuvwxyzabcdefghijklmn");
+        if (write(s->write_fd, line, (size_t)len) != len)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+static void killed_at_any_moment(const struct spec_log *log, size_t prefix)
+{
+    uint64_t seed = test_seed();
+    struct rig_stream *s = rig_add(&rig, "web", log, RING);
+    rig_start(&rig);
+    pid_t writer = start_writer(s);
+    int status, kills = 0;
+    uint64_t next = 0;
+    while (waitpid(writer, &status, WNOHANG) == 0) {
+        if (s->ring.head->end < next || kills >= KILLS)
+            continue;
+        rig_kill(&rig);
+        rig_start(&rig);
+        kills++;
+        next = s->ring.head->end + test_rand_below(&seed, 40000);
+    }
+    assert_int_equal(status, 0);
+    assert_true(kills > 5);
+    rig_finish(&rig);
+    read_all();
+    size_t i = 0;
+    char *at = here.data;
+    for (char *end; (end = strchr(at, '\n')) != NULL; at = end + 1, i++) {
+        char line[64];
+        int len = snprintf(line, sizeof line, "%zu %.*s", i, (int)(i % 40), "abcdefghijklmnopqrstuvwxyzabcdefghijklmn");
+        *end = '\0';
+        assert_true((size_t)(end - at) >= prefix + (size_t)len);
+        at += prefix;
+        if (log->format == SPEC_LOG_JSON)
+            assert_non_null(strstr(at, line));
+        else
+            assert_string_equal(at, line);
+    }
+    assert_int_equal(i, LINES);
+    assert_int_equal(*at, '\0');
+}
+
+static void test_killed_raw(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.max_size = 100000;
+    killed_at_any_moment(&log, 0);
+}
+
+static void test_killed_with_times(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.max_size = 100000;
+    log.timestamps = true;
+    killed_at_any_moment(&log, LOGLINE_STAMP_LEN + 1);
+}
+
+static void test_killed_json(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.format = SPEC_LOG_JSON;
+    killed_at_any_moment(&log, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_bytes_as_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times_and_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rotation_between_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_files_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_others_do_to_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_in_its_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_raw, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_with_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_json, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
