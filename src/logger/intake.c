@@ -25,7 +25,7 @@
 #include <errno.h>
 
 /* A move is at most as much as one ring of the usual size holds; a drain goes on until so much has come. */
-enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20 };
+enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20, INTAKE_ROUNDS = 16 };
 
 static const double intake_nap_s = 0.001;
 
@@ -141,7 +141,7 @@ static ssize_t move(struct intake *in, struct stream *s, size_t len)
     return n;
 }
 
-enum taken { TAKEN_SOME, TAKEN_NEARLY_FULL, TAKEN_NOTHING, TAKEN_STAGE_FULL };
+enum taken { TAKEN_SOME, TAKEN_MUCH, TAKEN_NOTHING, TAKEN_STAGE_FULL };
 
 /* Moves what S has to the stage. */
 static enum taken take(struct intake *in, struct stream *s)
@@ -156,8 +156,9 @@ static enum taken take(struct intake *in, struct stream *s)
         return TAKEN_NOTHING;
     }
     ssize_t n = move(in, s, room);
+    /* What did not fit in the ring waits in the pipe, and perhaps a writer behind it. */
     if (n > 0)
-        return n >= s->pipe_size / 4 ? TAKEN_NEARLY_FULL : TAKEN_SOME;
+        return n >= s->pipe_size / 4 || (size_t)n == room ? TAKEN_MUCH : TAKEN_SOME;
     /* Either pipe may be what it would have to wait for. */
     if (n < 0 && errno == EAGAIN && sh->stage_n > 0)
         return TAKEN_STAGE_FULL;
@@ -166,23 +167,43 @@ static enum taken take(struct intake *in, struct stream *s)
     return TAKEN_NOTHING;
 }
 
-/* Everyone who can be read has had one turn when this is over, so that none holds up the others. */
+/* Takes in something of everyone who can be read. Those who had much are in the list again, for there may be more. */
+static bool one_round(struct intake *in)
+{
+    struct list again;
+    list_init(&again);
+    while (!list_is_empty(&in->ready)) {
+        struct stream *s = CONTAINER_OF(in->ready.next, struct stream, in_ready);
+        enum taken taken = take(in, s);
+        if (taken == TAKEN_STAGE_FULL) {
+            empty_stage(in);
+            continue;
+        }
+        list_remove(&s->in_ready);
+        if (taken == TAKEN_MUCH)
+            list_append(&again, &s->in_ready);
+    }
+    empty_stage(in);
+    outlet_flush(in->logger->outlet);
+    while (!list_is_empty(&again)) {
+        struct list *link = again.next;
+        list_remove(link);
+        if (CONTAINER_OF(link, struct stream, in_ready)->wants_more)
+            list_append(&in->ready, link);
+    }
+    return !list_is_empty(&in->ready);
+}
+
 static void on_turn(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
     (void)revents;
     struct intake *in = w->data;
-    bool is_urgent = false, is_idle = list_is_empty(&in->ready);
-    while (!list_is_empty(&in->ready)) {
-        struct stream *s = CONTAINER_OF(in->ready.next, struct stream, in_ready);
-        enum taken taken = take(in, s);
-        is_urgent = is_urgent || taken == TAKEN_NEARLY_FULL;
-        if (taken == TAKEN_STAGE_FULL)
-            empty_stage(in);
-        else
-            list_remove(&s->in_ready);
-    }
-    empty_stage(in);
-    outlet_flush(in->logger->outlet);
+    bool is_idle = list_is_empty(&in->ready), is_urgent = false;
+    /* Some rounds without asking anew who can be read; then others have their turn. */
+    for (int i = 0; i < INTAKE_ROUNDS && one_round(in); i++)
+        is_urgent = true;
+    while (!list_is_empty(&in->ready))
+        list_remove(in->ready.next);
     logger_settle(in->logger);
     bool sleepy = !is_urgent && !is_idle;
     if (sleepy != in->is_sleepy)
@@ -241,7 +262,7 @@ void intake_drain(struct intake *in, struct stream *s)
         uint64_t before = s->ring.head->end;
         enum taken taken = take(in, s);
         empty_stage(in);
-        if (taken != TAKEN_SOME && taken != TAKEN_NEARLY_FULL)
+        if (taken != TAKEN_SOME && taken != TAKEN_MUCH)
             break;
         total += (size_t)(s->ring.head->end - before);
     }
