@@ -49,6 +49,13 @@ struct log_prefixes {
  *  borrowed until the next call; NULL: as before. */
 void log_set_prefixes(const struct log_prefixes *p);
 
+/** Keeps messages back until log_release(), as far as they find room in 64 KiB: for what others write before them.
+ *  Whoever is told of them (log_set_tap()) is told at once. */
+void log_hold(void);
+
+/** Writes what has been kept back. */
+void log_release(void);
+
 /** Is told of every message that has an event, whatever the threshold; TEXT is borrowed for the call. */
 typedef void log_tap_fn(enum log_level level, const struct log_about *about, const char *text, void *data);
 

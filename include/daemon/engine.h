@@ -13,12 +13,12 @@
 #include "core/attrib.h"
 #include "core/spec.h"
 #include "core/super.h"
+#include "daemon/logger.h"
 #include "daemon/output.h"
 #include "daemon/reaper.h"
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
 #include "daemon/state.h"
-#include "daemon/tail.h"
 #include "daemon/timeline.h"
 #include "sys/procfs.h"
 #include "sys/sdnotify.h"
@@ -44,7 +44,6 @@ struct engine_unit {
     char name[SPEC_NAME_MAX + 8];
     unsigned instance;
     char *reason;             /**< owned: what was reported last of it that says why it is as it is; NULL: nothing */
-    struct tail tail;         /**< its last lines of output */
     struct timeline timeline; /**< how far it came when, in its present start */
 
     struct attrib_run *run; /**< the present run, owned by attrib; NULL: none */
@@ -70,7 +69,8 @@ struct engine_unit {
     struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
     unsigned n_helpers;              /**< helpers of it of which something is left */
     struct notify *notify;           /**< owned; what it says of itself; NULL: nothing */
-    struct output_stream out;
+    /** Owned; its streams; the second only with `stderr` in `logging`. NULL: not open. */
+    struct output_stream *out[SPEC_STREAM_N];
 };
 
 struct spawn_request;
@@ -135,7 +135,7 @@ struct engine {
     size_t n_spares;
     struct reaper reaper;
     struct signals signals;
-    struct output output;
+    struct logger_host logger;
     struct state state;
     struct sdnotify sdnotify;
     struct sockets sockets;
@@ -162,6 +162,7 @@ struct engine {
     bool is_init;
     bool over;              /**< super has spoken its last effect */
     bool clearing;          /**< we go once nobody is left: PID 1 for all, others for helpers */
+    bool ending_output;     /**< nobody but the logger, which is to end, is waited for any more */
     bool ending_helpers;    /**< nobody but helpers, which have been killed, is waited for yet */
     bool ending_strangers;  /**< PID 1: everybody who is left has been asked to end */
     bool killing_strangers; /**< PID 1: and is killed now */

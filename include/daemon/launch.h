@@ -17,9 +17,6 @@
 /** Starts run number RUN of U and posts SPAWNED or SPAWN_FAILED. */
 void launch_unit(struct engine_unit *u, uint64_t run) NONNULL();
 
-/** Makes ready where the output of U's processes goes. False with *E: no descriptors. */
-bool launch_open_output(struct engine_unit *u, struct err *e) MUST_CHECK NONNULL();
-
 /** Starts the process of REQ, in the control groups of U, as the main process of RUN, which is one of U's or of a
  * command beside it; attrib_reserve() has gone well. RET->pidfd is closed already. False with *E as of spawn_start(),
  * or when its limits cannot be enforced and have to be. */

@@ -1,83 +1,104 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * What services write: one pipe a unit, read line by line and written to our standard output with the
- * unit's name before each line.
+ * What units write: one stream for both outputs of a unit, or one for each (`stderr` in `logging`). A stream is a pipe,
+ * both ends of which are kept, and a ring in memory that is shared with the logger, who reads that pipe; here nobody
+ * ever does. All of it outlives the loggers.
  *
- * Nothing is lost and nothing blocks: while our own output is full, the pipes are not read (a service that goes
- * on writing then waits), and the loop waits for room. Output that fails for good is counted and dropped.
+ * A stream that is closed lingers, without its unit, until the logger has drained it.
  */
 #ifndef FOSTER_DAEMON_OUTPUT_H
 #define FOSTER_DAEMON_OUTPUT_H
 
-#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/list.h"
-#include "daemon/tail.h"
+#include "core/logring.h"
+#include "core/spec.h"
+#include "logger/logger.h"
 
-#include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-enum { OUTPUT_READ_MAX = 16384, OUTPUT_LINE_MAX = 16384 };
+struct engine_unit;
+struct logger_host;
 
-/** Our standard output and what waits to be written to it. */
-struct output {
-    struct ev_loop *loop; /**< borrowed */
-    int fd;               /**< owned when own_fd, else borrowed (1) */
-    bool own_fd;          /**< a description of our own, so O_NONBLOCK harms nobody */
-    bool can_wait;        /**< may be full for a while, and can be watched */
-    struct ev_io writable;
-    struct buf pending;  /**< lines that did not go out yet */
-    struct list streams; /**< of struct output_stream.link */
-    int name_width;      /**< names are padded to this, so that lines align */
-    uint64_t n_dropped;  /**< bytes that could not be written at all */
-    bool failing;        /**< said so already */
-};
+/** Is told that a line of U has matched; see output_match(). It may do anything but close the stream. */
+typedef void output_match_fn(struct engine_unit *u);
 
-/** Is told of a line, its LEN bytes without the newline, long ones in parts. It may not touch the stream. */
-typedef void output_line_fn(const char *line, size_t len, void *data);
+/** What the logger is still to be told of a stream. */
+enum { OUTPUT_TELL_OPEN = 1, OUTPUT_TELL_SET = 2, OUTPUT_TELL_SYNC = 4, OUTPUT_TELL_TAKE = 8, OUTPUT_TELL_CLOSE = 16 };
 
-/** The pipe of one unit. Zero-initialised with read_fd and write_fd -1: closed. */
+/** One stream. Owned by the list of the logger's host. */
 struct output_stream {
-    struct output *output; /**< borrowed */
-    const char *name;      /**< borrowed */
-    struct tail *tail;     /**< borrowed; keeps its last lines; NULL: nobody does */
-    int read_fd;           /**< owned; non-blocking */
-    int write_fd;          /**< owned; handed to each run; kept open so that the pipe never ends */
-    struct ev_io readable;
-    struct buf partial;      /**< the beginning of a line that has not ended yet */
-    output_line_fn *on_line; /**< see output_listen() */
-    void *on_line_data;      /**< borrowed */
-    size_t n_stale;          /**< bytes still in the pipe that earlier runs have written */
-    bool is_stale;           /**< what was taken in last was one of them */
+    struct logger_host *host; /**< borrowed */
+    struct engine_unit *unit; /**< borrowed; NULL: it is closing */
     struct list link;
+    struct list in_unsent;
+    unsigned unsent; /**< of OUTPUT_TELL_… */
+    uint64_t id;
+    char name[SPEC_NAME_MAX + 8];
+    char service[SPEC_NAME_MAX + 8];
+    enum spec_stream which;
+    struct spec_log log; /**< owned, see logger_copy_log() */
+    int read_fd;         /**< owned; non-blocking; the logger's */
+    int write_fd; /**< owned; handed to each run; can be read from, too, so that no writer ever is without reader */
+    int ring_fd;  /**< owned; its memory, until a logger that runs has got it; -1: all have */
+    void *base;   /**< owned; its mapping */
+    struct logring ring;
+    pid_t pid;                 /**< what the logger knows as main process */
+    char *match;               /**< owned; NULL: no line is looked for */
+    uint64_t match_from;       /**< where */
+    output_match_fn *on_match; /**< whoever is told */
+    uint64_t sync;             /**< the last one that was asked for; 0: none */
+    int64_t sync_ms;           /**< when */
+    bool is_synced;            /**< and it has come */
 };
 
-/** Makes O ready to write to standard output. */
-void output_init(struct output *o, struct ev_loop *loop) NONNULL();
+/** A position in each stream of a unit. */
+struct output_place {
+    uint64_t at[SPEC_STREAM_N];
+};
 
-/** Takes in and writes what is left in all pipes, waiting for room up to BUDGET_MS: for the end, when there is nothing
- *  left to supervise and waiting harms nobody. */
-void output_settle(struct output *o, int64_t budget_ms) NONNULL();
+/** Opens the streams that the drivers of U want and that are not open. While none of its processes runs (FRESH), those
+ * that do not suit it any more are closed, or made anew, before. False with *E (descriptors, memory). */
+bool output_open(struct engine_unit *u, bool fresh, struct err *e) MUST_CHECK NONNULL();
 
-/** Writes what can be written without waiting and closes what O owns. All streams are closed before. */
-void output_done(struct output *o) NONNULL();
+/** Closes the streams of U, which go when the logger has drained them. */
+void output_close(struct engine_unit *u) NONNULL();
 
-/** Opens the pipe of S for lines of NAME (borrowed). False with *E (descriptors). */
-bool output_open(struct output *o, struct output_stream *s, const char *name, struct err *e) MUST_CHECK NONNULL();
+/** What standard output (or error) of a process of U is to be: a descriptor; -1: /dev/null. */
+int output_fd(const struct engine_unit *u, enum spec_stream which) NONNULL();
 
-/** Takes in all that is in the pipe now (up to 1 MiB), and an unfinished line too when FLUSH: called when a process
- *  has ended, so that its last words come before its obituary. */
-void output_drain(struct output_stream *s, bool flush) NONNULL();
+/** The settings of U or its main process have changed. */
+void output_renew(struct engine_unit *u) NONNULL();
 
-/** Has FN called with DATA (borrowed) for each line that ends from now on, but not for what is in the pipe already:
- * that is of earlier runs. FN NULL: nobody is told. */
-void output_listen(struct output_stream *s, output_line_fn *fn, void *data) NONNULL(1);
+/** The present run of U, or its next, begins: what is written from now on is its. */
+void output_begin_run(struct engine_unit *u) NONNULL();
 
-/** Drains, flushes and closes S; harmless when it is closed. */
-void output_close(struct output_stream *s) NONNULL();
+/** Where the output of the present run of U begins. */
+struct output_place output_run_began(const struct engine_unit *u) NONNULL();
+
+/** Has the logger take in what processes of U have written so far, and send it on; with FLUSH also what there is of a
+ * line. Our own messages wait for that for a moment, so that they come behind it. */
+void output_sync(struct engine_unit *u, bool flush) NONNULL();
+
+/** Until when (sys_now_ms()) what was asked for by output_sync() is worth waiting for; 0: it is there. */
+int64_t output_unsettled_until(const struct engine_unit *u) NONNULL();
+
+/** Has FN called once, when a line that is written to U from now on matches the regular expression PATTERN; NULL:
+ * nobody is told. False without memory. */
+bool output_match(struct engine_unit *u, const char *pattern, output_match_fn *fn) NONNULL(1);
+
+/** S as the logger is to know it. */
+struct logger_stream output_describe(const struct output_stream *s) NONNULL();
+
+/** How much of S has not gone out, and how much was dropped. */
+uint64_t output_lost(const struct output_stream *s) NONNULL();
+
+/** Frees S and what it owns. */
+void output_free(struct output_stream *s) NONNULL();
 
 #endif

@@ -52,4 +52,10 @@ struct logger_boot {
  * but 0 to 2; leaves the session; ignores the signals that ask processes to end. */
 int logger_run(const struct logger_boot *boot) MUST_CHECK NONNULL();
 
+/** Makes *RET a copy of LOG with strings of its own, of what a logger needs of it. False without memory. */
+bool logger_copy_log(struct spec_log *ret, const struct spec_log *log) MUST_CHECK NONNULL();
+
+/** Frees the strings of LOG. */
+void logger_free_log(struct spec_log *log) NONNULL();
+
 #endif

@@ -20,10 +20,11 @@ enum { MESSAGE_MAX = 96 << 10, MESSAGE_FDS_MAX = 2 };
 enum message_kind {
     /* From fosterd. */
     MESSAGE_OPEN,  /**< a new stream: stream.*; fds: the pipe's end to read from, the ring's memory */
-    MESSAGE_SET,   /**< stream.log, stream.pid, stream.match and match_from of the stream `id` are now these */
+    MESSAGE_SET,   /**< stream.name, .log, .pid, .match and .match_from of the stream `id` are now these */
     MESSAGE_CLOSE, /**< drain the stream `id`, let it go, answer CLOSED */
     MESSAGE_SYNC, /**< take in what is in the pipe of `id`, send it out with what of a line there is, answer SYNCED with
                      `seq` */
+    MESSAGE_TAKE, /**< the same, but what there is of a line waits for its end */
     MESSAGE_REOPEN, /**< open all files anew */
     MESSAGE_SERVE,  /**< fds: a client's connection; text: its request for lines, see serve.h */
     MESSAGE_WIDTH,  /**< seq: names in front of lines are padded to so many bytes */
@@ -45,7 +46,7 @@ struct message {
     enum log_level level;
     const char *event;
     const char *text;
-    struct logger_stream stream; /**< of OPEN and SET; name and service not of SET */
+    struct logger_stream stream; /**< of OPEN and SET; service not of SET */
     struct spec_log log;         /**< what stream.log points to in a received one */
     int fds[MESSAGE_FDS_MAX];    /**< -1: none; of a received one owned by whoever received it */
 };

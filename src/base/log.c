@@ -32,6 +32,8 @@
 #define RWF_NOWAIT 0x00000008
 #endif
 
+enum { LOG_HELD_MAX = 64 << 10 };
+
 /* What the descriptor is, and so how it is written to. */
 enum sink_kind {
     SINK_UNKNOWN, /* not looked at yet */
@@ -59,6 +61,20 @@ static struct {
     log_tap_fn *fn; /* NULL: nobody listens */
     void *data;     /* borrowed */
 } tap;
+
+/* Messages that wait for log_release(). */
+static struct {
+    bool is_on;
+    size_t len;
+    char data[LOG_HELD_MAX]; /* lines */
+} held;
+
+static size_t held_line_len(size_t at)
+{
+    const char *end = memchr(held.data + at, '\n', held.len - at);
+
+    return end != NULL ? (size_t)(end - held.data) - at + 1 : held.len - at;
+}
 
 static void log_look_at_sink(void)
 {
@@ -236,6 +252,51 @@ void log_set_tap(log_tap_fn *fn, void *data)
     tap.data = data;
 }
 
+static void log_count_dropped(void)
+{
+    sink.n_dropped++;
+    sink.n_untold++;
+}
+
+/* Writes what is held. */
+static void log_write_held(void)
+{
+    struct log_line line;
+
+    for (size_t at = 0; at < held.len; at += held_line_len(at)) {
+        if (log_tell_dropped(&line)) {
+            line.len = held_line_len(at);
+            memcpy(line.data, held.data + at, line.len);
+            if (log_emit(&line))
+                continue;
+        }
+        log_count_dropped();
+    }
+    held.len = 0;
+}
+
+void log_hold(void)
+{
+    held.is_on = true;
+}
+
+void log_release(void)
+{
+    int saved = errno;
+
+    held.is_on = false;
+    log_write_held();
+    errno = saved;
+}
+
+static void log_keep(const struct log_line *line)
+{
+    if (line->len > sizeof(held.data) - held.len)
+        log_write_held();
+    memcpy(held.data + held.len, line->data, line->len);
+    held.len += line->len;
+}
+
 /* Writes one message, or counts it as dropped. */
 static void log_put(enum log_level level, const struct log_about *about, const char *text)
 {
@@ -243,13 +304,17 @@ static void log_put(enum log_level level, const struct log_about *about, const c
 
     if (sink.kind == SINK_UNKNOWN)
         log_look_at_sink();
+    if (held.is_on) {
+        log_compose(&line, level, about, text);
+        log_keep(&line);
+        return;
+    }
     if (log_tell_dropped(&line)) {
         log_compose(&line, level, about, text);
         if (log_emit(&line))
             return;
     }
-    sink.n_dropped++;
-    sink.n_untold++;
+    log_count_dropped();
 }
 
 void log_vwrite(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
@@ -286,6 +351,7 @@ void log_bug(const char *file, int line, const char *cond)
     sink.n_bugs++;
     log_write(LOG_LEVEL_ERROR, NULL, "bug: %s:%d: %s", slash ? slash + 1 : file, line, cond);
 #ifdef FOSTER_ABORT_ON_BUG
+    log_release();
     abort();
 #endif
 }

@@ -128,6 +128,8 @@ void census_meet(struct engine *g, pid_t pid)
 {
     struct attrib_proc *p = attrib_find(&g->attrib, pid);
     struct procstat st;
+    if (logger_host_is(&g->logger, pid))
+        return;
     if (p == NULL)
         census_add(g, pid);
     else if (!p->ended && procfs_stat(pid, &st) && procstat_is_dead(&st))
@@ -180,7 +182,7 @@ void census_refresh(struct engine *g)
     }
     attrib_begin_look(&g->attrib);
     for (size_t i = 0; i < g->children.n; i++)
-        if (attrib_find(&g->attrib, g->children.pids[i]) == NULL)
+        if (attrib_find(&g->attrib, g->children.pids[i]) == NULL && !logger_host_is(&g->logger, g->children.pids[i]))
             census_add(g, g->children.pids[i]);
 }
 
@@ -512,6 +514,8 @@ size_t census_signal_everything(struct engine *g, int sig)
     census_descend(g, &g->found);
     for (size_t i = 0; i < g->found.n; i++) {
         pid_t pid = g->found.pids[i];
+        if (logger_host_is(&g->logger, pid))
+            continue;
         bool sent = i < n_children ? sys_kill(pid, sig) == 0 : census_send_deep(&pass, pid, sig);
         n += sent;
         if (sent && sig != SIGKILL && i < n_children && sys_kill(pid, SIGCONT) < 0)

@@ -323,6 +323,13 @@ static struct control *control_new(struct engine *g)
     return c;
 }
 
+/* What units wrote last is there: outcomes wait for that. */
+static void control_on_synced(struct engine *g)
+{
+    g->control->unsettled = true;
+    control_settle(g->control);
+}
+
 struct control *control_open(struct engine *g, struct err *e)
 {
     struct control *c = control_new(g);
@@ -335,6 +342,7 @@ struct control *control_open(struct engine *g, struct err *e)
         return NULL;
     }
     control_watch(c);
+    g->logger.on_synced = control_on_synced;
     return c;
 }
 
@@ -358,6 +366,7 @@ void control_close(struct control *c)
 {
     if (c == NULL)
         return;
+    c->engine->logger.on_synced = NULL;
     LIST_EACH (it, &c->clients)
         client_free(CONTAINER_OF(it, struct client, link));
     feed_done(&c->feed);

@@ -3,8 +3,8 @@
  *
  * What a death means. The order matters: first, once a slice, the heirs of the dead are looked up, while the runs
  * of the dead are still known; then all the dead are taken out of the tables, for their pids are free
- * from now on; then their last words and their exec status are read; and only then is anything posted, since
- * what follows may start new processes.
+ * from now on; then their last words are sent for and their exec status is read; and only then is anything posted,
+ * since what follows may start new processes.
  */
 #include "daemon/deaths.h"
 
@@ -29,6 +29,7 @@ struct deaths_entry {
     uint64_t run;        /* 0: none of super's */
     uint64_t helper_run; /* of a command beside the unit; 0: it was none */
     bool is_main;
+    bool is_logger;
     bool ended;
 };
 
@@ -67,6 +68,9 @@ static void deaths_hear(struct engine *g, const struct reaper_note *note)
 static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper_note *note)
 {
     struct deaths_entry d = {.unit = SUPER_NO_UNIT, .ended = deaths_has_ended(note)};
+    d.is_logger = logger_host_is(&g->logger, note->pid);
+    if (d.is_logger && d.ended)
+        logger_host_died(&g->logger, note->wstatus);
     struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
     if (p == NULL)
         return d;
@@ -187,6 +191,8 @@ static void deaths_tell_helper(struct engine *g, struct engine_unit *u, const st
 static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
 {
     struct engine_unit *u = deaths_unit(g, d);
+    if (d->is_logger)
+        return;
     if (d->helper_run != 0) {
         deaths_tell_helper(g, u, note, d);
         return;
@@ -238,7 +244,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
             notify_deliver(u);
         u = deaths_unit(g, &entries[i]);
         if (u != NULL && entries[i].is_main && entries[i].ended) {
-            output_drain(&u->out, true);
+            output_sync(u, true);
             launch_settle(u);
             ready_settle(u);
         }
@@ -252,4 +258,5 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         else if (u != NULL && u->touched)
             deaths_count(g, u);
     }
+    logger_host_replace(&g->logger);
 }

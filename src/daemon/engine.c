@@ -41,8 +41,6 @@
 enum {
     /* Starts between which other events run: a large file must not make us deaf while it starts. */
     ENGINE_SPAWNS_A_TURN = 16,
-    /* How long a full standard output may hold up our exit. */
-    ENGINE_SETTLE_MS = 2000,
 };
 
 struct engine_unit *engine_unit_of(struct engine *g, const struct attrib_run *run)
@@ -147,6 +145,7 @@ static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
         before->role = ATTRIB_MEMBER;
     p->role = ATTRIB_MAIN;
     u->main_pid = pid;
+    output_renew(u);
 }
 
 static const char *engine_name_of(unsigned unit, void *data)
@@ -493,6 +492,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     g->loop = loop_new(e);
     if (g->loop == NULL)
         return false;
+    logger_host_init(&g->logger, g);
     g->reaper.on_zombie = engine_on_zombie;
     g->reaper.on_slice = engine_on_slice;
     g->reaper.data = g;
@@ -509,7 +509,6 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
     }
     if (!engine_init_attrib(g, e))
         return false;
-    output_init(&g->output, g->loop);
     slots_measure(g);
     leave_init(g);
     ev_timer_init(&g->super_timer, engine_on_super_timer, 0., 0.);
@@ -527,8 +526,7 @@ static bool engine_init(struct engine *g, const struct engine_params *params, st
 
 static void engine_done(struct engine *g)
 {
-    if (g->output.loop != NULL)
-        output_settle(&g->output, ENGINE_SETTLE_MS);
+    logger_host_done(&g->logger);
     /* Whoever has asked us to end sees the connection end, when everything else has. */
     control_close(g->control);
     zombies_stop(g);
@@ -538,8 +536,6 @@ static void engine_done(struct engine *g)
     schedules_stop(g);
     sockets_stop(g);
     cgroups_stop(g);
-    if (g->output.loop != NULL)
-        output_done(&g->output);
     status_stop(g);
     state_close(&g->state, g->attrib.runs.next == NULL || list_is_empty(&g->attrib.runs));
     signals_stop(&g->signals);

@@ -118,7 +118,7 @@ static void helper_drain(struct helper *h)
     /* What goes to the service's output is to be there before it is told what became of the helper. The line that the
      * service is in the middle of is not cut for that. */
     if (h->output == NULL && h->unit != NULL)
-        output_drain(&h->unit->out, h->unit->main_pid == 0);
+        output_sync(h->unit, h->unit->main_pid == 0);
 }
 
 /* Opens the pipe for its output. Returns the end for the helper, -1 with *E. */
@@ -408,7 +408,7 @@ static bool helper_spawn(struct helper *h, const struct helper_request *req, str
     bool ok = false;
     if (req->capture && (command.output_fd = helper_open_output(h, e)) < 0)
         return false;
-    if (!req->capture && !launch_open_output(h->unit, e))
+    if (!req->capture && !output_open(h->unit, false, e))
         return false;
     if (launch_request_of(h->unit, &command, &h->arena, &h->request))
         ok = launch_process(h->unit, h->run, &h->request, &child, e);

@@ -133,7 +133,7 @@ void hooks_begin(struct engine_unit *u, const struct effect *f)
     *u->hooks = (struct hooks){.run = f->run, .point = f->hook, .code_kind = f->code_kind, .code = f->code};
     /* The output of a start begins with what comes before its program. */
     if (f->hook == SPEC_HOOK_PRE_START)
-        tail_begin_run(&u->tail);
+        output_begin_run(u);
     hooks_go_on(u);
 }
 

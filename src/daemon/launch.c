@@ -50,38 +50,15 @@ static void launch_failed(struct engine_unit *u, uint64_t run, int errnum, const
     engine_post(u->engine, &ev);
 }
 
-/* Programs that log to /dev/stderr do not write to the pipe that they were given: they open it anew, as their own user.
- * The pipe outlives a reload that changes the user or takes it away, and whose it was must not go on reading it. */
-static void launch_give_output(const struct engine_unit *u)
-{
-    const struct spec_user *user = &u->spec->user;
-    if (u->out.write_fd < 0)
-        return;
-    int given = sys_fchown(u->out.write_fd, user->text != NULL ? user->uid : sys_geteuid(), (gid_t)-1);
-    /* Who may become somebody else, but lacks CAP_CHOWN, has services that cannot open it anew. */
-    (void)given;
-}
-
-bool launch_open_output(struct engine_unit *u, struct err *e)
-{
-    if (spec_log_is_piped(u->spec->log[SPEC_STREAM_OUT].driver) && u->out.read_fd < 0) {
-        if (!output_open(&u->engine->output, &u->out, u->name, e))
-            return false;
-        u->out.tail = &u->tail;
-    }
-    launch_give_output(u);
-    return true;
-}
-
 /* Makes ready whatever a start needs beside the process itself. */
 static bool launch_prepare(struct engine_unit *u, uint64_t run, struct err *e)
 {
     struct engine *g = u->engine;
-    if (!launch_open_output(u, e) || !sockets_open(u, e))
+    if (!output_open(u, true, e) || !sockets_open(u, e))
         return false;
     /* With commands before it, the output of its start has begun with theirs. */
     if (u->spec->hooks[SPEC_HOOK_PRE_START].n == 0)
-        tail_begin_run(&u->tail);
+        output_begin_run(u);
     u->run = attrib_run_open(&g->attrib, u->index, run);
     if (u->run == NULL || !attrib_reserve(&g->attrib)) {
         err_set_errno(e, ENOMEM, "table of runs");
@@ -126,6 +103,7 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     if (!ok)
         return false;
     u->main_pid = u->group = child.pid;
+    output_renew(u);
     zombies_watch(u);
     state_opened(&g->state, u->run, child.pid, u->name);
     if (g->hooks.on_spawned != NULL)

@@ -297,11 +297,9 @@ static void launch_outputs(const struct engine_unit *u, const struct launch_comm
 {
     if (c->output_fd >= 0) {
         req->stdio[1] = req->stdio[2] = c->output_fd;
-    } else if (u->spec->log[SPEC_STREAM_OUT].driver == SPEC_LOG_INHERIT) {
-        req->stdio[1] = 1;
-        req->stdio[2] = 2;
-    } else if (spec_log_is_piped(u->spec->log[SPEC_STREAM_OUT].driver)) {
-        req->stdio[1] = req->stdio[2] = u->out.write_fd;
+    } else {
+        req->stdio[1] = output_fd(u, SPEC_STREAM_OUT);
+        req->stdio[2] = output_fd(u, SPEC_STREAM_ERR);
     }
 }
 

@@ -22,11 +22,21 @@ enum {
     /* How long it then waits for those whom SIGKILL has not ended, since it may not signal them or they hang in the
      * kernel. They die with their namespace. */
     LEAVE_LAST_S = 2,
+    /* How long output that nobody takes may hold up our exit. */
+    LEAVE_OUTPUT_S = 2,
 };
 
-static bool leave_somebody_is_there(void)
+/* Whether anybody is there but the logger, who goes last. */
+static bool leave_somebody_is_there(struct engine *g)
 {
+    const struct procstat self = {.pid = sys_getpid()};
     siginfo_t info;
+    if (g->logger.pid != 0 && census_children_of(g, &self, &g->children)) {
+        for (size_t i = 0; i < g->children.n; i++)
+            if (!logger_host_is(&g->logger, g->children.pids[i]))
+                return true;
+        return false;
+    }
     return sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
@@ -37,6 +47,26 @@ static void leave_loop(struct engine *g)
     struct log_about about = {.event = "exit", .code = g->exit_code, .code_kind = 'e'};
     log_write(LOG_LEVEL_INFO, &about, "everything is over; exiting with code %d", g->exit_code);
     ev_break(g->loop, EVBREAK_ALL);
+}
+
+/* Ends the logger, when all output has gone out. True: it is gone. */
+static bool leave_output(struct engine *g)
+{
+    for (unsigned i = 0; i < g->n_units; i++)
+        if (g->units[i] != NULL)
+            output_close(g->units[i]);
+    if (logger_host_leave(&g->logger))
+        return true;
+    g->clearing = g->ending_output = true;
+    loop_arm(g->loop, &g->clear_timer, LEAVE_OUTPUT_S);
+    return false;
+}
+
+/* Nobody is left, or nobody is waited for any more. */
+static void leave_last(struct engine *g)
+{
+    if (leave_output(g))
+        leave_loop(g);
 }
 
 static void leave_kill(struct engine *g)
@@ -68,8 +98,8 @@ static void leave_end(struct engine *g)
 
 static void leave_check_rest(struct engine *g)
 {
-    if (!leave_somebody_is_there())
-        leave_loop(g);
+    if (!leave_somebody_is_there(g))
+        leave_last(g);
     else if (g->killing_strangers)
         leave_kill(g);
     else if (super_is_shutting_down(g->super) && !g->ending_strangers)
@@ -78,11 +108,11 @@ static void leave_check_rest(struct engine *g)
 
 /* PID 1 must not go while a descendant lives: the kernel would kill it without a word. And who cannot see what a
  * command has left behind, for want of /proc, can still wait for it. */
-static bool leave_waits(const struct engine *g)
+static bool leave_waits(struct engine *g)
 {
     bool blind = g->alone && g->children_source == PROCFS_CHILDREN_NONE;
     bool goes_at_once = g->alone && g->set->supervisor.stop_timeout_ms == 0;
-    return (g->is_init || blind) && !goes_at_once && leave_somebody_is_there();
+    return (g->is_init || blind) && !goes_at_once && leave_somebody_is_there(g);
 }
 
 /* Waits for those who are left, or goes. */
@@ -90,13 +120,36 @@ static void leave_rest(struct engine *g)
 {
     g->ending_helpers = false;
     ev_timer_stop(g->loop, &g->clear_timer);
+    /* Without /proc nobody can be told from the logger, so that goes first. */
+    if (g->children_source == PROCFS_CHILDREN_NONE && !leave_output(g))
+        return;
     g->clearing = leave_waits(g);
     if (!g->clearing) {
-        leave_loop(g);
+        leave_last(g);
         return;
     }
     log_info("waiting for the processes that are left%s", g->is_init ? ", since we are PID 1" : "");
     leave_check_rest(g);
+}
+
+static void leave_output_ended(struct engine *g)
+{
+    g->ending_output = false;
+    if (g->children_source == PROCFS_CHILDREN_NONE)
+        leave_rest(g);
+    else
+        leave_loop(g);
+}
+
+/* What has not gone out by now is lost. */
+static void leave_give_output_up(struct engine *g)
+{
+    bool was_asked = list_is_empty(&g->logger.streams);
+    logger_host_give_up(&g->logger);
+    if (was_asked)
+        leave_loop(g);
+    else
+        loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);
 }
 
 static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -104,6 +157,10 @@ static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents
     struct engine *g = w->data;
     (void)revents;
     ev_timer_stop(loop, w);
+    if (g->ending_output) {
+        leave_give_output_up(g);
+        return;
+    }
     if (g->ending_helpers) {
         log_warn("commands that ran beside services survive SIGKILL; going without waiting for them");
         leave_rest(g);
@@ -114,12 +171,16 @@ static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents
         return;
     }
     log_warn("some processes survive SIGKILL; going without waiting for them");
-    leave_loop(g);
+    leave_last(g);
 }
 
 void leave_check(struct engine *g)
 {
-    if (!g->ending_helpers)
+    if (g->ending_output && logger_host_leave(&g->logger))
+        leave_output_ended(g);
+    else if (g->ending_output)
+        return;
+    else if (!g->ending_helpers)
         leave_check_rest(g);
     else if (helper_count(g) == 0)
         leave_rest(g);
@@ -127,7 +188,7 @@ void leave_check(struct engine *g)
 
 void leave_hurry(struct engine *g, bool kill)
 {
-    if (g->ending_helpers)
+    if (g->ending_helpers || g->ending_output)
         return;
     if (kill || g->ending_strangers)
         leave_kill(g);

@@ -15,6 +15,7 @@
 #include "daemon/forest.h"
 #include "daemon/look_unit.h"
 #include "daemon/methods_impl.h"
+#include "daemon/tail.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -99,7 +100,6 @@ static bool look_add_wide(struct engine *g, json_t *service, unsigned unit)
 static bool look_add(struct engine *g, json_t *service, unsigned unit, const struct unit_view *u,
                      const struct look_wish *wish, int64_t now_ms)
 {
-    static const struct tail no_tail;
     const struct engine_unit *eu = engine_at(g, unit);
     if (eu != NULL && !look_unit_add(service, eu, u, wish->full, now_ms))
         return false;
@@ -108,8 +108,8 @@ static bool look_add(struct engine *g, json_t *service, unsigned unit, const str
     if (wish->full && !snapshot_long(service, g->super, u))
         return false;
     return wish->n_lines < 0 ||
-           json_object_set_new(service, "lines", tail_json(eu != NULL ? &eu->tail : &no_tail, (size_t)wish->n_lines)) ==
-               0;
+           json_object_set_new(service, "lines",
+                               eu != NULL ? tail_json(eu, (size_t)wish->n_lines, NULL) : json_array()) == 0;
 }
 
 /* One service; NULL without memory. */

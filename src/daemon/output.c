@@ -1,286 +1,358 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * Service output: pipe to lines to standard output.
+ * The streams of units. See output.h.
  *
- * DIAGNOSTICS: the first failed write of a spell warns; writes are tried again with every later line.
+ * BUGS: where a pipe cannot be opened anew (no /proc), a service that writes while neither fosterd nor a logger is
+ * there any more gets SIGPIPE.
  */
 #include "daemon/output.h"
 
-#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/engine.h"
+#include "sys/ring.h"
 #include "sys/sys.h"
+#include "sys/sys_cred.h"
 #include "sys/sys_net.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { OUTPUT_PENDING_MAX = 4 << 20, OUTPUT_DRAIN_MAX = 1 << 20, OUTPUT_CHUNK = 4096 };
+enum {
+    /* Looks at a pipe that is being read at that moment, before one has to do that may be a bit off. */
+    OUTPUT_LOOKS = 16,
+    /* How long what depends on output waits for it. */
+    OUTPUT_SETTLE_MS = 1000,
+};
 
-/* A description of our own may be non-blocking; the one we inherited is shared with whoever started us. */
-static int output_reopen(void)
+/* The stream of U for its output WHICH; NULL: that goes somewhere else, or is not open. */
+static struct output_stream *stream_of(const struct engine_unit *u, enum spec_stream which)
 {
-    return sys_open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_APPEND, 0);
+    return u->out[u->spec->log_split ? which : SPEC_STREAM_OUT];
 }
 
-static void output_on_writable(struct ev_loop *loop, struct ev_io *w, int revents);
-
-void output_init(struct output *o, struct ev_loop *loop)
+/* The driver of the stream WHICH of U itself; SPEC_LOG_NONE where there is to be none. */
+static enum spec_log_driver driver_of(const struct engine_unit *u, enum spec_stream which)
 {
-    *o = (struct output){.loop = loop, .fd = STDOUT_FILENO};
-    buf_init(&o->pending, OUTPUT_PENDING_MAX);
-    list_init(&o->streams);
-    struct stat st;
-    /* Only what epoll can watch may be waited for: it refuses files, and libev would then spin. */
-    if (sys_fstat(STDOUT_FILENO, &st) == 0)
-        o->can_wait = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(STDOUT_FILENO));
-    if (o->can_wait && !S_ISSOCK(st.st_mode)) {
-        int fd = output_reopen();
-        if (fd >= 0) {
-            o->fd = fd;
-            o->own_fd = true;
-        }
-    }
-    ev_io_init(&o->writable, output_on_writable, o->fd, EV_WRITE);
-    o->writable.data = o;
+    return which == SPEC_STREAM_OUT || u->spec->log_split ? u->spec->log[which].driver : SPEC_LOG_NONE;
 }
 
-static void output_hold_streams(struct output *o, bool hold)
+static size_t ring_size_of(const struct spec_log *log)
 {
-    LIST_EACH (it, &o->streams) {
-        struct output_stream *s = CONTAINER_OF(it, struct output_stream, link);
-        if (hold)
-            ev_io_stop(o->loop, &s->readable);
-        else
-            ev_io_start(o->loop, &s->readable);
-    }
+    return logring_size(log->buffer_size, ring_page());
 }
 
-/* Writes LEN bytes as far as that is possible without waiting. Returns what was written, 0 when it is full, -1 with
- * errno. */
-static ssize_t output_write(struct output *o, const char *data, size_t len)
+static void tell(struct output_stream *s, unsigned what)
 {
-    if (!o->can_wait || o->own_fd) {
-        ssize_t n = sys_write(o->fd, data, len);
-        return n < 0 && errno == EAGAIN ? 0 : n;
-    }
-    struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-    if (poll(&p, 1, 0) == 0)
-        return 0;
-    /* A pipe that polls writable takes a page without waiting. */
-    return sys_write(o->fd, data, len < OUTPUT_CHUNK ? len : OUTPUT_CHUNK);
+    s->unsent |= what;
+    if (list_is_empty(&s->in_unsent))
+        list_append(&s->host->unsent, &s->in_unsent);
+    logger_host_wake(s->host);
 }
 
-static void output_flush(struct output *o)
-{
-    while (o->pending.len > 0) {
-        ssize_t n = output_write(o, o->pending.data, o->pending.len);
-        if (n == 0)
-            break;
-        if (n < 0) {
-            if (!o->failing)
-                log_warn("standard output: %s; dropping what services write until it works again",
-                         err_errno_text(errno));
-            o->failing = true;
-            o->n_dropped += o->pending.len;
-            buf_reset(&o->pending);
-            break;
-        }
-        o->failing = false;
-        buf_consume(&o->pending, (size_t)n);
-    }
-    bool was_held = ev_is_active(&o->writable);
-    if (o->pending.len > 0 && !was_held) {
-        ev_io_start(o->loop, &o->writable);
-        output_hold_streams(o, true);
-    } else if (o->pending.len == 0 && was_held) {
-        ev_io_stop(o->loop, &o->writable);
-        output_hold_streams(o, false);
-    }
-}
+/* ------------------------------------------------------------------ open and close */
 
-static void output_on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
+static bool make_pipe(struct output_stream *s)
 {
-    (void)loop;
-    (void)revents;
-    output_flush(w->data);
-}
-
-static void output_line(struct output_stream *s, const char *line, size_t len)
-{
-    struct output *o = s->output;
-    size_t before = o->pending.len;
-    if (s->tail != NULL)
-        tail_add(s->tail, line, len);
-    if (s->on_line != NULL && !s->is_stale)
-        s->on_line(line, len, s->on_line_data);
-    buf_printf(&o->pending, "%-*s | ", o->name_width, s->name);
-    buf_add(&o->pending, line, len);
-    buf_putc(&o->pending, '\n');
-    if (o->pending.failed) {
-        o->n_dropped += len + 1;
-        o->pending.len = before;
-        o->pending.failed = false;
-    }
-}
-
-static void output_flush_partial(struct output_stream *s)
-{
-    if (s->partial.len == 0)
-        return;
-    output_line(s, s->partial.data, s->partial.len);
-    buf_done(&s->partial);
-}
-
-/* N bytes more have been taken out of the pipe. */
-static void output_pass(struct output_stream *s, size_t n)
-{
-    s->is_stale = s->n_stale >= n;
-    s->n_stale -= s->is_stale ? n : s->n_stale;
-}
-
-/* Cuts the LEN bytes at DATA into lines; what has no end yet waits in s->partial. */
-static void output_take(struct output_stream *s, const char *data, size_t len)
-{
-    while (len > 0) {
-        const char *end = memchr(data, '\n', len);
-        size_t n = end != NULL ? (size_t)(end - data) : len;
-        if (end != NULL && s->partial.len == 0 && n <= OUTPUT_LINE_MAX) {
-            output_pass(s, n + 1);
-            output_line(s, data, n);
-        } else {
-            size_t room = OUTPUT_LINE_MAX - s->partial.len;
-            size_t part = n < room ? n : room;
-            if (!buf_add(&s->partial, data, part)) {
-                s->output->n_dropped += part;
-                buf_reset(&s->partial);
-            }
-            output_pass(s, part + (part == n && end != NULL));
-            /* A line without end is cut, or it would take all our memory. */
-            if (part < n || end != NULL)
-                output_flush_partial(s);
-            if (part < n) {
-                data += part;
-                len -= part;
-                continue;
-            }
-        }
-        n += end != NULL;
-        data += n;
-        len -= n;
-    }
-}
-
-/* Reads once; false when there is nothing (now). */
-static bool output_read(struct output_stream *s, size_t *ret_n)
-{
-    static char chunk[OUTPUT_READ_MAX];
-    ssize_t n = sys_read(s->read_fd, chunk, sizeof chunk);
-    if (n <= 0)
-        return false;
-    output_take(s, chunk, (size_t)n);
-    *ret_n = (size_t)n;
-    return true;
-}
-
-static void output_on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
-{
-    (void)loop;
-    (void)revents;
-    struct output_stream *s = w->data;
-    size_t n;
-    if (output_read(s, &n))
-        output_flush(s->output);
-}
-
-bool output_open(struct output *o, struct output_stream *s, const char *name, struct err *e)
-{
+    char path[sizeof "/proc/self/fd/" + 16];
     int fds[2];
-    if (sys_pipe(fds, 0) < 0) {
-        err_set_errno(e, errno, "pipe for its output");
+    if (sys_pipe(fds, 0) < 0)
         return false;
-    }
+    s->read_fd = fds[0];
+    s->write_fd = fds[1];
     /* Only our end: a service must find its output blocking, as everywhere. */
-    if (sys_fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        err_set_errno(e, errno, "pipe for its output");
-        sys_close(fds[0]);
-        sys_close(fds[1]);
+    if (sys_fcntl(s->read_fd, F_SETFL, O_NONBLOCK) < 0)
         return false;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", s->write_fd);
+    int both = sys_open(path, O_RDWR, 0);
+    if (both >= 0) {
+        sys_close(s->write_fd);
+        s->write_fd = both;
     }
-    *s = (struct output_stream){.output = o, .name = name, .read_fd = fds[0], .write_fd = fds[1]};
-    buf_init(&s->partial, OUTPUT_LINE_MAX);
-    list_append(&o->streams, &s->link);
-    ev_io_init(&s->readable, output_on_readable, s->read_fd, EV_READ);
-    ev_set_priority(&s->readable, EV_MINPRI);
-    s->readable.data = s;
-    if (!ev_is_active(&o->writable))
-        ev_io_start(o->loop, &s->readable);
     return true;
 }
 
-void output_drain(struct output_stream *s, bool flush)
+static bool make_ring(struct output_stream *s)
 {
-    if (s->read_fd < 0)
-        return;
-    size_t n = 0;
-    /* While our output is full the rest stays in the pipe, where it is safe. */
-    for (size_t total = 0; total < OUTPUT_DRAIN_MAX && !ev_is_active(&s->output->writable) && output_read(s, &n);
-         total += n)
-        output_flush(s->output);
-    /* A line whose rest is still in the pipe has not ended, though its writer has. */
-    if (flush && !ev_is_active(&s->output->writable))
-        output_flush_partial(s);
-    output_flush(s->output);
+    size_t size = ring_size_of(&s->log);
+    size_t head = logring_head_bytes(size, ring_page());
+    s->ring_fd = ring_create(head, size);
+    s->base = s->ring_fd >= 0 ? ring_map(s->ring_fd, head, size) : NULL;
+    if (s->base == NULL)
+        return false;
+    logring_attach(&s->ring, s->base, size, ring_page());
+    return true;
 }
 
-void output_listen(struct output_stream *s, output_line_fn *fn, void *data)
+void output_free(struct output_stream *s)
 {
-    int n = 0;
-    s->on_line = fn;
-    s->on_line_data = data;
-    if (fn == NULL || s->read_fd < 0 || sys_get_readable(s->read_fd, &n) != 0)
-        n = 0;
-    s->n_stale = (size_t)n;
-    s->is_stale = true;
-}
-
-void output_close(struct output_stream *s)
-{
-    if (s->read_fd < 0)
-        return;
-    output_drain(s, true);
-    ev_io_stop(s->output->loop, &s->readable);
     list_remove(&s->link);
+    list_remove(&s->in_unsent);
     sys_close_fd(&s->read_fd);
     sys_close_fd(&s->write_fd);
-    buf_done(&s->partial);
+    sys_close_fd(&s->ring_fd);
+    if (s->base != NULL)
+        ring_unmap(s->base, logring_head_bytes(s->ring.size, ring_page()), s->ring.size);
+    logger_free_log(&s->log);
+    mem_free(s->match);
+    mem_free(s);
 }
 
-void output_settle(struct output *o, int64_t budget_ms)
+static void name_it(struct output_stream *s)
 {
-    int64_t end = sys_now_ms() + budget_ms;
-    for (;;) {
-        LIST_EACH (it, &o->streams)
-            output_drain(CONTAINER_OF(it, struct output_stream, link), false);
-        int64_t left = end - sys_now_ms();
-        struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-        if (!ev_is_active(&o->writable) || left <= 0 || poll(&p, 1, (int)left) <= 0)
-            return;
-        output_flush(o);
+    snprintf(s->name, sizeof s->name, "%s", s->unit->name);
+    snprintf(s->service, sizeof s->service, "%s", s->unit->spec->name);
+}
+
+static bool open_stream(struct engine_unit *u, enum spec_stream which, struct err *e)
+{
+    struct logger_host *h = &u->engine->logger;
+    struct output_stream *s = mem_alloc(sizeof *s);
+    if (s == NULL) {
+        err_set_errno(e, ENOMEM, "its output");
+        return false;
+    }
+    *s = (struct output_stream){.host = h,
+                                .unit = u,
+                                .which = which,
+                                .read_fd = -1,
+                                .write_fd = -1,
+                                .ring_fd = -1,
+                                .is_synced = true,
+                                .pid = u->main_pid};
+    list_init(&s->link);
+    list_init(&s->in_unsent);
+    name_it(s);
+    if (!logger_copy_log(&s->log, &u->spec->log[which])) {
+        s->log = (struct spec_log){0};
+        errno = ENOMEM;
+    } else if (logger_host_prepare(h, e) && make_pipe(s) && make_ring(s)) {
+        s->id = ++h->n_streams;
+        list_append(&h->streams, &s->link);
+        u->out[which] = s;
+        tell(s, OUTPUT_TELL_OPEN);
+        return true;
+    }
+    if (e->errnum == 0)
+        err_set_errno(e, errno, "pipe for its output");
+    output_free(s);
+    return false;
+}
+
+static void close_stream(struct engine_unit *u, enum spec_stream which)
+{
+    struct output_stream *s = u->out[which];
+    if (s == NULL)
+        return;
+    u->out[which] = NULL;
+    s->unit = NULL;
+    mem_free(s->match);
+    s->match = NULL;
+    /* Until it is drained: those who are left may go on writing, and then wait. */
+    sys_close_fd(&s->write_fd);
+    tell(s, OUTPUT_TELL_CLOSE);
+}
+
+/* Programs that log to /dev/stderr do not write to the pipe that they were given: they open it anew, as their own user.
+ * The pipe outlives a reload that changes the user or takes it away, and whose it was must not go on reading it. */
+static void give_stream(const struct engine_unit *u, const struct output_stream *s)
+{
+    const struct spec_user *user = &u->spec->user;
+    int given = sys_fchown(s->write_fd, user->text != NULL ? user->uid : sys_geteuid(), (gid_t)-1);
+    /* Who may become somebody else, but lacks CAP_CHOWN, has services that cannot open it anew. */
+    (void)given;
+}
+
+bool output_open(struct engine_unit *u, bool fresh, struct err *e)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++) {
+        bool wanted = spec_log_is_piped(driver_of(u, i));
+        struct output_stream *s = u->out[i];
+        if (fresh && s != NULL && (!wanted || s->ring.size != ring_size_of(&u->spec->log[i])))
+            close_stream(u, i);
+        if (wanted && u->out[i] == NULL && !open_stream(u, i, e))
+            return false;
+        if (u->out[i] != NULL)
+            give_stream(u, u->out[i]);
+    }
+    return true;
+}
+
+void output_close(struct engine_unit *u)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        close_stream(u, i);
+}
+
+int output_fd(const struct engine_unit *u, enum spec_stream which)
+{
+    enum spec_log_driver driver = u->spec->log[u->spec->log_split ? which : SPEC_STREAM_OUT].driver;
+    const struct output_stream *s = stream_of(u, which);
+    if (driver == SPEC_LOG_INHERIT)
+        return which == SPEC_STREAM_OUT ? 1 : 2;
+    return spec_log_is_piped(driver) && s != NULL ? s->write_fd : -1;
+}
+
+/* ------------------------------------------------------------------ settings */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same_log(const struct spec_log *a, const struct spec_log *b)
+{
+    return a->driver == b->driver && a->format == b->format && a->mode == b->mode && a->timestamps == b->timestamps &&
+           a->max_size == b->max_size && a->max_age_ms == b->max_age_ms && a->max_file == b->max_file &&
+           a->compress == b->compress && a->file_mode == b->file_mode && a->directory_mode == b->directory_mode &&
+           a->facility == b->facility && a->user.uid == b->user.uid && a->user.gid == b->user.gid &&
+           is_same_text(a->user.text, b->user.text) && is_same_text(a->path, b->path) &&
+           is_same_text(a->address, b->address) && is_same_text(a->tag, b->tag);
+}
+
+/* Whether the logger has to know of another main process: where it is part of what it sends. */
+static bool is_pid_news(const struct output_stream *s)
+{
+    return (s->log.driver == SPEC_LOG_SYSLOG || s->log.driver == SPEC_LOG_JOURNALD) && s->unit->main_pid != 0 &&
+           s->pid != s->unit->main_pid;
+}
+
+static void renew_stream(struct output_stream *s)
+{
+    const struct engine_unit *u = s->unit;
+    struct spec_log log;
+    bool is_news = strcmp(s->name, u->name) != 0 || is_pid_news(s);
+    /* One whose driver needs no pipe any more stays as it is until its unit starts anew. */
+    if (spec_log_is_piped(driver_of(u, s->which)) && !is_same_log(&s->log, &u->spec->log[s->which]) &&
+        logger_copy_log(&log, &u->spec->log[s->which])) {
+        logger_free_log(&s->log);
+        s->log = log;
+        is_news = true;
+    }
+    name_it(s);
+    if (u->main_pid != 0)
+        s->pid = u->main_pid;
+    if (is_news)
+        tell(s, OUTPUT_TELL_SET);
+}
+
+void output_renew(struct engine_unit *u)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        if (u->out[i] != NULL)
+            renew_stream(u->out[i]);
+}
+
+/* ------------------------------------------------------------------ places */
+
+/* How much is in the pipe of S. */
+static size_t readable(const struct output_stream *s)
+{
+    int n = 0;
+    return sys_get_readable(s->read_fd, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+/* The position behind what has been written to S so far. */
+static uint64_t written(const struct output_stream *s)
+{
+    const struct logring_head *h = s->ring.head;
+    uint64_t at;
+    for (int i = 0; i < OUTPUT_LOOKS; i++) {
+        uint64_t turn = h->turn;
+        if (logring_position(&s->ring, turn, readable(s), &at))
+            return at;
+    }
+    return h->moved + readable(s);
+}
+
+void output_begin_run(struct engine_unit *u)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        if (u->out[i] != NULL)
+            u->out[i]->ring.head->run_began = written(u->out[i]);
+}
+
+struct output_place output_run_began(const struct engine_unit *u)
+{
+    struct output_place p = {0};
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        if (u->out[i] != NULL)
+            p.at[i] = u->out[i]->ring.head->run_began;
+    return p;
+}
+
+/* ------------------------------------------------------------------ what the logger is asked for */
+
+/* Whether something of S has not gone out yet. */
+static bool has_unsent(const struct output_stream *s)
+{
+    return logring_pending(&s->ring) > 0 || s->ring.head->moved != s->ring.head->end || readable(s) > 0;
+}
+
+void output_sync(struct engine_unit *u, bool flush)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++) {
+        struct output_stream *s = u->out[i];
+        if (s == NULL || !has_unsent(s))
+            continue;
+        s->sync = ++s->host->n_syncs;
+        s->sync_ms = sys_now_ms();
+        s->is_synced = false;
+        logger_host_hold(s->host, s);
+        tell(s, flush ? OUTPUT_TELL_SYNC : OUTPUT_TELL_TAKE);
     }
 }
 
-void output_done(struct output *o)
+int64_t output_unsettled_until(const struct engine_unit *u)
 {
-    output_flush(o);
-    o->n_dropped += o->pending.len;
-    if (o->n_dropped > 0)
-        log_warn("standard output: %" PRIu64 " bytes of what services wrote were lost", o->n_dropped);
-    ev_io_stop(o->loop, &o->writable);
-    if (o->own_fd)
-        sys_close(o->fd);
-    buf_done(&o->pending);
+    int64_t until = 0;
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++) {
+        const struct output_stream *s = u->out[i];
+        if (s != NULL && !s->is_synced && s->sync_ms + OUTPUT_SETTLE_MS > until)
+            until = s->sync_ms + OUTPUT_SETTLE_MS;
+    }
+    return until > sys_now_ms() ? until : 0;
+}
+
+bool output_match(struct engine_unit *u, const char *pattern, output_match_fn *fn)
+{
+    bool ok = true;
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++) {
+        struct output_stream *s = u->out[i];
+        if (s == NULL || (pattern == NULL && s->match == NULL))
+            continue;
+        mem_free(s->match);
+        s->match = pattern != NULL ? mem_strdup(pattern) : NULL;
+        s->match_from = pattern != NULL ? written(s) : 0;
+        s->on_match = fn;
+        ok = ok && (pattern == NULL || s->match != NULL);
+        tell(s, OUTPUT_TELL_SET);
+    }
+    return ok;
+}
+
+struct logger_stream output_describe(const struct output_stream *s)
+{
+    return (struct logger_stream){
+        .id = s->id,
+        .name = s->name,
+        .service = s->service,
+        .which = s->which,
+        .log = &s->log,
+        .pipe_fd = s->read_fd,
+        .ring = s->base,
+        .ring_size = s->ring.size,
+        .pid = s->pid,
+        .closing = s->unit == NULL,
+        .match = s->match,
+        .match_from = s->match_from,
+    };
+}
+
+uint64_t output_lost(const struct output_stream *s)
+{
+    const struct logring_head *h = s->ring.head;
+    return h->lost_bytes + logring_pending(&s->ring) + (h->moved - h->end) + readable(s);
 }

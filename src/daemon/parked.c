@@ -13,6 +13,7 @@
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "daemon/loop.h"
+#include "daemon/tail.h"
 #include "sys/sys.h"
 
 #include <stdio.h>
@@ -31,6 +32,8 @@ struct parked_unit {
     unsigned unit;
     struct outcome_before before;
     char name[SPEC_NAME_MAX + 8];
+    json_t *outcome;           /* owned; it is known, but for the lines; NULL: it is not */
+    struct output_place began; /* whence those are */
 };
 
 struct parked {
@@ -73,6 +76,8 @@ static void parked_free(struct parked *p)
     json_decref(p->params.names_after);
     json_decref(p->params.extra);
     json_decref(p->outcomes);
+    for (size_t i = 0; i < p->n_open; i++)
+        json_decref(p->open[i].outcome);
     mem_free(p->open);
     mem_free(p);
 }
@@ -139,34 +144,61 @@ static int64_t parked_took(const struct parked *p, const struct unit_view *u)
     return at > p->asked_ms ? at - p->asked_ms : 0;
 }
 
-/* The last lines of the present run: those of an earlier one would be taken for its reasons. */
-static json_t *parked_lines(const struct tail *t)
+static json_t *parked_outcome(const struct parked *p, const struct parked_unit *pu, const struct unit_view *u, bool ok,
+                              bool done, const char *text)
 {
-    return tail_json(t, t->n_of_run < PARKED_LINES ? t->n_of_run : PARKED_LINES);
+    int64_t ms = done ? parked_took(p, u) : sys_now_ms() - p->asked_ms;
+    return snapshot_outcome(pu->name, u, ok, done, text, ms, json_array());
 }
 
-static void parked_take_unit(struct parked *p, const struct parked_unit *pu, const struct unit_view *u, bool ok,
-                             bool done, const char *text)
+/* Takes OUTCOME (taken over; NULL: no memory), which is no success, with the last lines of the run that it is about:
+ * those of an earlier one would be taken for its reasons. */
+static void parked_take_with_lines(struct parked *p, const struct parked_unit *pu, json_t *outcome,
+                                   const struct output_place *began, bool done)
 {
     const struct engine_unit *eu = parked_engine_unit(p, pu);
-    bool unsaid = ok || eu == NULL || (p->params.no_wait && !done);
-    json_t *lines = unsaid ? json_array() : parked_lines(&eu->tail);
-    int64_t ms = done ? parked_took(p, u) : sys_now_ms() - p->asked_ms;
-    parked_take(p, snapshot_outcome(pu->name, u, ok, done, text, ms, lines), ok, done);
+    json_t *lines = eu != NULL ? tail_json(eu, PARKED_LINES, began) : json_array();
+    if (outcome != NULL && json_object_set_new(outcome, "lines", lines) != 0) {
+        json_decref(outcome);
+        outcome = NULL;
+    }
+    parked_take(p, outcome, false, done);
+}
+
+/* Has somebody look at P again at UNTIL_MS, or before. */
+static void parked_note_doubt(struct parked *p, int64_t until_ms)
+{
+    if (until_ms != 0 && (p->doubt_ms == 0 || until_ms < p->doubt_ms))
+        p->doubt_ms = until_ms;
+}
+
+/* Takes the outcome of PU when what it wrote last has been taken in. False: that is on its way. */
+static bool parked_take_settled(struct parked *p, struct parked_unit *pu)
+{
+    const struct engine_unit *eu = parked_engine_unit(p, pu);
+    int64_t until = eu != NULL ? output_unsettled_until(eu) : 0;
+    json_t *outcome = pu->outcome;
+    parked_note_doubt(p, until);
+    if (until != 0)
+        return false;
+    pu->outcome = NULL;
+    parked_take_with_lines(p, pu, outcome, &pu->began, true);
+    return true;
 }
 
 /* Whether U has still to show that it stays up. */
 static bool parked_doubts(struct parked *p, const struct unit_view *u)
 {
     int64_t until = outcome_doubt_until(&p->params.wish, u, sys_now_ms());
-    if (until != 0 && (p->doubt_ms == 0 || until < p->doubt_ms))
-        p->doubt_ms = until;
+    parked_note_doubt(p, until);
     return until != 0;
 }
 
 /* Whether the outcome of PU is known now; it is taken then. */
-static bool parked_is_settled(struct parked *p, const struct parked_unit *pu)
+static bool parked_is_settled(struct parked *p, struct parked_unit *pu)
 {
+    if (pu->outcome != NULL)
+        return parked_take_settled(p, pu);
     const struct engine_unit *eu = parked_engine_unit(p, pu);
     const struct outcome_wish *wish = &p->params.wish;
     struct unit_view view, *u = parked_view(p, pu, &view) ? &view : NULL;
@@ -177,8 +209,14 @@ static bool parked_is_settled(struct parked *p, const struct parked_unit *pu)
     if (verdict == OUTCOME_OPEN || (verdict == OUTCOME_OK && u != NULL && parked_doubts(p, u)))
         return false;
     outcome_text(wish, verdict, &pu->before, u, why, eu != NULL ? eu->reason : NULL, parked_took(p, u), text);
-    parked_take_unit(p, pu, u, verdict == OUTCOME_OK, true, text);
-    return true;
+    json_t *outcome = parked_outcome(p, pu, u, verdict == OUTCOME_OK, true, text);
+    if (verdict == OUTCOME_OK || eu == NULL || outcome == NULL) {
+        parked_take(p, outcome, verdict == OUTCOME_OK, true);
+        return true;
+    }
+    pu->outcome = outcome;
+    pu->began = output_run_began(eu);
+    return parked_take_settled(p, pu);
 }
 
 /* The outcome of services whose configuration has not come into force. */
@@ -286,14 +324,19 @@ static void parked_give_up(struct parked *p)
     if (p->params.names_after != NULL && !p->params.no_wait)
         parked_take_names(p, false, "its configuration is not in force yet");
     for (size_t i = 0; i < p->n_open; i++) {
+        struct parked_unit *pu = &p->open[i];
+        const struct engine_unit *eu = parked_engine_unit(p, pu);
         struct unit_view u;
-        if (!parked_view(p, &p->open[i], &u))
-            continue;
-        if (p->params.no_wait)
-            snprintf(text, sizeof text, "%s", unit_state_name(u.state));
-        else
+        if (pu->outcome != NULL) {
+            parked_take_with_lines(p, pu, pu->outcome, &pu->began, true);
+            pu->outcome = NULL;
+        } else if (p->params.no_wait && parked_view(p, pu, &u)) {
+            parked_take(p, parked_outcome(p, pu, &u, false, false, unit_state_name(u.state)), false, false);
+        } else if (parked_view(p, pu, &u)) {
+            struct output_place began = eu != NULL ? output_run_began(eu) : (struct output_place){0};
             outcome_late_text(&p->params.wish, &u, ms, text);
-        parked_take_unit(p, &p->open[i], &u, false, false, text);
+            parked_take_with_lines(p, pu, parked_outcome(p, pu, &u, false, false, text), &began, false);
+        }
     }
     parked_answer(p);
 }

@@ -16,12 +16,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    READY_LINE_MAX = 4096, /* of a longer line only the beginning is looked at */
     READY_PAUSE_MIN_MS = 50,
     READY_PAUSE_MAX_MS = 1000,
     READY_TRY_MS = 5000, /* the longest that one probe may take */
@@ -43,8 +41,7 @@ struct ready {
     int given_fd; /* owned; its other end, up to the fork; -1: none */
     struct ev_io io;
 
-    bool has_regex; /* of LOG */
-    regex_t regex;
+    bool is_matching; /* of LOG: the logger looks for the line */
 
     struct probe *probe; /* owned; of PROBE; NULL: none is under way */
     int64_t pause_ms;
@@ -76,13 +73,11 @@ static void ready_close(struct ready *r)
     sys_close_fd(&r->given_fd);
 }
 
-static void ready_drop_regex(struct ready *r)
+static void ready_drop_match(struct ready *r)
 {
-    if (!r->has_regex)
-        return;
-    output_listen(&r->unit->out, NULL, NULL);
-    regfree(&r->regex);
-    r->has_regex = false;
+    if (r->is_matching)
+        (void)output_match(r->unit, NULL, NULL);
+    r->is_matching = false;
 }
 
 /* Nothing is watched any more, the descriptor apart. */
@@ -91,7 +86,7 @@ static void ready_stop(struct ready *r)
     ev_timer_stop(ready_loop(r), &r->timer);
     probe_cancel(r->probe);
     r->probe = NULL;
-    ready_drop_regex(r);
+    ready_drop_match(r);
     r->is_on = false;
 }
 
@@ -167,39 +162,22 @@ static bool ready_make_pipe(struct ready *r, struct err *e)
 
 /* ------------------------------------------------------------------ a line of output */
 
-/* Within the reading of output nothing may be posted, for that may lead anywhere. */
-static void ready_on_line(const char *line, size_t len, void *data)
+static void ready_on_match(struct engine_unit *u)
 {
-    struct ready *r = data;
-    char text[READY_LINE_MAX + 1];
-    size_t n = len < READY_LINE_MAX ? len : READY_LINE_MAX;
-    if (r->is_seen)
-        return;
-    if (n > 0 && n == len && line[n - 1] == '\r')
-        n--;
-    for (size_t i = 0; i < n; i++)
-        text[i] = line[i] != '\0' ? line[i] : ' ';
-    text[n] = '\0';
-    if (regexec(&r->regex, text, 0, NULL, 0) != 0)
+    struct ready *r = u->ready;
+    if (r == NULL || r->is_seen)
         return;
     r->is_seen = true;
     if (r->is_on)
-        ready_arm(r, 0);
+        ready_show(r);
 }
 
-static bool ready_make_regex(struct ready *r, struct err *e)
+static bool ready_await_line(struct ready *r, struct err *e)
 {
-    int result = regcomp(&r->regex, r->unit->spec->ready.log, REG_EXTENDED | REG_NOSUB);
-    if (result != 0) {
-        char why[128];
-        regerror(result, &r->regex, why, sizeof why);
-        err_set(e, result == REG_ESPACE ? ERR_NOMEM : ERR_INPUT, "ready: log: %s", why);
-        e->errnum = result == REG_ESPACE ? ENOMEM : EINVAL;
-        return false;
-    }
-    r->has_regex = true;
-    output_listen(&r->unit->out, ready_on_line, r);
-    return true;
+    r->is_matching = output_match(r->unit, r->unit->spec->ready.log, ready_on_match);
+    if (!r->is_matching)
+        err_set_errno(e, ENOMEM, "ready: log");
+    return r->is_matching;
 }
 
 /* ------------------------------------------------------------------ a probe */
@@ -286,7 +264,7 @@ bool ready_prepare(struct engine_unit *u, struct err *e)
     }
     r->kind = spec_ready_kind(u->spec);
     r->run = u->run->run;
-    return (r->kind != SPEC_READY_FD || ready_make_pipe(r, e)) && (r->kind != SPEC_READY_LOG || ready_make_regex(r, e));
+    return (r->kind != SPEC_READY_FD || ready_make_pipe(r, e)) && (r->kind != SPEC_READY_LOG || ready_await_line(r, e));
 }
 
 bool ready_request(const struct engine_unit *u, struct arena *a, struct spawn_request *req)
@@ -385,7 +363,7 @@ void ready_renew(struct engine_unit *u)
         return;
     ready_stop(r);
     r->kind = spec_ready_kind(u->spec);
-    if (r->kind == SPEC_READY_LOG && !r->is_seen && !ready_make_regex(r, &e))
+    if (r->kind == SPEC_READY_LOG && !r->is_seen && !ready_await_line(r, &e))
         log_warn("%s: %s", u->name, e.text);
     if (!begins)
         return;

@@ -26,7 +26,6 @@ static struct engine_unit *slots_new(struct engine *g, unsigned i)
     if (u == NULL)
         return NULL;
     *u = (struct engine_unit){.engine = g, .index = i, .status_fd = -1};
-    u->out.read_fd = u->out.write_fd = -1;
     list_init(&u->start_link);
     ev_timer_init(&u->timer, engine_on_unit_timer, 0., 0.);
     u->timer.data = u;
@@ -52,8 +51,7 @@ static void slots_free(struct engine *g, unsigned i)
     cgroups_forget(u);
     notify_free(u);
     schedule_forget(u);
-    output_close(&u->out);
-    tail_done(&u->tail);
+    output_close(u);
     zombie_note_free(u);
     mem_free(u->reason);
     mem_free(u);
@@ -121,6 +119,7 @@ bool slots_sync(struct engine *g)
         u->spec = v.spec;
         u->instance = v.instance;
         snprintf(u->name, sizeof u->name, "%s", v.name);
+        output_renew(u);
         ready_renew(u);
         health_renew(u);
         schedule_watch(u);
@@ -131,12 +130,13 @@ bool slots_sync(struct engine *g)
 
 void slots_measure(struct engine *g)
 {
-    g->output.name_width = 0;
+    int width = 0;
     for (unsigned i = 0; i < g->n_units; i++) {
         int len = g->units[i] != NULL ? (int)strlen(g->units[i]->name) : 0;
-        if (len > g->output.name_width)
-            g->output.name_width = len;
+        if (len > width)
+            width = len;
     }
+    logger_host_set_width(&g->logger, width);
 }
 
 void slots_done(struct engine *g)

@@ -1,125 +1,112 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The last lines of output of one service: a ring of bytes that grows to its limit, then forgets whole lines.
+ * The last lines of output. See tail.h.
  */
 #include "daemon/tail.h"
 
 #include "base/mem.h"
 #include "core/snapshot.h"
+#include "daemon/engine.h"
 
 #include <string.h>
 
-enum { TAIL_BYTES_MIN = 512 };
+/* The last lines of one stream, read from its end back to its beginning. */
+struct reader {
+    char *data;      /* owned; NULL: there is none */
+    uint64_t base;   /* the position of data[0] */
+    uint64_t begin;  /* where the first whole line begins */
+    uint64_t at, to; /* the present line, or what there is of it, with its newline */
+    int64_t real_us; /* when it came */
+};
 
-static char tail_at(const struct tail *t, size_t i)
+/* Goes to the line before the present one, the last one at first. False: there is none. */
+static bool step_back(struct reader *r, const struct logring *ring)
 {
-    return t->bytes[(t->head + i) % t->cap];
-}
-
-/* Where the line that begins at I ends: its newline. */
-static size_t tail_line_end(const struct tail *t, size_t i)
-{
-    size_t begin = (t->head + i) % t->cap;
-    const char *end = memchr(t->bytes + begin, '\n', t->cap - begin);
-    if (end != NULL)
-        return i + (size_t)(end - t->bytes) - begin;
-    end = memchr(t->bytes, '\n', begin);
-    return i + t->cap - begin + (size_t)(end - t->bytes);
-}
-
-static void tail_copy(const struct tail *t, size_t from, size_t len, char *out)
-{
-    size_t begin = (t->head + from) % t->cap;
-    size_t first = len < t->cap - begin ? len : t->cap - begin;
-    memcpy(out, t->bytes + begin, first);
-    memcpy(out + first, t->bytes, len - first);
-}
-
-static void tail_put(struct tail *t, const char *data, size_t len)
-{
-    size_t begin = (t->head + t->len) % t->cap;
-    size_t first = len < t->cap - begin ? len : t->cap - begin;
-    memcpy(t->bytes + begin, data, first);
-    memcpy(t->bytes, data + first, len - first);
-    t->len += len;
-}
-
-static bool tail_grow(struct tail *t, size_t need)
-{
-    size_t cap = t->cap > 0 ? t->cap : TAIL_BYTES_MIN;
-    while (cap < need && cap < TAIL_BYTES_MAX)
-        cap *= 2;
-    if (cap == t->cap)
-        return true;
-    char *bytes = mem_alloc(cap);
-    if (bytes == NULL)
-        return t->cap > 0;
-    if (t->cap > 0)
-        tail_copy(t, 0, t->len, bytes);
-    mem_free(t->bytes);
-    t->bytes = bytes;
-    t->cap = cap;
-    t->head = 0;
+    r->to = r->at;
+    if (r->at == r->begin)
+        return false;
+    r->at = logring_last_lines(r->data + (r->begin - r->base), r->begin, r->to, 1);
+    r->real_us = logring_time(ring, r->at);
     return true;
 }
 
-void tail_begin_run(struct tail *t)
+/* The line in the middle of which the data begins is none. */
+static void skip_fragment(struct reader *r, uint64_t to)
 {
-    t->n_of_run = 0;
+    size_t len = (size_t)(to - r->base);
+    const char *newline = memchr(r->data, '\n', len);
+    if (newline != NULL && newline + 1 < r->data + len)
+        r->begin = r->base + (uint64_t)(newline + 1 - r->data);
 }
 
-void tail_add(struct tail *t, const char *text, size_t len)
+/* Reads RING from FROM to TO. False without memory. */
+static bool read_ring(struct reader *r, const struct logring *ring, uint64_t from, uint64_t to)
 {
-    size_t room = len < TAIL_LINE_MAX ? len : TAIL_LINE_MAX;
-    /* What is between the newlines is one line, whatever the writer thinks. */
-    const char *newline = memchr(text, '\n', room);
-    if (newline != NULL)
-        room = (size_t)(newline - text);
-    if (!tail_grow(t, t->len + room + 1) || room + 1 > t->cap)
-        return;
-    while (t->len + room + 1 > t->cap) {
-        size_t gone = tail_line_end(t, 0) + 1;
-        t->head = (t->head + gone) % t->cap;
-        t->len -= gone;
+    uint64_t first = to - from > TAIL_READ_MAX ? to - TAIL_READ_MAX : from;
+    r->data = mem_alloc((size_t)(to - first));
+    if (r->data == NULL)
+        return false;
+    r->base = r->begin = logring_copy(ring, first, to, r->data);
+    r->at = to;
+    if (r->base > from && r->base < to)
+        skip_fragment(r, to);
+    return true;
+}
+
+/* Reads what S has of the run that began at *FROM; NULL: of any. False without memory. */
+static bool read_stream(struct reader *r, const struct output_stream *s, const uint64_t *from)
+{
+    const struct logring_head *h = s->ring.head;
+    uint64_t to = h->end;
+    uint64_t next = h->run_began;
+    /* What a later run has written is not its output. */
+    if (from != NULL && next > *from && next < to)
+        to = next;
+    uint64_t begin = from != NULL ? *from : 0;
+    return begin >= to || read_ring(r, &s->ring, begin, to);
+}
+
+static json_t *line_text(const struct reader *r)
+{
+    const char *text = r->data + (r->at - r->base);
+    size_t len = (size_t)(r->to - r->at);
+    len -= text[len - 1] == '\n';
+    return snapshot_text(text, len < TAIL_LINE_MAX ? len : TAIL_LINE_MAX);
+}
+
+/* The latest of the present lines, or NULL. */
+static struct reader *latest(struct reader readers[SPEC_STREAM_N])
+{
+    struct reader *best = NULL;
+    for (size_t i = 0; i < SPEC_STREAM_N; i++) {
+        struct reader *r = &readers[i];
+        if (r->at < r->to && (best == NULL || r->real_us > best->real_us))
+            best = r;
     }
-    tail_put(t, text, room);
-    tail_put(t, "\n", 1);
-    t->n_of_run++;
+    return best;
 }
 
-void tail_each(const struct tail *t, size_t n, bool (*fn)(const char *text, size_t len, void *data), void *data)
+json_t *tail_json(const struct engine_unit *u, size_t n, const struct output_place *from)
 {
-    char line[TAIL_LINE_MAX];
-    size_t at = t->len;
-    /* From the end back to the newline before the N-th last line. */
-    for (size_t lines = 0; at > 0; at--)
-        if (tail_at(t, at - 1) == '\n' && lines++ == n)
-            break;
-    while (at < t->len) {
-        size_t end = tail_line_end(t, at);
-        tail_copy(t, at, end - at, line);
-        if (!fn(line, end - at, data))
-            return;
-        at = end + 1;
-    }
-}
-
-static bool tail_append(const char *text, size_t len, void *data)
-{
-    return json_array_append_new(data, snapshot_text(text, len)) == 0;
-}
-
-json_t *tail_json(const struct tail *t, size_t n)
-{
+    struct reader readers[SPEC_STREAM_N] = {{0}};
     json_t *lines = json_array();
-    if (lines != NULL)
-        tail_each(t, n, tail_append, lines);
-    return lines;
-}
-
-void tail_done(struct tail *t)
-{
-    mem_free(t->bytes);
-    *t = (struct tail){0};
+    size_t n_bytes = 0;
+    bool ok = lines != NULL;
+    for (size_t i = 0; i < SPEC_STREAM_N; i++)
+        if (ok && u->out[i] != NULL) {
+            ok = read_stream(&readers[i], u->out[i], from != NULL ? &from->at[i] : NULL);
+            (void)(readers[i].data != NULL && step_back(&readers[i], &u->out[i]->ring));
+        }
+    for (struct reader *r; ok && n > 0 && n_bytes < TAIL_BYTES_MAX && (r = latest(readers)) != NULL; n--) {
+        n_bytes += r->to - r->at < TAIL_LINE_MAX ? (size_t)(r->to - r->at) : TAIL_LINE_MAX;
+        ok = json_array_insert_new(lines, 0, line_text(r)) == 0;
+        (void)step_back(r, &u->out[r - readers]->ring);
+    }
+    for (size_t i = 0; i < SPEC_STREAM_N; i++)
+        mem_free(readers[i].data);
+    if (ok)
+        return lines;
+    json_decref(lines);
+    return NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "logger/intake.h"
 #include "logger/outlet.h"
 #include "logger/serve.h"
 #include "sys/ring.h"
@@ -149,8 +150,11 @@ static void on_message(struct logger *l, struct message *m)
         stream_sync(s);
         break;
     case MESSAGE_SYNC:
-        if (s != NULL)
+    case MESSAGE_TAKE:
+        if (s != NULL && m->kind == MESSAGE_SYNC)
             stream_sync(s);
+        else if (s != NULL)
+            intake_drain(l->intake, s);
         outlet_flush(l->outlet);
         answer(l, MESSAGE_SYNCED, m);
         break;

@@ -54,7 +54,7 @@ static bool own_text(const char **text)
     return *text != NULL;
 }
 
-static void free_log(struct spec_log *log)
+void logger_free_log(struct spec_log *log)
 {
     mem_free((void *)(uintptr_t)log->path);
     mem_free((void *)(uintptr_t)log->address);
@@ -62,8 +62,7 @@ static void free_log(struct spec_log *log)
     mem_free((void *)(uintptr_t)log->user.text);
 }
 
-/* Makes *RET a copy of LOG with strings of its own. */
-static bool own_log(struct spec_log *ret, const struct spec_log *log)
+bool logger_copy_log(struct spec_log *ret, const struct spec_log *log)
 {
     struct spec_log copy = *log;
     copy.user.groups = NULL;
@@ -76,7 +75,7 @@ static bool own_log(struct spec_log *ret, const struct spec_log *log)
     if (ok)
         *ret = copy;
     else
-        free_log(&copy);
+        logger_free_log(&copy);
     return ok;
 }
 
@@ -147,7 +146,7 @@ struct stream *stream_new(struct logger *l, const struct logger_stream *d)
     list_append(&l->streams, &s->link);
     s->name = mem_strdup(d->name);
     s->service = mem_strdup(d->service);
-    if (s->name == NULL || s->service == NULL || !own_log(&s->log, d->log)) {
+    if (s->name == NULL || s->service == NULL || !logger_copy_log(&s->log, d->log)) {
         stream_free(s);
         return NULL;
     }
@@ -171,15 +170,20 @@ struct stream *stream_find(const struct logger *l, uint64_t id)
 void stream_set(struct stream *s, const struct logger_stream *d)
 {
     struct spec_log log;
+    char *name = strcmp(s->name, d->name) != 0 ? mem_strdup(d->name) : NULL;
+    if (name != NULL) {
+        mem_free(s->name);
+        s->name = name;
+    }
     s->pid = d->pid;
     match_set(s, d->match, d->match_from);
     match_on_bytes(s, false);
-    if (!own_log(&log, d->log))
+    if (!logger_copy_log(&log, d->log))
         return;
     bool same_sink = s->sink == sink_of(log.driver);
     if (!same_sink)
         close_sink(s);
-    free_log(&s->log);
+    logger_free_log(&s->log);
     s->log = log;
     if (!same_sink)
         open_sink(s);
@@ -383,7 +387,7 @@ void stream_free(struct stream *s)
         arm_partials(s->logger);
     sys_close_fd(&s->pipe_fd);
     ring_unmap(s->ring_base, logring_head_bytes(s->ring.size, ring_page()), s->ring.size);
-    free_log(&s->log);
+    logger_free_log(&s->log);
     mem_free(s->name);
     mem_free(s->service);
     mem_free(s);

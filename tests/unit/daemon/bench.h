@@ -55,9 +55,8 @@ static inline int bench_begin(void **state)
         };
         snprintf(bench_units[i].name, sizeof bench_units[i].name, "%s", names[i]);
         bench_slots[i] = &bench_units[i];
-        bench_units[i].out.read_fd = bench_units[i].out.write_fd = -1;
     }
-    output_init(&bench.output, rig.loop);
+    logger_host_init(&bench.logger, &bench);
     rig_catch_log(LOG_LEVEL_INFO);
     return 0;
 }
@@ -79,16 +78,14 @@ static inline void bench_clear(void)
 /** For a test's teardown. */
 static inline int bench_end(void **state)
 {
+    logger_host_done(&bench.logger);
     bench_clear();
     for (size_t i = 0; i < BENCH_UNITS; i++) {
         struct engine_unit *u = &bench_units[i];
         if (u->status_fd >= 0)
             ev_io_stop(rig.loop, &u->status_io);
         sys_close_fd(&u->status_fd);
-        output_close(&u->out);
-        tail_done(&u->tail);
     }
-    output_done(&bench.output);
     attrib_done(&bench.attrib);
     pidlist_done(&bench.children);
     pidlist_done(&bench.found);
@@ -97,6 +94,32 @@ static inline int bench_end(void **state)
         sys_close_fd(&bench.reserve_fds[i]);
     assert_int_equal(sys_set_subreaper(false), 0);
     return rig_end(state);
+}
+
+static inline bool bench_is_synced(void *data)
+{
+    const struct engine_unit *u = data;
+    for (size_t i = 0; i < SPEC_STREAM_N; i++)
+        if (u->out[i] != NULL && !u->out[i]->is_synced)
+            return false;
+    return true;
+}
+
+/** Has the logger send on what unit I has written, with what there is of a line, and waits for that. */
+static inline void bench_sync(unsigned i)
+{
+    output_sync(&bench_units[i], true);
+    rig_run_until(bench_is_synced, &bench_units[i]);
+}
+
+/** Ends the logger, if there is one: the next one has what is standard output then. */
+static inline void bench_end_logger(void)
+{
+    pid_t pid = bench.logger.pid;
+    logger_host_done(&bench.logger);
+    if (pid != 0)
+        (void)rig_reap(pid);
+    logger_host_init(&bench.logger, &bench);
 }
 
 /** A new present run of unit I. */

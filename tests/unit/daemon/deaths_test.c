@@ -362,8 +362,6 @@ static void exec_and_last_words_come_before_the_end(void **state)
     (void)state;
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     rig_replace(STDOUT_FILENO, fds[1]);
-    output_done(&bench.output);
-    output_init(&bench.output, rig.loop);
     bench_specs[0].command = sh;
     bench_specs[0].n_command = 3;
     launch_unit(&bench_units[0], 1);
@@ -374,6 +372,10 @@ static void exec_and_last_words_come_before_the_end(void **state)
     assert_told(0, EVENT_SPAWNED, 0);
     assert_told(1, EVENT_EXEC_OK, 0);
     assert_int_equal(assert_told(2, EVENT_MAIN_EXITED, 0)->wstatus, STATUS_3);
+    log_err("its obituary");
+    assert_string_equal(rig_log(), "");
+    rig_run_until(bench_is_synced, &bench_units[0]);
+    assert_string_equal(rig_log(), "fosterd: error: its obituary\n");
     ssize_t n = read(fds[0], out, sizeof out - 1);
     close(fds[0]);
     assert_true(n > 0);

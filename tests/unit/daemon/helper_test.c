@@ -56,7 +56,7 @@ static void what_cannot_be_executed_is_told(void **state)
     char *const argv[] = {missing, NULL};
     const struct helper_request req = {.what = "healthcheck", .argv = argv, .done = kit_on_done};
     (void)state;
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     kit_start(0, &req);
     missing[1] = '?';
     kit_await(1);
@@ -157,7 +157,7 @@ static void it_is_no_process_of_the_service(void **state)
 {
     (void)state;
     int gate = kit_gate();
-    bench_specs[0].log_driver = SPEC_LOG_NONE;
+    bench_specs[0].log[SPEC_STREAM_OUT].driver = SPEC_LOG_NONE;
     COMMAND(0, "sleep", "1000");
     struct helper_request req = kit_request("read x <\"$GATE\"; exit 7");
     kit_start(0, &req);
@@ -218,12 +218,12 @@ static void its_output_is_the_services_else(void **state)
     struct helper_request req = kit_request("echo from the hook");
     (void)state;
     catch_output();
-    output_done(&bench.output);
-    output_init(&bench.output, rig.loop);
     req.capture = false;
     kit_start(0, &req);
     kit_await(1);
     assert_int_equal(ended[0].result.n_output, 0);
+    bench_sync(0);
+    rig_run_until(bench_is_synced, &bench_units[0]);
     assert_string_equal(heard(), "web | from the hook\n");
 }
 

@@ -58,10 +58,7 @@ static void begin_hooks(enum spec_hook_point point, char code_kind, int code)
     const struct effect f = {
         .kind = EFFECT_HOOKS, .unit = 0, .run = RUN, .hook = point, .code_kind = code_kind, .code = code};
     catch_output();
-    output_close(&bench_units[0].out);
-    bench_units[0].out.read_fd = bench_units[0].out.write_fd = -1;
-    output_done(&bench.output);
-    output_init(&bench.output, rig.loop);
+    bench_end_logger();
     hooks_begin(&bench_units[0], &f);
 }
 

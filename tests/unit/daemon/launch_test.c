@@ -142,17 +142,15 @@ static void output_comes_as_lines_of_the_unit(void **state)
 {
     (void)state;
     catch_output();
-    output_done(&bench.output);
-    output_init(&bench.output, rig.loop);
-    bench.output.name_width = 4;
+    logger_host_set_width(&bench.logger, 4);
     COMMAND(0, "sh", "-c", "echo out; echo err >&2; printf end");
     for (uint64_t run = 1; run <= 2; run++) {
         /* The second run writes to the same pipe. */
-        int write_fd = bench_units[0].out.write_fd;
+        int write_fd = run > 1 ? bench_units[0].out[0]->write_fd : -1;
         launch(0, run);
         assert_int_equal(finish(0), 0);
-        assert_true(run == 1 || bench_units[0].out.write_fd == write_fd);
-        output_drain(&bench_units[0].out, true);
+        assert_true(run == 1 || bench_units[0].out[0]->write_fd == write_fd);
+        bench_sync(0);
         assert_string_equal(heard(), "web  | out\nweb  | err\nweb  | end\n");
     }
 }
@@ -180,7 +178,7 @@ static void output_belongs_to_the_user_of_the_last_run(void **state)
             bench_specs[0].user.name = bench_specs[0].user.home = bench_specs[0].user.shell = "/";
         launch(0, i + 1);
         assert_int_equal(finish(0), 0);
-        assert_int_equal(fstat(bench_units[0].out.write_fd, &st), 0);
+        assert_int_equal(fstat(bench_units[0].out[0]->write_fd, &st), 0);
         assert_int_equal(st.st_uid, users[i].uid);
     }
 }
@@ -194,7 +192,8 @@ static void inherited_output_is_ours(void **state)
     launch(0, 1);
     assert_int_equal(finish(0), 0);
     assert_string_equal(heard(), "plain\n");
-    assert_int_equal(bench_units[0].out.read_fd, -1);
+    assert_null(bench_units[0].out[0]);
+    assert_int_equal(bench.logger.pid, 0);
 }
 
 static void what_fails_in_the_child_is_told_with_its_reason(void **state)
@@ -234,12 +233,14 @@ static void what_fails_in_the_child_is_told_with_its_reason(void **state)
 /* No process comes into being where a descriptor is missing, at whatever place. */
 static void what_fails_before_the_child_is_told_once(void **state)
 {
-    int n = rig_fds();
+    struct err e = {0};
     (void)state;
     COMMAND(0, "sleep", "1000");
+    assert_true(logger_host_prepare(&bench.logger, &e));
+    int n = rig_fds();
     int highest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     close(highest);
-    for (rlim_t more = 0; more < 3; more++) {
+    for (rlim_t more = 0; more < 6; more++) {
         size_t before = told.n;
         rlim_t limit = rig_limit_fds((rlim_t)highest + more);
         launch_unit(&bench_units[0], more + 1);
@@ -255,7 +256,10 @@ static void what_fails_before_the_child_is_told_once(void **state)
         if (bench_units[0].run != NULL)
             attrib_run_close(&bench.attrib, bench_units[0].run);
         bench_units[0].run = NULL;
-        output_close(&bench_units[0].out);
+        logger_host_give_up(&bench.logger);
+        if (bench.logger.pid != 0)
+            (void)rig_reap(bench.logger.pid);
+        bench.logger.pid = 0;
         assert_int_equal(rig_fds(), n);
     }
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);

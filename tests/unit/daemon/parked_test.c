@@ -12,8 +12,10 @@
 #include <cmocka.h>
 
 #include "desk.h"
+#include "stream_kit.h"
 
 #include "daemon/parked.h"
+#include "sys/sys.h"
 
 static struct parked *park_with(int id, const char *name, const struct parked_params *params)
 {
@@ -148,23 +150,37 @@ static void states_of_passage_are_not_outcomes(void **state)
 
 static void why_it_failed_and_what_it_said(void **state)
 {
+    enum { FAR_AWAY_MS = 1000000 };
     static struct engine_unit db;
+    static struct output_stream out;
     struct engine_unit *units[] = {&db};
     char reason[] = "cannot start: no such program";
     (void)state;
     db = (struct engine_unit){.index = 0, .id = kit_view(&desk.k, "db").id, .reason = reason};
     desk.engine.units = units;
     desk.engine.n_units = 1;
-    tail_add(&db.tail, "hello", 5);
+    db.out[SPEC_STREAM_OUT] = &out;
+    stream_make(&out, LOGRING_SIZE_MIN);
+    stream_put(&out, "earlier\n", 8, 0);
+    out.ring.head->run_began = 8;
     ask(1, EVENT_START, "db", OUTCOME_UP);
     kit_fail(&desk.k, EVENT_SPAWN_FAILED, "db", 2, "no such program");
+    /* Its last words are on their way, and then the next run has begun. */
+    out.is_synced = false;
+    out.sync_ms = sys_now_ms() + FAR_AWAY_MS;
+    parked_settle_all(&desk.control);
+    check_said("");
+    stream_put(&out, "hello\n", 6, 0);
+    out.ring.head->run_began = 14;
+    stream_put(&out, "later\n", 6, 0);
+    out.is_synced = true;
     parked_settle_all(&desk.control);
     const json_t *outcome = json_object_get(json_object_get(json_array_get(desk.sent, 0), "params"), "outcome");
     json_t *lines = json_object_get(outcome, "lines");
     assert_int_equal(json_array_size(lines), 1);
     assert_string_equal(json_string_value(json_array_get(lines, 0)), "hello");
     check_said("progress 1; reply 1: not, db cannot start: no such program");
-    tail_done(&db.tail);
+    stream_unmake(&out);
 }
 
 static void no_wait_is_answered_with_what_is_known(void **state)

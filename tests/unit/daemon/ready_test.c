@@ -84,8 +84,6 @@ static int setup(void **state)
         return -1;
     bench_units[0].ready = NULL;
     catch_output();
-    output_done(&bench.output);
-    output_init(&bench.output, rig.loop);
     return 0;
 }
 
@@ -140,7 +138,7 @@ static void expect(enum event_kind kind, uint64_t run)
 static int conclude(void)
 {
     rig_await_zombie(bench_units[0].main_pid);
-    output_drain(&bench_units[0].out, true);
+    bench_sync(0);
     ready_settle(&bench_units[0]);
     int status = finish(0);
     ready_on_state(&bench_units[0], UNIT_STOPPING);
@@ -242,7 +240,7 @@ static void test_a_line_of_output(void **state)
           3);
     expect(EVENT_READY, 3);
     ready_on_state(&bench_units[0], UNIT_READY);
-    assert_null(bench_units[0].out.on_line);
+    assert_null(bench_units[0].out[0]->match);
     kill(bench_units[0].main_pid, SIGKILL);
     conclude();
     assert_int_equal(told.n, 1);
@@ -282,7 +280,7 @@ static void test_a_line_before_super_knows_that_it_runs(void **state)
     COMMAND(0, "/bin/sh", "-c", "echo up");
     launch(0, 1);
     rig_await_zombie(bench_units[0].main_pid);
-    output_drain(&bench_units[0].out, true);
+    bench_sync(0);
     launch_settle(&bench_units[0]);
     told.n = 0;
     ready_on_state(&bench_units[0], UNIT_RUNNING);
