@@ -75,6 +75,9 @@ void logger_host_set_width(struct logger_host *h, int width) NONNULL();
 /** Our own messages wait for what S has, for a moment, if both may go to the same place. */
 void logger_host_hold(struct logger_host *h, const struct output_stream *s) NONNULL();
 
+/** Takes in what the logger has said by now. */
+void logger_host_hear(struct logger_host *h) NONNULL();
+
 /** Whether PID is the logger's. */
 static inline bool logger_host_is(const struct logger_host *h, pid_t pid)
 {

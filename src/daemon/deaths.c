@@ -237,6 +237,7 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
         deaths_hear(g, &notes[i]);
     for (size_t i = 0; i < n; i++)
         entries[i] = deaths_entry_of(g, &notes[i]);
+    logger_host_hear(&g->logger);
     for (size_t i = 0; i < n; i++) {
         struct engine_unit *u = deaths_unit(g, &entries[i]);
         /* Whatever became of the process: nothing calls for a second time for what has been taken in. */

@@ -163,6 +163,11 @@ static void receive(struct logger_host *h, size_t n)
     }
 }
 
+void logger_host_hear(struct logger_host *h)
+{
+    receive(h, LOGGER_MESSAGES);
+}
+
 /* ------------------------------------------------------------------ what it is told */
 
 static bool send_kind(struct logger_host *h, enum message_kind kind, uint64_t id, uint64_t seq)

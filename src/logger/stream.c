@@ -275,6 +275,9 @@ void stream_settle(struct stream *s)
 void stream_pump(struct stream *s)
 {
     bool sends = s->sink != NULL && logring_pending(&s->ring) > 0;
+    /* A run begins with a line of its own, whatever the one before it has left without an end. */
+    if (s->ring.head->sent == s->ring.head->run_began)
+        s->ring.head->line.within = false;
     if (sends)
         s->sink->send(s);
     if (!sends || !s->sink->defers)
