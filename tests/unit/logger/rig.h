@@ -46,6 +46,7 @@ struct rig {
     size_t n;
     struct message_in in;
     int width;
+    const char *journal_path;
 };
 
 static inline void rig_init(struct rig *r)
@@ -105,8 +106,12 @@ static inline void rig_start(struct rig *r)
     r->pid = fork();
     assert_true(r->pid >= 0);
     if (r->pid == 0) {
-        struct logger_boot boot = {
-            .control_fd = sock[1], .shared = r->shared, .width = r->width, .each = rig_each, .data = r};
+        struct logger_boot boot = {.control_fd = sock[1],
+                                   .journal_path = r->journal_path,
+                                   .shared = r->shared,
+                                   .width = r->width,
+                                   .each = rig_each,
+                                   .data = r};
         memcpy(boot.stage, r->stage, sizeof r->stage);
         memcpy(boot.outbox, r->outbox, sizeof r->outbox);
         if (r->stdout_fd >= 0 && dup2(r->stdout_fd, STDOUT_FILENO) < 0)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Lines that go to syslog and to the journal: what arrives, and what happens while nobody is there or nobody reads.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "unit/logger/rig.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { RING = 65536, DATAGRAM_MAX = 65536 };
+
+static struct rig rig;
+
+static struct {
+    char dir[64], path[96];
+    int fd;
+    char got[DATAGRAM_MAX];
+} here;
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    strcpy(a.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(here.dir, "/tmp/foster-dgram-XXXXXX");
+    assert_non_null(mkdtemp(here.dir));
+    snprintf(here.path, sizeof here.path, "%s/log", here.dir);
+    here.fd = listen_at(here.path);
+    rig_init(&rig);
+    rig.journal_path = here.path;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    if (here.fd >= 0)
+        close(here.fd);
+    unlink(here.path);
+    assert_int_equal(rmdir(here.dir), 0);
+    return 0;
+}
+
+static const struct spec_log *to_syslog(void)
+{
+    static struct spec_log log;
+    log = (struct spec_log){.driver = SPEC_LOG_SYSLOG, .address = here.path, .facility = 3, .tag = "shop"};
+    return &log;
+}
+
+static void say(const struct rig_stream *s, const char *text)
+{
+    assert_int_equal(write(s->write_fd, text, strlen(text)), strlen(text));
+}
+
+static const char *hear(void)
+{
+    struct pollfd p = {.fd = here.fd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);
+    ssize_t n = recv(here.fd, here.got, sizeof here.got - 1, 0);
+    assert_true(n >= 0);
+    here.got[n] = '\0';
+    return here.got;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
+static void test_syslog(void **state)
+{
+    (void)state;
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), RING);
+    s->d.pid = 77;
+    rig_start(&rig);
+    say(s, "hello\n<3>bad thing\nno end");
+    rig_sync(&rig, s);
+    assert_memory_equal(hear(), "<30>1 20", 8);
+    assert_true(ends_with(here.got, " shop 77 - - hello"));
+    assert_memory_equal(hear(), "<27>1 20", 8);
+    assert_true(ends_with(here.got, " shop 77 - - bad thing"));
+    assert_true(ends_with(hear(), " shop 77 - - no end"));
+    rig_finish(&rig);
+}
+
+static void test_journal(void **state)
+{
+    (void)state;
+    const struct spec_log log = {.driver = SPEC_LOG_JOURNALD, .facility = 3};
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    say(s, "<4>careful\n");
+    rig_sync(&rig, s);
+    assert_string_equal(hear(), "PRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=web\nFOSTER_SERVICE=web\n"
+                                "FOSTER_INSTANCE=web\nFOSTER_STREAM=stdout\nMESSAGE=careful\n");
+    rig_finish(&rig);
+}
+
+/* Nobody listens: what does not fit in memory is dropped, and told of when somebody does. */
+static void test_nobody_is_there(void **state)
+{
+    (void)state;
+    close(here.fd);
+    here.fd = -1;
+    unlink(here.path);
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), 4096);
+    rig_start(&rig);
+    say(s, "first\n");
+    struct message *m = rig_await(&rig, MESSAGE_SAY);
+    assert_int_equal(m->level, LOG_LEVEL_WARN);
+    assert_non_null(strstr(m->text, here.path));
+    char line[128];
+    for (int i = 0; i < 200; i++) {
+        snprintf(line, sizeof line, "%099d\n", i);
+        say(s, line);
+        if (i % 10 == 9)
+            rig_sync(&rig, s);
+    }
+    size_t lost = s->ring.head->lost_lines;
+    assert_true(lost > 150);
+    here.fd = listen_at(here.path);
+    snprintf(line, sizeof line, " - - [foster: %zu lines (%zu bytes) were dropped here]", lost, (lost - 1) * 100 + 6);
+    assert_memory_equal(hear(), "<28>1 ", 6);
+    assert_true(ends_with(here.got, line));
+    for (size_t i = lost - 1; i < 200; i++) {
+        snprintf(line, sizeof line, " %099zu", i);
+        assert_true(ends_with(hear(), line));
+    }
+    rig_finish(&rig);
+}
+
+/* Somebody listens, and does not read: the writer waits, nothing is lost, whoever goes and comes. */
+static void test_nobody_reads(void **state)
+{
+    (void)state;
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), 4096);
+    struct pollfd p = {.fd = s->write_fd, .events = POLLOUT};
+    size_t n = 0;
+    char line[128];
+    rig_start(&rig);
+    for (; poll(&p, 1, 0) == 1; n++) {
+        snprintf(line, sizeof line, "%099zu\n", n);
+        say(s, line);
+        rig_sync(&rig, s);
+    }
+    assert_int_equal(s->ring.head->trouble, LOGRING_FULL);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, " %099zu", i);
+        assert_true(ends_with(hear(), line));
+    }
+    assert_int_equal(s->ring.head->lost_bytes, 0);
+    /* The listener is replaced between two lines. */
+    close(here.fd);
+    unlink(here.path);
+    here.fd = listen_at(here.path);
+    say(s, "again\n");
+    assert_true(ends_with(hear(), " again"));
+    rig_finish(&rig);
+}
+
+/* Two streams with the same address share a socket. */
+static void test_streams_share(void **state)
+{
+    (void)state;
+    struct rig_stream *a = rig_add(&rig, "a", to_syslog(), RING), *b = rig_add(&rig, "b", to_syslog(), RING);
+    rig_start(&rig);
+    say(a, "from a\n");
+    assert_true(ends_with(hear(), " from a"));
+    say(b, "from b\n");
+    assert_true(ends_with(hear(), " from b"));
+    rig_finish(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_streams_share, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
