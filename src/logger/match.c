@@ -55,11 +55,13 @@ void match_set(struct stream *s, const char *pattern, uint64_t from)
     s->matcher = m;
 }
 
-/* Whether the piece P matches; regexec(3) wants a string. */
+/* Whether the piece P matches; regexec(3) wants a string. A line that ends as lines of DOS do ends before that. */
 static bool matches(struct matcher *m, const struct logline_piece *p)
 {
-    memcpy(m->line, p->text, p->len);
-    m->line[p->len] = '\0';
+    size_t len = p->len - (p->ends && p->len > 0 && p->text[p->len - 1] == '\r');
+    for (size_t i = 0; i < len; i++)
+        m->line[i] = p->text[i] != '\0' ? p->text[i] : ' ';
+    m->line[len] = '\0';
     return regexec(&m->regex, m->line, 0, NULL, 0) == 0;
 }
 

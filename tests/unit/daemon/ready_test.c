@@ -257,9 +257,10 @@ static void test_lines_of_every_kind(void **state)
         {"^$", "echo", true},
         {"^$", "printf 'x\\n'", false},
         {"first.*last", "printf 'first\\nlast\\n'", false},
-        /* The end of a long line is not looked at; one without an end is a line when the program ends. */
         {"^x+$", "printf '%9000s\\n' x | tr ' ' x", true},
-        {"y", "printf '%9000s\\n' y", false},
+        {"^up$", "printf 'up\\r\\n'", true},
+        {"u.$", "printf 'u\\r\\n'", false},
+        /* One without an end is a line when the program ends. */
         {"no newline", "printf 'no newline'", true},
         {"[[:alpha:]]{3}", "printf '\\377\\376abc\\n'", true},
     };
