@@ -53,9 +53,10 @@ struct shared_batch {
     _Atomic uint32_t active;
     uint32_t n_parts;
     uint32_t len;
-    uint32_t raw;          /**< the bytes are in the ring of its one part, up to `sent`, instead of in `data` */
-    _Atomic uint32_t done; /**< of standard output that splice(2) cannot reach: bytes that are known to be out */
-    uint64_t file_size;    /**< of a file: before */
+    uint32_t raw;                /**< the bytes are in the ring of its one part, up to `sent`, instead of in `data` */
+    _Atomic uint32_t done;       /**< of standard output that splice(2) cannot reach: bytes that are known to be out */
+    uint64_t file_size;          /**< of a file: before */
+    uint64_t file_dev, file_ino; /**< which file that is */
     struct shared_part parts[SHARED_STREAMS_MAX];
     char data[SHARED_BATCH_MAX];
 };

@@ -4,7 +4,8 @@
  * Log files on disk: opening one safely, giving it another name when it is full, and those that have one.
  *
  * A directory that somebody else may write to is his: whatever is opened or made there is with his rights, so that
- * nobody has us write to, or make, what he could not himself.
+ * nobody has us write to, or make, what he could not himself; a file that is there has to be his or root's, and a
+ * symbolic link there leads nowhere unless it is root's. All that matters only while we are root.
  */
 #ifndef FOSTER_SYS_LOGFILE_H
 #define FOSTER_SYS_LOGFILE_H

@@ -37,6 +37,8 @@ int sys_fstatat(int dir_fd, const char *name, struct stat *ret) MUST_CHECK NONNU
 int sys_rename_new(int dir_fd, const char *from, const char *to) MUST_CHECK NONNULL();
 /** renameat(2) within a directory. */
 int sys_renameat(int dir_fd, const char *from, const char *to) MUST_CHECK NONNULL();
+/** readlinkat(2); NAME "": of the link that DIR_FD (O_PATH) is. */
+ssize_t sys_readlinkat(int dir_fd, const char *name, char *buf, size_t size) MUST_CHECK NONNULL();
 /** unlinkat(2) of a file. */
 int sys_unlinkat(int dir_fd, const char *name) MUST_CHECK NONNULL();
 /** statx(2) of FD: when it was born, in seconds since 1970; 0 where that is not known. */

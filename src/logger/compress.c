@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-enum { COMPRESS_FD = 3, COMPRESS_NICE = 19, COMPRESS_NOT_FOUND = 127 };
+enum { COMPRESS_MODE = 0777, COMPRESS_FD = 3, COMPRESS_NICE = 19, COMPRESS_NO_STATUS = -1 };
 
 /** The one that is under way. */
 static struct {
@@ -45,51 +45,64 @@ static void name_with(char *ret, size_t size, const char *end)
     snprintf(ret, size, "%.*s%s", (int)(size - strlen(end) - 1), job.name, end);
 }
 
-/* What gzip has written takes the place of what it has read. */
+static void delete_remains(void)
+{
+    char remains[LOGFILE_NAME_MAX];
+    name_with(remains, sizeof remains, ".gz.tmp");
+    int r = sys_unlinkat(job.dir_fd, remains);
+    /* Whoever compresses next looks for it, too. */
+    (void)r;
+}
+
+/* What gzip has written takes the place of what it has read, unless that is too old by now and has been deleted. */
 static bool replace(void)
 {
     char remains[LOGFILE_NAME_MAX], compressed[LOGFILE_NAME_MAX];
+    struct stat st;
+    if (sys_fstatat(job.dir_fd, job.name, &st) != 0 && errno == ENOENT) {
+        delete_remains();
+        return true;
+    }
     name_with(remains, sizeof remains, ".gz.tmp");
     name_with(compressed, sizeof compressed, ".gz");
     return sys_renameat(job.dir_fd, remains, compressed) == 0 &&
            (sys_unlinkat(job.dir_fd, job.name) == 0 || errno == ENOENT);
 }
 
-static void say_failed(const char *why)
+/* Nothing more is compressed of this stream before its next rotation. WHY: NULL when that need not be said. */
+static void give_up(const char *why)
 {
-    char remains[LOGFILE_NAME_MAX];
-    name_with(remains, sizeof remains, ".gz.tmp");
-    int r = sys_unlinkat(job.dir_fd, remains);
-    /* The next logger looks for it, too. */
-    (void)r;
-    logger_say(job.logger, job.stream, LOG_LEVEL_WARN, "log-compression", "%s is left as it is: %s", job.name, why);
+    delete_remains();
     if (job.stream != NULL)
         file_of(job.stream)->to_compress = false;
+    if (why != NULL)
+        logger_say(job.logger, job.stream, LOG_LEVEL_WARN, "log-compression", "%s is left as it is: %s", job.name, why);
 }
 
 static void finish(int wstatus)
 {
     struct spawn_failure failure;
     if (spawn_status(job.status_fd, &failure) == SPAWN_FAILED) {
-        if (!job.said_missing || failure.errnum != ENOENT)
-            say_failed(failure.errnum == ENOENT ? "there is no gzip in PATH; install it, or leave `compress` out"
-                                                : err_errno_text(failure.errnum));
-        job.said_missing = job.said_missing || failure.errnum == ENOENT;
+        bool is_missing = failure.errnum == ENOENT;
+        give_up(!is_missing         ? err_errno_text(failure.errnum)
+                : !job.said_missing ? "there is no gzip in PATH; install it, or leave `compress` out"
+                                    : NULL);
+        job.said_missing = job.said_missing || is_missing;
     } else if (!WIFEXITED(wstatus) || WEXITSTATUS(wstatus) != 0) {
-        say_failed("gzip has failed");
+        give_up("gzip has failed");
     } else if (!replace()) {
-        say_failed(err_errno_text(errno));
+        give_up(err_errno_text(errno));
     }
 }
 
 static void on_end(struct ev_loop *loop, struct ev_io *w, int revents)
 {
-    int wstatus = -1;
+    int wstatus = COMPRESS_NO_STATUS;
     (void)revents;
     ev_io_stop(loop, w);
     /* The pipe is the last thing that it lets go of. */
     if (sys_wait4(job.pid, &wstatus, 0, NULL) < 0)
-        wstatus = -1;
+        wstatus = COMPRESS_NO_STATUS;
     finish(wstatus);
     job.pid = 0;
     sys_close_fd(&job.dir_fd);
@@ -147,15 +160,18 @@ static bool begin(struct stream *s, const char *name)
     job.dir_fd = sys_openat(f->dir_fd, ".", O_PATH | O_DIRECTORY, 0);
     name_with(remains, sizeof remains, ".gz.tmp");
     in_fd = sys_openat(f->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (job.dir_fd >= 0 && in_fd >= 0 && sys_fstat(in_fd, &st) == 0 && S_ISREG(st.st_mode))
-        out_fd = sys_openat(f->dir_fd, remains, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, st.st_mode & 0777);
-    if (out_fd >= 0 && (sys_geteuid() != 0 || sys_fchown(out_fd, st.st_uid, st.st_gid) == 0))
+    if (in_fd >= 0 && sys_fstat(in_fd, &st) == 0 && !S_ISREG(st.st_mode))
+        errno = EINVAL;
+    else if (job.dir_fd >= 0 && in_fd >= 0)
+        out_fd = sys_openat(f->dir_fd, remains, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0);
+    if (out_fd >= 0 && (sys_geteuid() != 0 || sys_fchown(out_fd, st.st_uid, st.st_gid) == 0) &&
+        sys_fchmod(out_fd, st.st_mode & COMPRESS_MODE) == 0)
         ok = start(in_fd, out_fd, &e);
     int errnum = errno;
     sys_close(in_fd);
     sys_close(out_fd);
     if (!ok) {
-        say_failed(e.kind != ERR_NONE ? e.text : err_errno_text(errnum));
+        give_up(e.kind != ERR_NONE ? e.text : err_errno_text(errnum));
         sys_close_fd(&job.dir_fd);
         return false;
     }

@@ -26,7 +26,7 @@
 
 enum { FILE_PATH_MAX = LOG_KEYS_PATH_MAX + 1, FILE_GAP_MAX = 128, US_A_MS = 1000, US_A_S = 1000000 };
 
-static const double file_retry_s = 1., file_check_s = 1.;
+static const double file_retry_s = 1., file_check_s = 1., file_rotate_again_s = 60.;
 
 struct file *file_of(const struct stream *s)
 {
@@ -43,10 +43,20 @@ static bool is_raw(const struct stream *s)
     return s->log.format == SPEC_LOG_TEXT && !s->log.timestamps;
 }
 
-/* Something has failed: what waits, waits for the next try. */
+static void close_file(struct file *f)
+{
+    sys_close_fd(&f->fd);
+    sys_close_fd(&f->dir_fd);
+    ev_timer_stop(f->stream->logger->loop, &f->age);
+}
+
+/* Something has failed: what waits, waits for the next try, which begins with opening the file. So one that was removed
+ * to make room for others is let go of, and one on a disk that was away is found again. WHY: in place of the errno's
+ * text. */
 static void fail(struct stream *s, int errnum, const char *why)
 {
     struct file *f = file_of(s);
+    close_file(f);
     s->why = why;
     stream_set_trouble(s, LOGRING_FAILING, errnum);
     s->why = NULL;
@@ -56,11 +66,11 @@ static void fail(struct stream *s, int errnum, const char *why)
     ev_timer_start(s->logger->loop, &f->retry);
 }
 
-static void close_file(struct file *f)
+static void fail_to_open(struct stream *s, const struct err *e)
 {
-    sys_close_fd(&f->fd);
-    sys_close_fd(&f->dir_fd);
-    ev_timer_stop(f->stream->logger->loop, &f->age);
+    struct file *f = file_of(s);
+    snprintf(f->error, sizeof f->error, "%.*s", (int)sizeof f->error - 1, e->text);
+    fail(s, e->errnum, f->error);
 }
 
 /* Has the timer pass when the file is as old as it may become. */
@@ -69,7 +79,7 @@ static void arm_age(struct stream *s)
     struct file *f = file_of(s);
     struct ev_loop *loop = s->logger->loop;
     ev_timer_stop(loop, &f->age);
-    if (s->log.max_age_ms <= 0 || f->fd < 0)
+    if (s->log.max_age_ms <= 0 || f->fd < 0 || f->is_old)
         return;
     double left = (double)(f->born_us + s->log.max_age_ms * US_A_MS - sys_unix_us()) / US_A_S;
     ev_timer_set(&f->age, left > 0 ? left : 0., 0.);
@@ -102,11 +112,13 @@ static bool open_base(struct stream *s, struct err *e)
         sys_close_fd(&f->fd);
         return false;
     }
-    int64_t birth_s = st.st_size > 0 ? sys_birth_s(f->fd) : 0;
+    int64_t now_us = sys_unix_us(), birth_us = st.st_size > 0 ? sys_birth_s(f->fd) * US_A_S : 0;
     f->size = (uint64_t)st.st_size;
     f->dev = st.st_dev;
     f->ino = st.st_ino;
-    f->born_us = birth_s > 0 ? birth_s * US_A_S : sys_unix_us();
+    /* A file of the future is one from before the clock was put back. */
+    f->born_us = birth_us > 0 && birth_us < now_us ? birth_us : now_us;
+    f->is_old = false;
     f->checked_at = ev_now(s->logger->loop);
     arm_age(s);
     return true;
@@ -133,9 +145,7 @@ static bool open_file(struct stream *s)
             compress_files(s);
         return true;
     }
-    close_file(f);
-    snprintf(f->error, sizeof f->error, "%.*s", (int)sizeof f->error - 1, e.text);
-    fail(s, e.errnum, f->error);
+    fail_to_open(s, &e);
     return false;
 }
 
@@ -155,38 +165,55 @@ static bool check_file(struct stream *s)
     return open_file(s);
 }
 
+/* The file keeps its name, for ERRNUM: it grows on, until it is tried again. */
+static void stay(struct stream *s, int errnum)
+{
+    struct file *f = file_of(s);
+    if (f->grows_until == 0.)
+        logger_say(s->logger, s, LOG_LEVEL_WARN, "log-rotation",
+                   "its log %s cannot be rotated: %s; it grows on, and every minute that is tried again", f->path,
+                   err_errno_text(errnum));
+    f->grows_until = ev_now(s->logger->loop) + file_rotate_again_s;
+    f->born_us = sys_unix_us();
+    f->is_old = false;
+    arm_age(s);
+}
+
+/* Begins another file, if that can be. False when there is none any more to write to: that has been said. */
 static bool rotate(struct stream *s)
 {
     struct file *f = file_of(s);
     struct err e = {0};
     if (logfile_rotate(f->dir_fd, f->base, sys_unix_us()) != 0 && errno != ENOENT) {
-        /* It grows on, and the next full one is tried again. */
-        logger_say(s->logger, s, LOG_LEVEL_WARN, "log-rotation", "its log %s cannot be rotated: %s; it grows on",
-                   f->path, err_errno_text(errno));
-        f->born_us = sys_unix_us();
-        arm_age(s);
-        return false;
+        stay(s, errno);
+        return true;
     }
+    f->grows_until = 0.;
     sys_close_fd(&f->fd);
     if (!open_base(s, &e)) {
-        snprintf(f->error, sizeof f->error, "%.*s", (int)sizeof f->error - 1, e.text);
-        fail(s, e.errnum, f->error);
+        fail_to_open(s, &e);
+        return false;
     }
     if (logfile_prune(f->dir_fd, f->base, (size_t)s->log.max_file - 1) != 0)
         logger_say(s->logger, s, LOG_LEVEL_WARN, "log-rotation", "old files of its log %s cannot be deleted: %s",
                    f->path, err_errno_text(errno));
     if (s->log.compress)
         compress_files(s);
-    return f->fd >= 0;
+    return true;
 }
 
 /* How much more the file takes before it is full. */
 static size_t room(const struct stream *s)
 {
     const struct file *f = file_of(s);
+    uint64_t max = (uint64_t)s->log.max_size;
+    if (ev_now(s->logger->loop) < f->grows_until)
+        return SIZE_MAX;
+    if (f->is_old)
+        return 0;
     if (s->log.max_size <= 0)
         return SIZE_MAX;
-    return f->size < (uint64_t)s->log.max_size ? (size_t)((uint64_t)s->log.max_size - f->size) : 0;
+    return f->size < max ? (size_t)(max - f->size) : 0;
 }
 
 /* Of the LEN bytes at DATA, those that go to the present file: whole lines, as many as there is room for. 0: it is
@@ -235,6 +262,20 @@ static void apply_raw(struct stream *s, uint64_t from, size_t n)
     logring_release(&s->ring, from + n);
 }
 
+/* Notes that the batch, with PART, is about to be written. */
+static void announce(struct stream *s, const struct shared_part *part, uint32_t raw)
+{
+    const struct file *f = file_of(s);
+    struct shared_batch *b = batch_of(s);
+    b->raw = raw;
+    b->n_parts = 1;
+    b->parts[0] = *part;
+    b->file_dev = f->dev;
+    b->file_ino = f->ino;
+    b->file_size = f->size;
+    b->active = 1;
+}
+
 static bool send_raw(struct stream *s)
 {
     struct file *f = file_of(s);
@@ -244,20 +285,14 @@ static bool send_raw(struct stream *s)
         const char *data = logring_at(&s->ring, from);
         size_t len = share_of_file(s, data, logring_pending(&s->ring));
         if (len == 0) {
-            if (!rotate(s) && f->fd < 0)
+            if (!rotate(s))
                 return false;
-            if (room(s) == 0)
-                len = logring_pending(&s->ring);
-        }
-        if (len == 0)
             continue;
-        b->raw = 1;
+        }
+        struct shared_part part = part_of(s);
+        part.sent = from + len;
         b->len = (uint32_t)len;
-        b->n_parts = 1;
-        b->file_size = f->size;
-        b->parts[0] = part_of(s);
-        b->parts[0].sent = from + len;
-        b->active = 1;
+        announce(s, &part, 1);
         ssize_t n = sys_write(f->fd, data, len);
         int errnum = n < 0 ? errno : 0;
         apply_raw(s, from, n > 0 ? (size_t)n : 0);
@@ -321,6 +356,17 @@ static bool compose(struct stream *s, struct shared_part *part)
     return is_full;
 }
 
+/* Takes the N bytes back that were written last. */
+static void take_back(const struct file *f, size_t n)
+{
+    struct stat st;
+    /* Its size as it is: somebody may have emptied it. If it keeps them, half a line stays in it. */
+    int r = sys_fstat(f->fd, &st);
+    if (r == 0 && st.st_size >= (off_t)n)
+        r = sys_ftruncate(f->fd, st.st_size - (off_t)n);
+    (void)r;
+}
+
 /* Writes the batch of S. What cannot be written as a whole is not written at all. */
 static bool write_batch(struct stream *s, const struct shared_part *part)
 {
@@ -328,18 +374,14 @@ static bool write_batch(struct stream *s, const struct shared_part *part)
     struct shared_batch *b = batch_of(s);
     if (b->len == 0)
         return true;
-    b->raw = 0;
-    b->n_parts = 1;
-    b->parts[0] = *part;
-    b->file_size = f->size;
-    b->active = 1;
+    announce(s, part, 0);
     ssize_t n = sys_write(f->fd, b->data, b->len);
     int errnum = n < 0 ? errno : ENOSPC;
     bool ok = n == (ssize_t)b->len;
     if (ok)
         apply(s, part);
-    else if (n > 0 && sys_ftruncate(f->fd, (off_t)f->size) != 0)
-        f->size += (size_t)n;
+    else if (n > 0)
+        take_back(f, (size_t)n);
     b->active = 0;
     if (ok)
         f->size += b->len;
@@ -350,13 +392,12 @@ static bool write_batch(struct stream *s, const struct shared_part *part)
 
 static bool send_lines(struct stream *s)
 {
-    struct file *f = file_of(s);
     for (;;) {
         struct shared_part part = part_of(s);
         bool is_full = compose(s, &part);
         if (!write_batch(s, &part))
             return false;
-        if (is_full && !rotate(s) && f->fd < 0)
+        if (is_full && !rotate(s))
             return false;
         if (!is_full && batch_of(s)->len == 0)
             return true;
@@ -408,12 +449,16 @@ static void on_age(struct ev_loop *loop, struct ev_timer *w, int revents)
     struct stream *s = f->stream;
     (void)loop;
     (void)revents;
-    bool is_old = sys_unix_us() >= f->born_us + s->log.max_age_ms * US_A_MS;
-    /* A line that has begun ends in the file in which it began. */
-    if (is_old && f->fd >= 0 && f->size > 0 && !s->ring.head->line.within)
-        (void)rotate(s);
-    else if (is_old)
+    bool is_due = sys_unix_us() >= f->born_us + s->log.max_age_ms * US_A_MS;
+    if (is_due && f->size == 0) {
         f->born_us = sys_unix_us();
+    } else if (is_due && s->ring.head->line.within) {
+        /* A line ends in the file in which it has begun. */
+        f->is_old = true;
+    } else if (is_due) {
+        (void)rotate(s);
+        return;
+    }
     arm_age(s);
 }
 
@@ -446,6 +491,7 @@ static void sink_reopen(struct stream *s)
     struct file *f = file_of(s);
     close_file(f);
     ev_timer_stop(s->logger->loop, &f->retry);
+    f->grows_until = 0.;
     take_settings(s);
     if (open_file(s))
         stream_set_trouble(s, LOGRING_FLOWS, 0);
@@ -469,30 +515,51 @@ static const char *sink_path(const struct stream *s)
 const struct sink sink_file = {
     .open = sink_open, .send = sink_send, .reopen = sink_reopen, .close = sink_close, .path = sink_path};
 
-/* How much of the batch is in the file of S. */
+/* How much of the batch is in the file of S. Not known of another file than it was meant for, because the settings have
+ * changed or somebody has moved it meanwhile: then rather twice than never. */
 static size_t written(const struct stream *s, const struct shared_batch *b)
 {
     const struct file *f = file_of(s);
-    uint64_t n = f->fd >= 0 && f->size > b->file_size ? f->size - b->file_size : 0;
+    if (f->fd < 0 || f->dev != b->file_dev || f->ino != b->file_ino || f->size <= b->file_size)
+        return 0;
+    uint64_t n = f->size - b->file_size;
     return n < b->len ? (size_t)n : b->len;
 }
 
+/* Of the lines in the batch, N bytes and no more are in the file of S: now none are or, where nothing can be taken off
+ * a file (chattr +a), all. True: all. */
+static bool resolve(struct stream *s, const struct shared_batch *b, size_t n)
+{
+    struct file *f = file_of(s);
+    if (sys_ftruncate(f->fd, (off_t)b->file_size) == 0) {
+        f->size = b->file_size;
+        return false;
+    }
+    ssize_t more = sys_write(f->fd, b->data + n, b->len - n);
+    f->size += more > 0 ? (size_t)more : 0;
+    return more == (ssize_t)(b->len - n);
+}
+
+/* The logger before us may have been killed anywhere between `active = 1` and `active = 0`:
+ * - before the write: the file is as large as it was; nothing is to be done, and what waits goes out.
+ * - within it (the kernel stops a write between two pages for a SIGKILL): the file has some of it. Of bytes that go as
+ *   they are, so many are released. Of lines there are none or all after resolve().
+ * - behind it, before or in the middle of apply(): the file has all, and apply() again changes nothing that is right.
+ * - in the middle of taking back what a full disk has let in: as within the write.
+ * Nothing was dropped from the ring meanwhile: that happens between two batches. And nobody else writes to the file. */
 void file_recover(struct logger *l)
 {
     struct shared_batch *b = &l->shared->file;
     if (!b->active)
         return;
-    struct stream *s = stream_find(l, b->parts[0].stream);
+    const struct shared_part *p = &b->parts[0];
+    struct stream *s = stream_find(l, p->stream);
     if (s != NULL && s->sink == &sink_file) {
-        struct file *f = file_of(s);
         size_t n = written(s, b);
-        uint64_t from = b->parts[0].sent - b->len;
-        if (b->raw && b->parts[0].sent > s->ring.head->sent)
-            apply_raw(s, from, n);
-        else if (!b->raw && n == b->len)
-            apply(s, &b->parts[0]);
-        else if (!b->raw && n > 0 && sys_ftruncate(f->fd, (off_t)b->file_size) == 0)
-            f->size = b->file_size;
+        if (b->raw && p->sent > s->ring.head->sent)
+            apply_raw(s, p->sent - b->len, n);
+        else if (!b->raw && (n == b->len || (n > 0 && resolve(s, b, n))))
+            apply(s, p);
     }
     b->active = 0;
 }

@@ -61,7 +61,7 @@ static bool close_the_rest(const struct logger_boot *boot)
 static void leave_the_crowd(void)
 {
     static const int ignored[] = {SIGTERM, SIGINT,  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
-                                  SIGPIPE, SIGTTOU, SIGTTIN, SIGTSTP, SIGALRM};
+                                  SIGPIPE, SIGTTOU, SIGTTIN, SIGTSTP, SIGALRM, SIGXFSZ};
     sigset_t none;
     int r = 0;
     for (int sig = 1; sig <= SIGRTMAX; sig++)

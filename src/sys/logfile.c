@@ -19,13 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { US_A_SECOND = 1000000 };
+enum { US_A_SECOND = 1000000, LOGFILE_LINK_MAX = 1024 };
 
 static const char compressed_end[] = ".gz", remains_end[] = ".gz.tmp";
 
 /* Whose rights we have while we are in a directory. */
 struct rights {
-    bool changed; /* they are uid's now */
+    bool is_foreign; /* somebody else may write to it: what is there must be root's or uid's */
+    bool changed;    /* they are uid's now */
     uid_t uid;
 };
 
@@ -37,7 +38,8 @@ static bool is_foreign(const struct stat *st)
     return by_owner || by_group || (st->st_mode & S_IWOTH) != 0;
 }
 
-/* Takes the rights of whoever may write to DIR_FD. False with errno. */
+/* Takes the rights of whoever may write to DIR_FD: the configured user, or who owns it. Where it is root's and only
+ * some other group may (/var/log of a syslog daemon's group), root's have to do. False with errno. */
 static bool take_rights(struct rights *r, int dir_fd, const struct logfile_manner *m)
 {
     struct stat st;
@@ -48,9 +50,11 @@ static bool take_rights(struct rights *r, int dir_fd, const struct logfile_manne
         return false;
     if (!is_foreign(&st))
         return true;
-    r->changed = true;
+    bool by_group = (st.st_mode & S_IWGRP) != 0 && st.st_gid == m->gid;
+    r->is_foreign = true;
     r->uid = m->has_owner ? m->uid : st.st_uid;
-    if (sys_set_fs_ids(r->uid, m->has_owner ? m->gid : st.st_gid))
+    r->changed = st.st_uid != 0 || (m->has_owner && (by_group || (st.st_mode & S_IWOTH) != 0));
+    if (!r->changed || sys_set_fs_ids(r->uid, m->has_owner ? m->gid : st.st_gid))
         return true;
     errno = EPERM;
     return false;
@@ -79,13 +83,33 @@ static int make_dir(int dir_fd, const char *name, const struct logfile_manner *m
     if (take_rights(&r, dir_fd, m)) {
         bool is_new = sys_mkdirat(dir_fd, name, m->directory_mode) == 0;
         if (is_new || errno == EEXIST)
-            fd = sys_openat(dir_fd, name, O_PATH | O_DIRECTORY, 0);
+            fd = sys_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         /* Not less than was asked for, whatever our umask is. */
         if (fd >= 0 && is_new && (sys_fchmodat(dir_fd, name, m->directory_mode) != 0 || !own(dir_fd, name, m)))
             sys_close_fd(&fd);
     }
     give_rights_back(&r);
     return fd;
+}
+
+/* Opens the directory NAME in DIR_FD. As root it follows a symbolic link only that nobody else can have made: ELOOP. */
+static int open_dir(int dir_fd, const char *name)
+{
+    char target[LOGFILE_LINK_MAX];
+    struct stat st;
+    if (sys_geteuid() != 0 || (sys_fstat(dir_fd, &st) == 0 && !is_foreign(&st)))
+        return sys_openat(dir_fd, name, O_PATH | O_DIRECTORY, 0);
+    int fd = sys_openat(dir_fd, name, O_PATH | O_NOFOLLOW, 0);
+    if (fd < 0 || sys_fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+        return fd;
+    /* What a link says does not change, and it is the one that we have looked at. */
+    ssize_t n = S_ISLNK(st.st_mode) && st.st_uid == 0 ? sys_readlinkat(fd, "", target, sizeof target) : -1;
+    errno = S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+    sys_close_fd(&fd);
+    if (n < 0 || n >= (ssize_t)sizeof target)
+        return -1;
+    target[n] = '\0';
+    return sys_openat(dir_fd, target, O_PATH | O_DIRECTORY, 0);
 }
 
 int logfile_open_dir(const char *path, const struct logfile_manner *m, const char **ret_base, struct err *e)
@@ -105,7 +129,7 @@ int logfile_open_dir(const char *path, const struct logfile_manner *m, const cha
         }
         memcpy(name, at, len);
         name[len] = '\0';
-        int next = sys_openat(dir, name, O_PATH | O_DIRECTORY, 0);
+        int next = open_dir(dir, name);
         if (next < 0 && errno == ENOENT)
             next = make_dir(dir, name, m);
         int errnum = errno;
@@ -114,7 +138,11 @@ int logfile_open_dir(const char *path, const struct logfile_manner *m, const cha
         dir = next;
         at += len;
     }
-    if (dir < 0)
+    if (dir < 0 && errno == ELOOP)
+        err_set(e, ERR_SYS,
+                "directory %.*s: it is a symbolic link, which others than root may have made; name where it leads",
+                (int)(at - path), path);
+    else if (dir < 0)
         err_set_errno(e, errno, "directory %.*s", (int)(at - path), path);
     *ret_base = base;
     return dir;
@@ -139,7 +167,7 @@ static bool is_acceptable(int fd, const struct rights *r, struct err *e)
         err_set(e, ERR_SYS, "it is %s; a log file is a regular file", kind_name(st.st_mode));
     else if (st.st_nlink != 1)
         err_set(e, ERR_SYS, "it has %ju names; a log file has one", (uintmax_t)st.st_nlink);
-    else if (r->changed && st.st_uid != 0 && st.st_uid != r->uid)
+    else if (r->is_foreign && st.st_uid != 0 && st.st_uid != r->uid)
         err_set(e, ERR_SYS, "it belongs to user %ju; make it root's, or name that one as `user`", (uintmax_t)st.st_uid);
     else
         return true;
@@ -167,6 +195,11 @@ int logfile_open(int dir_fd, const char *base, const struct logfile_manner *m, s
         err_set(e, ERR_SYS, "it is %s; a log file is a regular file", kind_name(st.st_mode));
         return -1;
     }
+    if (fd < 0 && r.changed) {
+        err_set_errno(e, errnum, "open, with the rights of user %ju, since its directory is not root's alone",
+                      (uintmax_t)r.uid);
+        return -1;
+    }
     if (fd < 0) {
         err_set_errno(e, errnum, "open");
         return -1;
@@ -175,6 +208,9 @@ int logfile_open(int dir_fd, const char *base, const struct logfile_manner *m, s
                    (sys_geteuid() == 0 && m->has_owner && sys_fchown(fd, m->uid, m->gid) != 0))) {
         err_set_errno(e, errno, "mode and owner");
         sys_close(fd);
+        /* Else it would do the next time. */
+        int gone = sys_unlinkat(dir_fd, base);
+        (void)gone;
         return -1;
     }
     if (!is_new && !is_acceptable(fd, &r, e)) {

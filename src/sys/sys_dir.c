@@ -68,6 +68,11 @@ int sys_renameat(int dir_fd, const char *from, const char *to)
     return renameat(dir_fd, from, dir_fd, to);
 }
 
+ssize_t sys_readlinkat(int dir_fd, const char *name, char *buf, size_t size)
+{
+    return readlinkat(dir_fd, name, buf, size);
+}
+
 int sys_unlinkat(int dir_fd, const char *name)
 {
     return unlinkat(dir_fd, name, 0);
