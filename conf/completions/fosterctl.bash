@@ -31,6 +31,7 @@ _fosterctl_options() { # _fosterctl_options VERB: its options, then those that a
     reload) _fosterctl_offer -n --dry-run --no-wait ;;
     signal | kill) _fosterctl_offer --all ;;
     events) _fosterctl_offer -f --follow -n ;;
+    logs) _fosterctl_offer -f --follow -n --tail= --since= -t --timestamps --no-prefix --raw ;;
     wait) _fosterctl_offer --for= -t ;;
     health) _fosterctl_offer -q --quiet ;;
     graph) _fosterctl_offer --dot --svg ;;
@@ -54,7 +55,8 @@ _fosterctl_value() { # _fosterctl_value OPTION: what it can be given
         ;;
     *:--color) _fosterctl_offer auto always never ;;
     *:--for) _fosterctl_offer "${states[@]}" ;;
-    *:--timeout | *:-t | events:-n) ;;
+    logs:-t) return 1 ;;
+    *:--timeout | *:-t | events:-n | logs:-n | *:--tail | *:--since) ;;
     signal:1 | kill:1) _fosterctl_offer "${signals[@]}" ;;
     *) return 1 ;;
     esac
@@ -73,7 +75,8 @@ _fosterctl() {
         signal:-s | kill:-s) n=1 ;;
         *:-s | *:--socket) socket=(-s "${words[i + 1]}") ;;
         *:--socket=*) socket=(-s "${prev#*=}") ;;
-        *:--timeout | *:--color | *:--for | *:-t | events:-n) ;;
+        logs:-t) continue ;;
+        *:--timeout | *:--color | *:--for | *:-t | events:-n | logs:-n | *:--tail | *:--since) ;;
         *:-*) continue ;;
         :*) verb=$prev && continue ;;
         *) n=$((n + 1)) && continue ;;
@@ -94,11 +97,11 @@ _fosterctl() {
     else
         case $verb in
         '')
-            _fosterctl_offer ps status ls tree zombies start stop restart reload signal kill events wait health reset config \
+            _fosterctl_offer ps status ls tree zombies start stop restart reload signal kill events logs wait health reset config \
                 graph plot scale shutdown down list doctor
             ;;
         signal | kill) if ((n == 0)); then _fosterctl_value 1; else _fosterctl_services; fi ;;
-        ps | status | ls | tree | zombies | start | stop | restart | reload | events | wait | health | plot | reset) _fosterctl_services ;;
+        ps | status | ls | tree | zombies | start | stop | restart | reload | events | logs | wait | health | plot | reset) _fosterctl_services ;;
         scale)
             if [[ $cur != *=* ]]; then _fosterctl_services "=" && compopt -o nospace 2>/dev/null; fi
             ;;

@@ -21,10 +21,14 @@ function __fosterctl_line
                 set socket $words[$i]
             case '--socket=*'
                 set socket (string replace -- --socket= '' $words[$i])
-            case --timeout --color --for -t
+            case --timeout --color --for --tail --since
                 set i (math $i + 1)
+            case -t
+                if test "$verb" != logs
+                    set i (math $i + 1)
+                end
             case -n
-                if test "$verb" = events
+                if contains -- "$verb" events logs
                     set i (math $i + 1)
                 end
             case '-*'
@@ -75,6 +79,7 @@ complete -c fosterctl -n __fosterctl_verb -a restart -d 'stop and start services
 complete -c fosterctl -n __fosterctl_verb -a reload -d 'read the configuration again, or have services do so'
 complete -c fosterctl -n __fosterctl_verb -a 'signal kill' -d 'send a signal to services'
 complete -c fosterctl -n __fosterctl_verb -a events -d 'what has happened, and what happens'
+complete -c fosterctl -n __fosterctl_verb -a logs -d 'what services have written'
 complete -c fosterctl -n __fosterctl_verb -a wait -d 'wait until services have reached a state'
 complete -c fosterctl -n __fosterctl_verb -a health -d 'whether all is well, for probes'
 complete -c fosterctl -n __fosterctl_verb -a reset -d 'forget failures'
@@ -86,7 +91,7 @@ complete -c fosterctl -n __fosterctl_verb -a 'shutdown down' -d 'stop everything
 complete -c fosterctl -n __fosterctl_verb -a list -d 'the names of services'
 complete -c fosterctl -n __fosterctl_verb -a doctor -d 'what works here and what does not'
 
-set -l with_services ps status ls tree zombies start stop restart reload signal kill events wait health plot reset
+set -l with_services ps status ls tree zombies start stop restart reload signal kill events logs wait health plot reset
 set -l states up healthy down waiting starting running ready stopping backoff stopped done failed skipped
 set -l signals HUP INT QUIT KILL USR1 USR2 TERM CONT STOP WINCH
 complete -c fosterctl -n "__fosterctl_verb $with_services" -a '(__fosterctl_services)'
@@ -104,6 +109,12 @@ complete -c fosterctl -n '__fosterctl_verb signal kill' -s s -x -a "$signals" -d
 complete -c fosterctl -n '__fosterctl_verb signal kill' -l all -d 'to every process'
 complete -c fosterctl -n '__fosterctl_verb events' -s f -l follow -d 'go on'
 complete -c fosterctl -n '__fosterctl_verb events' -s n -x -d 'how many'
+complete -c fosterctl -n '__fosterctl_verb logs' -s f -l follow -d 'go on'
+complete -c fosterctl -n '__fosterctl_verb logs' -s n -l tail -x -d 'how many'
+complete -c fosterctl -n '__fosterctl_verb logs' -l since -x -d 'from when on'
+complete -c fosterctl -n '__fosterctl_verb logs' -s t -l timestamps -d 'with times'
+complete -c fosterctl -n '__fosterctl_verb logs' -l no-prefix -d 'without names'
+complete -c fosterctl -n '__fosterctl_verb logs' -l raw -d 'as it was written'
 complete -c fosterctl -n '__fosterctl_verb wait' -l for -x -a "$states" -d 'what for'
 complete -c fosterctl -n '__fosterctl_verb health' -s q -l quiet -d 'say nothing'
 complete -c fosterctl -n '__fosterctl_verb graph' -l dot -d 'for dot(1)'

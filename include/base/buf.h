@@ -59,4 +59,7 @@ const char *buf_str(const struct buf *b) NONNULL();
 /** Appends S as a JSON string with quotes, LEN bytes; invalid UTF-8 becomes U+FFFD (RFC 8259). */
 bool buf_json_string(struct buf *b, const char *s, size_t len) NONNULL();
 
+/** Appends LEN bytes in base64 (RFC 4648), padded. As buf_add(). */
+bool buf_base64(struct buf *b, const void *data, size_t len) NONNULL();
+
 #endif

@@ -19,4 +19,7 @@ size_t utf8_step(const char *s, size_t len, bool *ret_valid) NONNULL();
 /** The greatest length <= MAX to which the LEN bytes at S can be cut without splitting a character. */
 size_t utf8_cut(const char *s, size_t len, size_t max) NONNULL();
 
+/** Whether the LEN bytes at S are well-formed. */
+bool utf8_is_valid(const char *s, size_t len) NONNULL();
+
 #endif

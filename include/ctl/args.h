@@ -34,6 +34,7 @@ enum args_kind {
     ARGS_SIGNAL,   /**< const char *, the full name of a signal */
     ARGS_STATE,    /**< const char *, what `wait` can wait for */
     ARGS_COLOR,    /**< enum args_color */
+    ARGS_WHEN,     /**< int64_t, microseconds since 1970 */
 };
 
 /** One row of verbs.def that is an option. */
@@ -65,9 +66,11 @@ struct args {
     bool json;
     int64_t timeout_ms; /**< -1: none */
     enum args_color color;
-    bool wide, watch, no_deps, no_wait, dry_run, all, follow, quiet, dot, svg, text, now, names, reap, nudge;
+    bool wide, watch, no_deps, no_wait, dry_run, all, follow, quiet, dot, svg, text, now, names, reap, nudge, raw,
+        timestamps, no_prefix;
     int64_t grace_ms;   /**< -1: the configured one */
     int64_t number;     /**< -1: not given */
+    int64_t since_us;   /**< of `logs`; -1: not given */
     const char *signal; /**< of `signal`; then no operand is one */
     const char *state;  /**< of `wait` */
     char **operands;    /**< behind them NULL */

@@ -47,6 +47,13 @@ int ctl_left(const struct ctl *c) MUST_CHECK NONNULL();
 /** Prints what is in C->out and empties it. False when that failed (C->code) or nobody reads any more (C->deaf). */
 bool ctl_flush(struct ctl *c) NONNULL();
 
+/** Says on standard error what is no failure. */
+void ctl_note(const struct ctl *c, const char *fmt, ...) PRINTF_LIKE(2, 3) NONNULL(1, 2);
+
+/** From here on Ctrl-C makes the descriptor that is returned (owned by the caller) readable, so that it ends this
+ * between two lines, never in the middle of one. -1: it does what it did before, as for whoever has it ignored. */
+int ctl_take_interrupt(void) MUST_CHECK;
+
 /** Appends VALUE as JSON and a newline to C->out: over several lines on a terminal, unless ONE_LINE. */
 void ctl_put_json(struct ctl *c, const json_t *value, bool one_line) NONNULL();
 

@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /** How to show it. */
 struct view {
@@ -52,6 +54,28 @@ void view_outcome(struct buf *out, const struct view *v, const json_t *outcome) 
 
 /** The plan in RESULT of `reload`: a line for each change, what needs a restart of fosterd, warnings. */
 void view_plan(struct buf *out, const struct view *v, const json_t *result) NONNULL();
+
+/** A line that a service has written, or a piece of one. */
+struct view_log {
+    const char *name; /**< of the unit */
+    uint64_t id;      /**< of the stream, after which its colour is chosen */
+    const char *text; /**< a NUL behind it */
+    size_t len;
+    int64_t us;     /**< when it came, microseconds since 1970; -1: not known */
+    bool continues; /**< it is not the beginning of its line */
+    bool partial;   /**< its line does not end here */
+};
+
+/** How they are shown. */
+struct view_logs {
+    size_t width; /**< columns that names are padded to; 0: there are no names */
+    bool times;
+    bool raw; /**< bytes as they are; else what could command the terminal is escaped: \x1b */
+};
+
+/** `logs`: "name | text", the rest of a line "name + text"; where there is nothing but raw text, exactly that. */
+void view_log(struct buf *out, const struct view *v, const struct view_logs *how, const struct view_log *line)
+    NONNULL();
 
 /** One line for EVENT: local time, service, event, text. */
 void view_event(struct buf *out, const struct view *v, const json_t *event) NONNULL();

@@ -23,7 +23,7 @@ struct engine;
 typedef void methods_fn(struct client *c, const struct proto_request *req);
 
 methods_fn look_hello, look_list, look_status, look_tree, look_subscribe, look_config, look_graph, look_doctor,
-    look_zombies, look_timeline;
+    look_zombies, look_timeline, look_logs;
 methods_fn act_start, act_stop, act_restart, act_signal, act_reset, act_reload, act_scale, act_wait, act_shutdown,
     act_cure, act_reload_service;
 

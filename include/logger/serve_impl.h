@@ -21,9 +21,10 @@ enum { SERVE_PARTIAL_US = 1000000 };
 
 /** What a client has asked for. Zero-initialised: everything there is. */
 struct serve_wish {
-    json_t *names;    /**< owned; array of names and patterns; NULL: of all services */
-    json_t *after;    /**< owned; object: from the id of a stream to the position to go on from; NULL: none */
-    int64_t lines;    /**< the last so many of each stream; -1: all */
+    json_t *names; /**< owned; array of names and patterns; NULL: of all services */
+    json_t *after; /**< owned; object: from the id of a stream to the position to go on from; NULL: the client has just
+                      come */
+    int64_t lines; /**< the last so many of each stream; -1: all */
     int64_t since_us; /**< those that came since then (microseconds since 1970); -1: all */
     bool follow;      /**< and those to come */
 };

@@ -151,3 +151,24 @@ bool buf_json_string(struct buf *b, const char *s, size_t len)
         b->data[start] = '\0';
     return false;
 }
+
+bool buf_base64(struct buf *b, const void *data, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *u = data;
+    char *at = buf_reserve(b, (len + 2) / 3 * 4);
+
+    if (!at)
+        return false;
+    for (size_t i = 0; i < len; i += 3, at += 4) {
+        size_t n = len - i < 3 ? len - i : 3;
+        unsigned bits = (unsigned)u[i] << 16 | (n > 1 ? (unsigned)u[i + 1] << 8 : 0) | (n > 2 ? u[i + 2] : 0u);
+        at[0] = digits[bits >> 18];
+        at[1] = digits[bits >> 12 & 63];
+        at[2] = n > 1 ? digits[bits >> 6 & 63] : '=';
+        at[3] = n > 2 ? digits[bits & 63] : '=';
+    }
+    b->len += (len + 2) / 3 * 4;
+    b->data[b->len] = '\0';
+    return true;
+}

@@ -58,3 +58,15 @@ size_t utf8_cut(const char *s, size_t len, size_t max)
     }
     return max;
 }
+
+bool utf8_is_valid(const char *s, size_t len)
+{
+    bool valid = true;
+
+    while (len > 0 && valid) {
+        size_t n = utf8_step(s, len, &valid);
+        s += n;
+        len -= n;
+    }
+    return valid;
+}

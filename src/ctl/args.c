@@ -9,10 +9,12 @@
 
 #include "base/parse.h"
 #include "base/utf8.h"
+#include "ctl/when.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define MANY SIZE_MAX
 
@@ -136,6 +138,16 @@ static bool args_set_state(const char **ret, const char *value, struct err *e)
     return false;
 }
 
+static bool args_set_when(int64_t *ret, const char *value, struct err *e)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (when_parse(value, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, ret))
+        return true;
+    err_set(e, ERR_INPUT, "%s is no time; write how long ago (10m, 1h30m), 08:15, or 2026-11-22T08:15:30Z", value);
+    return false;
+}
+
 static bool args_set(struct args *a, const struct args_option *o, const char *value, struct err *e)
 {
     void *field = (char *)a + o->field;
@@ -156,6 +168,8 @@ static bool args_set(struct args *a, const struct args_option *o, const char *va
         return args_set_state(field, value, e);
     case ARGS_COLOR:
         return args_set_color(field, value, e);
+    case ARGS_WHEN:
+        return args_set_when(field, value, e);
     }
     return false;
 }
@@ -238,19 +252,6 @@ bool args_scale(const char *operand, size_t *ret_len, int64_t *ret)
     return true;
 }
 
-/* Only text can be said in JSON. */
-static bool args_is_text(const char *s)
-{
-    size_t len = strlen(s);
-    bool valid = true;
-    while (len > 0 && valid) {
-        size_t n = utf8_step(s, len, &valid);
-        s += n;
-        len -= n;
-    }
-    return valid;
-}
-
 static bool args_check_count(const struct args *a, struct err *e)
 {
     const struct args_verb *v = &args_verbs[a->verb];
@@ -274,7 +275,8 @@ static bool args_check_operands(struct args *a, struct err *e)
         size_t len;
         int64_t n;
         const char *word = a->operands[i];
-        if (!args_is_text(word)) {
+        /* Only text can be said in JSON. */
+        if (!utf8_is_valid(word, strlen(word))) {
             err_set(e, ERR_INPUT, "argument %zu of %s is not UTF-8; names of services are", i + 1,
                     args_verbs[a->verb].name);
             return false;
@@ -314,7 +316,7 @@ static bool args_check(struct args *a, struct err *e)
 bool args_parse(int argc, char **argv, struct args *ret, struct err *e)
 {
     struct args *a = ret;
-    *a = (struct args){.verb = VERB_NONE, .timeout_ms = -1, .grace_ms = -1, .number = -1};
+    *a = (struct args){.verb = VERB_NONE, .timeout_ms = -1, .grace_ms = -1, .number = -1, .since_us = -1};
     if (!args_pass(argc, argv, true, a, e))
         return false;
     int at = optind;

@@ -20,6 +20,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { CTL_OUT_MAX = 512 << 20, CTL_ERROR_MAX = 4096, CTL_INDENT = 2, CTL_SLACK_MS = 5000 };
@@ -47,6 +48,30 @@ static void ctl_put_error(const struct ctl *c, const char *text)
     buf_putc(&line, '\n');
     fputs(buf_str(&line), stderr);
     buf_done(&line);
+}
+
+void ctl_note(const struct ctl *c, const char *fmt, ...)
+{
+    char text[CTL_ERROR_MAX / 2];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    ctl_put_error(c, text);
+}
+
+int ctl_take_interrupt(void)
+{
+    struct sigaction before;
+    sigset_t taken;
+    int fd = -1;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd >= 0)
+        sigprocmask(SIG_BLOCK, &taken, NULL);
+    return fd;
 }
 
 bool ctl_flush(struct ctl *c)

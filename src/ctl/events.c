@@ -7,9 +7,7 @@
 #include "ctl/text.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { EVENTS_KEPT = 256, EVENTS_BEFORE = 10 };
@@ -59,19 +57,6 @@ static void events_on_notification(struct foster *f UNUSED, const char *method, 
     json_decref(event);
 }
 
-/* From here on Ctrl-C ends this between two events, never in the middle of one. Who has it ignored goes on ignoring. */
-static void events_take_interrupt(struct events *v)
-{
-    struct sigaction before;
-    sigset_t taken;
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGINT);
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        v->signal_fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (v->signal_fd >= 0)
-        sigprocmask(SIG_BLOCK, &taken, NULL);
-}
-
 /* Waits until there is something to read, or nobody who would see it; false when the time is over. */
 static bool events_await(struct events *v)
 {
@@ -117,7 +102,7 @@ int run_events(struct ctl *c)
         events_show_all(&v, json_object_get(result, "events"));
         events_show_all(&v, early);
         if (c->args.follow)
-            events_take_interrupt(&v);
+            v.signal_fd = ctl_take_interrupt();
         status = c->args.follow ? events_follow(&v) : CTL_OK;
     }
     if (v.signal_fd >= 0)

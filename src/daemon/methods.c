@@ -22,13 +22,28 @@
 enum { METHODS_PATTERNS_MAX = 64, METHODS_PATTERN_BYTES_MAX = 512 };
 
 static methods_fn *const methods[PROTO_METHOD_N] = {
-    [PROTO_HELLO] = look_hello,         [PROTO_LIST] = look_list,         [PROTO_STATUS] = look_status,
-    [PROTO_TREE] = look_tree,           [PROTO_START] = act_start,        [PROTO_STOP] = act_stop,
-    [PROTO_RESTART] = act_restart,      [PROTO_SIGNAL] = act_signal,      [PROTO_RESET] = act_reset,
-    [PROTO_RELOAD] = act_reload,        [PROTO_SCALE] = act_scale,        [PROTO_WAIT] = act_wait,
-    [PROTO_SUBSCRIBE] = look_subscribe, [PROTO_CONFIG] = look_config,     [PROTO_GRAPH] = look_graph,
-    [PROTO_DOCTOR] = look_doctor,       [PROTO_TIMELINE] = look_timeline, [PROTO_SHUTDOWN] = act_shutdown,
-    [PROTO_ZOMBIES] = look_zombies,     [PROTO_CURE] = act_cure,          [PROTO_RELOAD_SERVICE] = act_reload_service,
+    [PROTO_HELLO] = look_hello,
+    [PROTO_LIST] = look_list,
+    [PROTO_STATUS] = look_status,
+    [PROTO_TREE] = look_tree,
+    [PROTO_START] = act_start,
+    [PROTO_STOP] = act_stop,
+    [PROTO_RESTART] = act_restart,
+    [PROTO_SIGNAL] = act_signal,
+    [PROTO_RESET] = act_reset,
+    [PROTO_RELOAD] = act_reload,
+    [PROTO_SCALE] = act_scale,
+    [PROTO_WAIT] = act_wait,
+    [PROTO_SUBSCRIBE] = look_subscribe,
+    [PROTO_CONFIG] = look_config,
+    [PROTO_GRAPH] = look_graph,
+    [PROTO_DOCTOR] = look_doctor,
+    [PROTO_TIMELINE] = look_timeline,
+    [PROTO_LOGS] = look_logs,
+    [PROTO_SHUTDOWN] = act_shutdown,
+    [PROTO_ZOMBIES] = look_zombies,
+    [PROTO_CURE] = act_cure,
+    [PROTO_RELOAD_SERVICE] = act_reload_service,
 };
 
 struct engine *methods_engine(const struct client *c)

@@ -151,7 +151,8 @@ json_t *cursor_begin(struct cursor *c, const struct serve_wish *w)
         c->line.within = c->at > begins && *logring_at(&c->stream->ring, c->at - 1) != '\n';
         return describe(c, begins, false, NULL);
     }
-    json_t *file = move_to_wish(c, w) ? NULL : file_of(c->stream);
+    /* Who goes on has read the files already, if it wanted them. */
+    json_t *file = w->after != NULL || move_to_wish(c, w) ? NULL : file_of(c->stream);
     bool untimed =
         file != NULL && w->since_us >= 0 && strcmp(json_string_value(json_object_get(file, "format")), "raw") == 0;
     if (untimed) {
@@ -203,30 +204,6 @@ void cursor_look(struct cursor *c, bool follow, int64_t now_us)
     c->waits = c->n == 0;
 }
 
-static void put_base64(struct buf *out, const char *data, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        const unsigned char *u = (const unsigned char *)data + i;
-        size_t n = len - i < 3 ? len - i : 3;
-        unsigned bits = (unsigned)u[0] << 16 | (n > 1 ? (unsigned)u[1] << 8 : 0) | (n > 2 ? u[2] : 0);
-        char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=',
-                       n > 2 ? digits[bits & 63] : '='};
-        buf_add(out, four, sizeof four);
-    }
-}
-
-static bool is_text(const char *s, size_t len)
-{
-    bool valid = true;
-    while (len > 0 && valid) {
-        size_t n = utf8_step(s, len, &valid);
-        s += n;
-        len -= n;
-    }
-    return valid;
-}
-
 void cursor_put(struct cursor *c, struct logline_clock *clock, struct buf *out)
 {
     const struct logline_piece *p = &c->piece;
@@ -242,9 +219,9 @@ void cursor_put(struct cursor *c, struct logline_clock *clock, struct buf *out)
         buf_puts(out, ",\"continues\":true");
     if (!p->ends)
         buf_puts(out, ",\"partial\":true");
-    if (!is_text(p->text, p->len)) {
+    if (!utf8_is_valid(p->text, p->len)) {
         buf_puts(out, ",\"bytes\":\"");
-        put_base64(out, p->text, p->len);
+        buf_base64(out, p->text, p->len);
         buf_putc(out, '"');
     }
     buf_puts(out, "}}\n");

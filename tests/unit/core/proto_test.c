@@ -316,8 +316,8 @@ static void suggests_every_method_for_its_misspelling(void **state)
 
 static void says_which_methods_act(void **state)
 {
-    static const char *const look[] = {"hello",  "list",  "status", "tree",    "wait",    "subscribe",
-                                       "config", "graph", "doctor", "zombies", "timeline"};
+    static const char *const look[] = {"hello",  "list",  "status", "tree",    "wait",     "subscribe",
+                                       "config", "graph", "doctor", "zombies", "timeline", "logs"};
     size_t n = 0;
 
     (void)state;

@@ -36,7 +36,7 @@ struct good_case {
     const char *operands[WORDS_MAX + 1]; /* up to the first NULL */
 };
 
-#define NONE    .timeout_ms = -1, .grace_ms = -1, .number = -1
+#define NONE    .timeout_ms = -1, .grace_ms = -1, .number = -1, .since_us = -1
 #define JUST(v) .verb = VERB_##v, NONE
 
 static const struct good_case good_cases[] = {
@@ -52,8 +52,12 @@ static const struct good_case good_cases[] = {
     {{"ps", "-s", "/a"}, {JUST(PS), .socket = "/a"}, {NULL}},
     {{"ps", "web", "--socket=/a"}, {JUST(PS), .socket = "/a"}, {"web"}},
     {{"-s", "/a", "ps", "-s", "/b"}, {JUST(PS), .socket = "/b"}, {NULL}},
-    {{"--timeout", "1m30s", "ps"}, {.verb = VERB_PS, .timeout_ms = 90000, .grace_ms = -1, .number = -1}, {NULL}},
-    {{"ps", "--timeout=2"}, {.verb = VERB_PS, .timeout_ms = 2000, .grace_ms = -1, .number = -1}, {NULL}},
+    {{"--timeout", "1m30s", "ps"},
+     {.verb = VERB_PS, .timeout_ms = 90000, .grace_ms = -1, .number = -1, .since_us = -1},
+     {NULL}},
+    {{"ps", "--timeout=2"},
+     {.verb = VERB_PS, .timeout_ms = 2000, .grace_ms = -1, .number = -1, .since_us = -1},
+     {NULL}},
     {{"--color", "never", "ps"}, {JUST(PS), .color = ARGS_COLOR_NEVER}, {NULL}},
     {{"ps", "--color=always"}, {JUST(PS), .color = ARGS_COLOR_ALWAYS}, {NULL}},
     {{"ps", "--color=always", "--color=auto"}, {JUST(PS)}, {NULL}},
@@ -61,14 +65,24 @@ static const struct good_case good_cases[] = {
     {{"tree"}, {JUST(TREE)}, {NULL}},
     {{"tree", "web"}, {JUST(TREE)}, {"web"}},
     {{"start", "web"}, {JUST(START)}, {"web"}},
-    {{"start", "-t", "500ms", "web"}, {.verb = VERB_START, .timeout_ms = 500, .grace_ms = -1, .number = -1}, {"web"}},
+    {{"start", "-t", "500ms", "web"},
+     {.verb = VERB_START, .timeout_ms = 500, .grace_ms = -1, .number = -1, .since_us = -1},
+     {"web"}},
     {{"start", "--no-deps", "w*", "--no-wait"}, {JUST(START), .no_deps = true, .no_wait = true}, {"w*"}},
-    {{"stop", "-t", "5s", "web"}, {.verb = VERB_STOP, .timeout_ms = -1, .grace_ms = 5000, .number = -1}, {"web"}},
+    {{"stop", "-t", "5s", "web"},
+     {.verb = VERB_STOP, .timeout_ms = -1, .grace_ms = 5000, .number = -1, .since_us = -1},
+     {"web"}},
     {{"stop", "web", "-t0", "--timeout", "9"},
-     {.verb = VERB_STOP, .timeout_ms = 9000, .grace_ms = 0, .number = -1},
+     {.verb = VERB_STOP, .timeout_ms = 9000, .grace_ms = 0, .number = -1, .since_us = -1},
      {"web"}},
     {{"restart", "--no-deps", "--no-wait", "-t1", "a", "b"},
-     {.verb = VERB_RESTART, .timeout_ms = -1, .grace_ms = 1000, .number = -1, .no_deps = true, .no_wait = true},
+     {.verb = VERB_RESTART,
+      .timeout_ms = -1,
+      .grace_ms = 1000,
+      .number = -1,
+      .since_us = -1,
+      .no_deps = true,
+      .no_wait = true},
      {"a", "b"}},
     {{"reload"}, {JUST(RELOAD)}, {NULL}},
     {{"reload", "web", "d*"}, {JUST(RELOAD)}, {"web", "d*"}},
@@ -81,16 +95,29 @@ static const struct good_case good_cases[] = {
     {{"kill", "KILL", "web", "--socket", "/a"}, {JUST(SIGNAL), .socket = "/a", .signal = "SIGKILL"}, {"web"}},
     {{"events"}, {JUST(EVENTS)}, {NULL}},
     {{"events", "-f", "-n", "20", "web"},
-     {.verb = VERB_EVENTS, .timeout_ms = -1, .grace_ms = -1, .number = 20, .follow = true},
+     {.verb = VERB_EVENTS, .timeout_ms = -1, .grace_ms = -1, .number = 20, .since_us = -1, .follow = true},
      {"web"}},
+    {{"logs", "-tf", "-n", "5", "--no-prefix", "web"},
+     {.verb = VERB_LOGS,
+      .timeout_ms = -1,
+      .grace_ms = -1,
+      .number = 5,
+      .since_us = -1,
+      .follow = true,
+      .timestamps = true,
+      .no_prefix = true},
+     {"web"}},
+    {{"logs", "--tail=0", "--since", "2026-11-22T08:15:30.5Z", "--raw"},
+     {.verb = VERB_LOGS, .timeout_ms = -1, .grace_ms = -1, .number = 0, .since_us = 1795335330500000, .raw = true},
+     {NULL}},
     {{"events", "--follow", "-n0", "--json"},
-     {.verb = VERB_EVENTS, .timeout_ms = -1, .grace_ms = -1, .number = 0, .follow = true, .json = true},
+     {.verb = VERB_EVENTS, .timeout_ms = -1, .grace_ms = -1, .number = 0, .since_us = -1, .follow = true, .json = true},
      {NULL}},
     {{"wait", "--for=healthy"}, {JUST(WAIT), .state = "healthy"}, {NULL}},
     {{"wait", "--for=ready"}, {JUST(WAIT), .state = "ready"}, {NULL}},
     {{"wait", "--for", "up", "web"}, {JUST(WAIT), .state = "up"}, {"web"}},
     {{"wait", "web", "--for=down", "-t", "30s"},
-     {.verb = VERB_WAIT, .timeout_ms = 30000, .grace_ms = -1, .number = -1, .state = "down"},
+     {.verb = VERB_WAIT, .timeout_ms = 30000, .grace_ms = -1, .number = -1, .since_us = -1, .state = "down"},
      {"web"}},
     {{"health"}, {JUST(HEALTH)}, {NULL}},
     {{"health", "-q", "web"}, {JUST(HEALTH), .quiet = true}, {"web"}},
@@ -133,6 +160,7 @@ static void assert_args(const struct args *a, const struct args *x)
     assert_int_equal(a->timeout_ms, x->timeout_ms);
     assert_int_equal(a->grace_ms, x->grace_ms);
     assert_int_equal(a->number, x->number);
+    assert_int_equal(a->since_us, x->since_us);
     assert_int_equal(a->color, x->color);
     const bool got[] = {a->help, a->version, a->json, a->wide,  a->watch, a->no_deps, a->no_wait, a->dry_run,
                         a->all,  a->follow,  a->dot,  a->quiet, a->svg,   a->now,     a->names};
@@ -205,6 +233,7 @@ static const struct {
     {{"kill", "-s", "HUP"}, "signal needs the name of a service; '*', quoted, means all of them"},
     {{"kill", "-9", "web"}, "option -9 is unknown or ambiguous; see fosterctl signal --help"},
     {{"events", "-n", "x"}, "x is no number; write digits only"},
+    {{"logs", "--since", "never"}, "never is no time; write how long ago (10m, 1h30m), 08:15, or 2026-11-22T08:15:30Z"},
     {{"events", "-n", "-1"}, "-1 is no number; write digits only"},
     {{"wait", "web"}, "wait needs --for=STATE; STATE is up (ready or done), healthy, down, or the name of a state"},
     {{"wait", "--for=well"},
