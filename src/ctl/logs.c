@@ -255,12 +255,12 @@ static void logs_json_line(struct buf *out, const struct logs_stream *s, const s
     buf_json_string(out, line->name, strlen(line->name));
     buf_printf(out, ",\"stream\":\"%s\",\"text\":", text_member(s->told, "stream", "-"));
     buf_json_string(out, line->text, line->len);
-    if (line->continues)
-        buf_puts(out, ",\"continues\":true");
-    if (line->partial)
-        buf_puts(out, ",\"partial\":true");
-    if (!utf8_is_valid(line->text, line->len)) {
-        buf_puts(out, ",\"bytes\":\"");
+    buf_printf(out, ",\"continues\":%s,\"partial\":%s,\"bytes\":", line->continues ? "true" : "false",
+               line->partial ? "true" : "false");
+    if (utf8_is_valid(line->text, line->len))
+        buf_puts(out, "null");
+    else {
+        buf_putc(out, '"');
         buf_base64(out, line->text, line->len);
         buf_putc(out, '"');
     }

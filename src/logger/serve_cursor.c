@@ -197,6 +197,7 @@ void cursor_look(struct cursor *c, bool follow, int64_t now_us)
         return;
     c->us = logring_time(r, c->at);
     /* What a run has not ended, the next one does not go on with. */
+    c->line.within = c->line.within && c->at != run;
     bool is_left = run > c->at && run < end;
     /* A time that has not come yet was another clock's. */
     bool flush = is_left || !follow || (uint64_t)(now_us - c->us) >= SERVE_PARTIAL_US;
@@ -226,8 +227,6 @@ void cursor_put(struct cursor *c, struct logline_clock *clock, struct buf *out)
     }
     buf_puts(out, "}}\n");
     logline_taken(&c->line, p);
-    if (next == c->stream->ring.head->run_began)
-        c->line.within = false;
     c->at = next;
     c->n = 0;
 }

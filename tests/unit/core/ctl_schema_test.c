@@ -24,8 +24,10 @@ static const char *const on_request[] = {
     "restart",   "depends_on", "dependents", "stop_signal", "stop_grace_ms", "limits",
 };
 
-/* The reply of `hello` is not shown by fosterctl. Others are words of text. */
-static const char *const not_shown[] = {"protocol", "capabilities", "act", "fosterd", "wide"};
+/* The replies of `hello` and `logs` are not shown by fosterctl. Others are words of text. */
+static const char *const not_shown[] = {"protocol", "capabilities", "act",        "fosterd", "wide",     "streams",
+                                        "id",       "begins",       "complete",   "untimed", "inode",    "size",
+                                        "format",   "raw",          "timestamps", "json",    "since_us", "path"};
 
 /* Words, each once. */
 struct names {

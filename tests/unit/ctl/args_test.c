@@ -199,7 +199,7 @@ static const struct {
     {{"strat", "web"}, "there is no verb strat; did you mean start?"},
     {{"kil", "web"}, "there is no verb kil; did you mean kill?"},
     {{""}, "there is no verb ; fosterctl --help lists those that are"},
-    {{"logs"}, "there is no verb logs; fosterctl --help lists those that are"},
+    {{"log"}, "there is no verb log; did you mean logs?"},
     {{"exec"}, "there is no verb exec; fosterctl --help lists those that are"},
     {{"metrics"}, "there is no verb metrics; fosterctl --help lists those that are"},
     {{"--wide", "ps"}, "option --wide is unknown or ambiguous; see fosterctl --help"},

@@ -2,7 +2,7 @@
  * Copyright The Foster authors
  *
  * What is behind a connection, without a socket: a real super whose processes are made up, and a client that writes
- * down what it is sent. The library's client_send() is not linked.
+ * down what it is sent. The library's client_send() and client_doom() are not linked.
  */
 #ifndef FOSTER_TESTS_DAEMON_DESK_H
 #define FOSTER_TESTS_DAEMON_DESK_H
@@ -45,6 +45,12 @@ void client_send(struct client *c, json_t *message)
     desk.refuse = refuse;
 }
 
+void client_doom(struct client *c, const char *why)
+{
+    (void)why;
+    c->doomed = true;
+}
+
 /** For a test's setup. web requires db; job is a oneshot. Nothing starts by itself. */
 static inline int desk_begin(void **state)
 {
@@ -67,6 +73,7 @@ static inline int desk_begin(void **state)
     desk.client = (struct client){.control = &desk.control, .may_look = true, .may_act = true};
     list_init(&desk.control.parked);
     list_init(&desk.client.parked);
+    list_init(&desk.client.subscriber.link);
     desk.sent = json_array();
     return 0;
 }

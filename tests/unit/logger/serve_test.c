@@ -277,6 +277,11 @@ static void test_following(void **state)
     say(a, "first words\n");
     assert_true(has(next_line(p, 1, "last words"), "partial"));
     assert_null(json_object_get(next_line(p, 1, "first words"), "continues"));
+    say(a, "and again");
+    (void)next_line(p, 1, "and again");
+    atomic_store(&a->ring.head->run_began, a->ring.head->end);
+    say(a, "something else\n");
+    assert_null(json_object_get(next_line(p, 1, "something else"), "continues"));
     rig_finish(&rig);
     end(p);
 }
