@@ -87,7 +87,8 @@ static uid_t crowded_uid;
 
 static void crowded_user(void *data)
 {
-    struct rlimit limit = {3, 3};
+    /* fosterd, the logger and two services. */
+    struct rlimit limit = {4, 4};
     (void)setrlimit(RLIMIT_NPROC, &limit);
     world_user(data);
 }

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HOUSE_MAX = 1002 };
+enum { HOUSE_MAX = 1003 };
 
 static size_t zombies_of(pid_t pid)
 {
@@ -68,7 +68,7 @@ static void w01_tini_looks_on(void **state)
     (void)scenario_wait_exit(s);
 }
 
-/* fosterd, the program and its thousand zombies: then it is full. */
+/* fosterd, the logger, the program and its thousand zombies: then it is full. */
 static void w02_a_full_house_has_room_again(void **state)
 {
     (void)state;
@@ -87,7 +87,7 @@ static void w02_a_full_house_has_room_again(void **state)
     const struct scenario_event *full = scenario_wait(s, "pids-full", NULL);
     scenario_check(s, strstr(full->msg, "cannot start late: fork: Resource temporarily unavailable"));
     scenario_check(s, strstr(full->msg, "app 1001 (1000 zombies)"));
-    scenario_check(s, strstr(full->msg, "of pids.max 1002 in use"));
+    scenario_check(s, strstr(full->msg, "of pids.max 1003 in use"));
     (void)scenario_wait_state(s, "late", "backoff");
     fosterctl_says(s, "late: stopped*\n", "stop", "late");
     (void)fosterctl_run(s, "start", "--no-wait", "late");

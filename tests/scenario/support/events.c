@@ -98,6 +98,17 @@ static bool is_first_start(const struct scenario *s, const struct scenario_event
     return true;
 }
 
+/** Whether E is the first start of all. */
+static bool is_very_first_start(const struct scenario *s, const struct scenario_event *e)
+{
+    for (size_t i = 0; i < s->n_events && s->events[i] != e; i++) {
+        if (!strcmp(s->events[i]->event, "started")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /** What the harness itself learns from an event. */
 static void note_event(struct scenario *s, const struct scenario_event *e)
 {
@@ -106,7 +117,8 @@ static void note_event(struct scenario *s, const struct scenario_event *e)
         leaks_look_at(s, e->pid);
         /* The pipe of its output stays, for its next runs. */
         if (s->fds_settled >= 0 && is_first_start(s, e)) {
-            s->fds_settled += 2;
+            /* With the first one there is a logger: its socket, and the two pipes that all loggers have. */
+            s->fds_settled += is_very_first_start(s, e) ? 7 : 2;
         }
     } else if (!strcmp(e->event, "exited")) {
         s->n_live--;

@@ -98,10 +98,29 @@ static void add_children(pid_t pid, struct procs *ret)
     }
 }
 
-void procs_children(pid_t pid, struct procs *ret)
+void procs_all_children(pid_t pid, struct procs *ret)
 {
     ret->n = 0;
     add_children(pid, ret);
+}
+
+bool procs_is_logger(pid_t pid)
+{
+    char name[32];
+    ssize_t n = read_proc(pid, "comm", name, sizeof(name));
+    return n > 0 && !strncmp(name, "foster-logger", strlen("foster-logger"));
+}
+
+void procs_children(pid_t pid, struct procs *ret)
+{
+    size_t n = 0;
+    procs_all_children(pid, ret);
+    for (size_t i = 0; i < ret->n; i++) {
+        if (!procs_is_logger(ret->pids[i])) {
+            ret->pids[n++] = ret->pids[i];
+        }
+    }
+    ret->n = n;
 }
 
 void procs_descendants(pid_t pid, struct procs *ret)

@@ -20,8 +20,14 @@ struct procs {
     size_t n;
 };
 
-/** The children of PID, zombies included. */
+/** The children of PID, zombies included, but for loggers. */
 void procs_children(pid_t pid, struct procs *ret);
+
+/** All of them. */
+void procs_all_children(pid_t pid, struct procs *ret);
+
+/** Whether PID is a logger. */
+bool procs_is_logger(pid_t pid);
 
 /** All descendants of PID, zombies included. */
 void procs_descendants(pid_t pid, struct procs *ret);

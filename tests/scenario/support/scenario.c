@@ -90,7 +90,7 @@ static void kill_the_rest(void)
         if (got < 0 && errno == ECHILD) {
             return;
         }
-        procs_children(getpid(), &children);
+        procs_all_children(getpid(), &children);
         for (size_t i = 0; i < children.n; i++) {
             (void)kill(children.pids[i], SIGKILL);
         }
@@ -269,6 +269,12 @@ static void check_no_children(struct scenario *s)
         char state = procs_state(pid);
         scenario_fail(s, "%zu processes left behind, first %d in state %c: %s", children.n, (int)pid, state,
                       procs_command(pid, command, sizeof(command)));
+    }
+    /* One whose fosterd was killed ends when all have ended whose output it moves. */
+    procs_all_children(getpid(), &children);
+    for (size_t i = 0; i < children.n; i++) {
+        procs_wait_end(s, children.pids[i]);
+        assert_int_equal(waitpid(children.pids[i], NULL, 0), children.pids[i]);
     }
 }
 
