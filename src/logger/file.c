@@ -112,6 +112,7 @@ static bool open_base(struct stream *s, struct err *e)
         sys_close_fd(&f->fd);
         return false;
     }
+    f->within = f->within && st.st_size > 0;
     int64_t now_us = sys_unix_us(), birth_us = st.st_size > 0 ? sys_birth_s(f->fd) * US_A_S : 0;
     f->size = (uint64_t)st.st_size;
     f->dev = st.st_dev;
@@ -246,7 +247,9 @@ static struct shared_part part_of(const struct stream *s)
 
 static void apply(struct stream *s, const struct shared_part *p)
 {
+    const struct shared_batch *b = batch_of(s);
     struct logring_head *h = s->ring.head;
+    file_of(s)->within = b->data[b->len - 1] != '\n';
     h->line = p->state;
     h->lost_told = p->lost_told;
     h->lost_lines_told = p->lost_lines_told;
@@ -258,7 +261,7 @@ static void apply_raw(struct stream *s, uint64_t from, size_t n)
 {
     if (n == 0)
         return;
-    s->ring.head->line.within = *logring_at(&s->ring, from + n - 1) != '\n';
+    file_of(s)->within = s->ring.head->line.within = *logring_at(&s->ring, from + n - 1) != '\n';
     logring_release(&s->ring, from + n);
 }
 
@@ -375,19 +378,23 @@ static bool write_batch(struct stream *s, const struct shared_part *part)
     if (b->len == 0)
         return true;
     announce(s, part, 0);
-    ssize_t n = sys_write(f->fd, b->data, b->len);
-    int errnum = n < 0 ? errno : ENOSPC;
-    bool ok = n == (ssize_t)b->len;
-    if (ok)
+    size_t n = 0;
+    int errnum = 0;
+    while (n < b->len && errnum == 0) {
+        ssize_t more = sys_write(f->fd, b->data + n, b->len - n);
+        errnum = more < 0 ? errno : 0;
+        n += more > 0 ? (size_t)more : 0;
+    }
+    if (errnum == 0)
         apply(s, part);
     else if (n > 0)
-        take_back(f, (size_t)n);
+        take_back(f, n);
     b->active = 0;
-    if (ok)
-        f->size += b->len;
+    if (errnum == 0)
+        f->size += n;
     else
         fail(s, errnum, NULL);
-    return ok;
+    return errnum == 0;
 }
 
 static bool send_lines(struct stream *s)
@@ -415,7 +422,7 @@ static bool send_gap(struct stream *s)
     struct logline_out out = {.data = b->data, .cap = sizeof b->data};
     struct logline_label label = stream_label(s);
     const struct logline_piece p = {.text = text, .len = strlen(text), .ends = true};
-    if (part.state.within && s->log.format == SPEC_LOG_TEXT)
+    if (file_of(s)->within)
         out.data[out.len++] = '\n';
     if (!put_piece(s, &label, &out, &p, sys_unix_us()))
         return true;
@@ -475,7 +482,8 @@ static bool sink_open(struct stream *s)
     struct file *f = mem_alloc(sizeof *f);
     if (f == NULL)
         return false;
-    *f = (struct file){.stream = s, .dir_fd = -1, .fd = -1};
+    *f = (struct file){
+        .stream = s, .dir_fd = -1, .fd = -1, .within = s->ring.head->line.within && s->log.format == SPEC_LOG_TEXT};
     ev_timer_init(&f->retry, on_retry, 0., 0.);
     ev_timer_init(&f->age, on_age, 0., 0.);
     f->retry.data = f->age.data = f;
