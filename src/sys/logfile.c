@@ -298,14 +298,14 @@ void logfile_list_done(struct logfile_list *l)
     *l = (struct logfile_list){0};
 }
 
-static void put_stamp(int64_t real_us, char *out, size_t size)
+static void put_stamp(int64_t real_us, char out[static LOGFILE_STAMP_LEN + 1])
 {
     time_t second = (time_t)(real_us / US_A_SECOND);
     struct tm tm = {0};
-    char text[32];
     gmtime_r(&second, &tm);
-    strftime(text, sizeof text, "%Y%m%dT%H%M%S", &tm);
-    snprintf(out, size, "%s.%06dZ", text, (int)(real_us % US_A_SECOND));
+    snprintf(out, LOGFILE_STAMP_LEN + 1, "%04u%02u%02uT%02u%02u%02u.%06uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(real_us % US_A_SECOND) % US_A_SECOND);
 }
 
 /* The time that STAMP stands for. */
@@ -327,11 +327,11 @@ int logfile_rotate(int dir_fd, const char *base, int64_t real_us)
     char stamp[LOGFILE_STAMP_LEN + 1], name[LOGFILE_NAME_MAX];
     if (logfile_list(dir_fd, base, false, &l) != 0)
         return -1;
-    put_stamp(real_us, stamp, sizeof stamp);
+    put_stamp(real_us, stamp);
     if (l.n > 0) {
         const char *newest = stamp_of(l.names[l.n - 1], base);
         if (strncmp(stamp, newest, LOGFILE_STAMP_LEN) <= 0)
-            put_stamp(time_of_stamp(newest) + 1, stamp, sizeof stamp);
+            put_stamp(time_of_stamp(newest) + 1, stamp);
     }
     logfile_list_done(&l);
     if ((size_t)snprintf(name, sizeof name, "%s.%s", base, stamp) >= sizeof name) {
