@@ -91,10 +91,10 @@ static bool when_make(const struct tm *tm, int64_t us, bool is_local, int east, 
     struct tm made = *tm;
     time_t at = is_local ? mktime(&made) : timegm(&made);
     if (tm->tm_mon > 11 || tm->tm_mday < 1 || made.tm_mday != tm->tm_mday || tm->tm_hour > 23 || tm->tm_min > 59 ||
-        tm->tm_sec > 60)
+        tm->tm_sec > 60 || (int64_t)at < east)
         return false;
     *ret = ((int64_t)at - east) * WHEN_SECOND + us;
-    return *ret >= 0;
+    return true;
 }
 
 bool when_parse(const char *text, int64_t now_us, int64_t *ret)
