@@ -183,6 +183,23 @@ static enum history_format logs_format(const char *name)
     return strcmp(name, "timestamps") == 0 ? HISTORY_TIMESTAMPS : HISTORY_RAW;
 }
 
+/* The stream with the oldest line that comes from a file; NULL: all of those have been shown. */
+static struct logs_stream *logs_oldest(struct logs *v)
+{
+    struct logs_stream *oldest = NULL;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->streams[i].history != NULL && (oldest == NULL || v->streams[i].key < oldest->key))
+            oldest = &v->streams[i];
+    return oldest;
+}
+
+/* Ctrl-C ends what goes on, in order; files may be long, and then it ends this at once. */
+static void logs_take_interrupt(struct logs *v)
+{
+    if (v->c->args.follow && v->signal_fd < 0 && logs_oldest(v) == NULL)
+        v->signal_fd = ctl_take_interrupt();
+}
+
 /* The next line of S that comes from a file. */
 static void logs_advance(struct logs *v, struct logs_stream *s)
 {
@@ -194,6 +211,7 @@ static void logs_advance(struct logs *v, struct logs_stream *s)
         ctl_note(v->c, "some older lines of %s are missing: %s", logs_name(s), history_trouble(s->history));
     history_free(s->history);
     s->history = NULL;
+    logs_take_interrupt(v);
 }
 
 /* Whether S has its older lines; if not, it has to begin with what is in memory. */
@@ -230,16 +248,6 @@ static bool logs_open_all(struct logs *v)
     for (size_t i = 0; i < v->n; i++)
         ok = logs_open(v, &v->streams[i]) && ok;
     return ok || logs_connect_again(v);
-}
-
-/* The stream with the oldest line that comes from a file; NULL: all of those have been shown. */
-static struct logs_stream *logs_oldest(struct logs *v)
-{
-    struct logs_stream *oldest = NULL;
-    for (size_t i = 0; i < v->n; i++)
-        if (v->streams[i].history != NULL && (oldest == NULL || v->streams[i].key < oldest->key))
-            oldest = &v->streams[i];
-    return oldest;
 }
 
 /* ------------------------------------------------------------------ showing */
@@ -408,8 +416,6 @@ static bool logs_show_all(struct logs *v)
 static bool logs_await(struct logs *v)
 {
     struct ctl *c = v->c;
-    if (v->is_live && v->signal_fd < 0)
-        v->signal_fd = ctl_take_interrupt();
     struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)},
                          {.fd = STDOUT_FILENO},
                          {.fd = v->signal_fd, .events = POLLIN}};
@@ -432,6 +438,7 @@ static int logs_run(struct logs *v)
 {
     struct ctl *c = v->c;
     struct foster_error e;
+    logs_take_interrupt(v);
     while (logs_show_all(v) && !v->is_ended) {
         if (!logs_await(v)) {
             return c->args.follow
