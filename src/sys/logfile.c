@@ -64,7 +64,7 @@ static void give_rights_back(const struct rights *r)
 {
     int errnum = errno;
     bool ok = !r->changed || sys_set_fs_ids(sys_geteuid(), sys_getegid());
-    /* We were root before, and may be again. */
+    /* It takes no privilege: they are our effective ones. */
     (void)ok;
     errno = errnum;
 }
@@ -84,9 +84,13 @@ static int make_dir(int dir_fd, const char *name, const struct logfile_manner *m
         bool is_new = sys_mkdirat(dir_fd, name, m->directory_mode) == 0;
         if (is_new || errno == EEXIST)
             fd = sys_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-        /* Not less than was asked for, whatever our umask is. */
-        if (fd >= 0 && is_new && (sys_fchmodat(dir_fd, name, m->directory_mode) != 0 || !own(dir_fd, name, m)))
+        /* Not less than was asked for, whatever our umask is; and not what would do as it is the next time. */
+        if (fd >= 0 && is_new && (sys_fchmodat(dir_fd, name, m->directory_mode) != 0 || !own(dir_fd, name, m))) {
+            int errnum = errno, gone = sys_rmdirat(dir_fd, name);
+            (void)gone;
             sys_close_fd(&fd);
+            errno = errnum;
+        }
     }
     give_rights_back(&r);
     return fd;
@@ -100,7 +104,9 @@ static int open_dir(int dir_fd, const char *name)
     if (sys_geteuid() != 0 || (sys_fstat(dir_fd, &st) == 0 && !is_foreign(&st)))
         return sys_openat(dir_fd, name, O_PATH | O_DIRECTORY, 0);
     int fd = sys_openat(dir_fd, name, O_PATH | O_NOFOLLOW, 0);
-    if (fd < 0 || sys_fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+    if (fd >= 0 && sys_fstat(fd, &st) != 0)
+        sys_close_fd(&fd);
+    if (fd < 0 || S_ISDIR(st.st_mode))
         return fd;
     /* What a link says does not change, and it is the one that we have looked at. */
     ssize_t n = S_ISLNK(st.st_mode) && st.st_uid == 0 ? sys_readlinkat(fd, "", target, sizeof target) : -1;
