@@ -69,12 +69,14 @@ static int64_t look_count_unclaimed(const struct engine *g)
 static json_t *look_daemon(const struct engine *g)
 {
     const char *file = g->cli != NULL ? g->cli->file : NULL;
-    return json_pack("{s:o, s:i, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:o}", "name", look_text(g->set->name), "pid",
-                     (int)sys_getpid(), "version", FOSTER_VERSION, "uptime_ms",
+    return json_pack("{s:o, s:i, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:{s:o, s:I}, s:o}", "name",
+                     look_text(g->set->name), "pid", (int)sys_getpid(), "version", FOSTER_VERSION, "uptime_ms",
                      (json_int_t)(sys_now_ms() - g->began_ms), "init", g->is_init, "settled",
                      super_is_settled(g->super), "stopping", super_is_shutting_down(g->super), "reaped",
                      (json_int_t)g->reaper.n_reaped, "adopted", (json_int_t)g->n_adopted, "unclaimed",
-                     (json_int_t)look_count_unclaimed(g), "config", look_text(file));
+                     (json_int_t)look_count_unclaimed(g), "logger", "pid",
+                     g->logger.pid != 0 ? json_integer(g->logger.pid) : json_null(), "restarts",
+                     (json_int_t)g->logger.n_restarts, "config", look_text(file));
 }
 
 /* What was asked for beside what every service has. */

@@ -5,6 +5,7 @@
  */
 #include "daemon/look_unit.h"
 
+#include "base/err.h"
 #include "core/snapshot.h"
 #include "daemon/health.h"
 #include "daemon/notify.h"
@@ -59,6 +60,31 @@ static json_t *look_unit_due(const struct engine_unit *u, const struct unit_view
     return due;
 }
 
+/* Why nothing goes out of S (NULL: it is not open) now; null: it does. */
+static json_t *look_unit_trouble(const struct output_stream *s)
+{
+    int trouble = s != NULL ? s->ring.head->trouble : LOGRING_FLOWS;
+    if (trouble == LOGRING_FLOWS)
+        return json_null();
+    return look_unit_text(trouble == LOGRING_FULL ? "it takes nothing now" : err_errno_text(s->ring.head->sink_errno));
+}
+
+/* Where the output of U goes, as the member `log`; NULL without memory. */
+static json_t *look_unit_log(const struct engine_unit *u)
+{
+    static const char *const names[SPEC_STREAM_N] = {"stdout", "stderr"};
+    json_t *log = json_array();
+    for (int i = 0; i < (u->spec->log_split ? SPEC_STREAM_N : 1); i++) {
+        const struct spec_log *l = &u->spec->log[i];
+        const struct output_stream *s = u->out[i];
+        log = snapshot_append(
+            log, json_pack("{s:s, s:s, s:o, s:I, s:o}", "stream", names[i], "driver", spec_log_driver_name(l->driver),
+                           "path", look_unit_text(l->driver == SPEC_LOG_FILE ? l->path : NULL), "lost_bytes",
+                           (json_int_t)(s != NULL ? s->ring.head->lost_bytes : 0), "trouble", look_unit_trouble(s)));
+    }
+    return log;
+}
+
 /* Adds MEMBERS (taken over; NULL: there was no memory) to SERVICE. */
 static bool look_unit_update(json_t *service, json_t *members)
 {
@@ -70,5 +96,6 @@ static bool look_unit_update(json_t *service, json_t *members)
 bool look_unit_add(json_t *service, const struct engine_unit *u, const struct unit_view *v, bool full, int64_t now_ms)
 {
     return json_object_set_new(service, "health_check", look_unit_health(u, full, now_ms)) == 0 &&
-           look_unit_update(service, look_unit_notify(u)) && look_unit_update(service, look_unit_due(u, v));
+           look_unit_update(service, look_unit_notify(u)) && look_unit_update(service, look_unit_due(u, v)) &&
+           (!full || json_object_set_new(service, "log", look_unit_log(u)) == 0);
 }
