@@ -32,7 +32,7 @@ struct file {
     bool is_old;        /**< it is to be rotated at the end of the line that has begun */
     double grows_until; /**< ev_now() before which no other rotation is tried; 0: the last one went well */
     double checked_at;  /**< when (ev_now()) it was last seen to be what its name stands for */
-    char error[128];    /**< what is wrong, when it is no errno */
+    char error[256];    /**< what is wrong, when it is no errno */
     bool to_compress;   /**< there may be files that are full and not compressed */
     struct ev_timer retry;
     struct ev_timer age;

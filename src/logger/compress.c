@@ -20,8 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-extern char **environ;
+#include <unistd.h>
 
 enum { COMPRESS_MODE = 0777, COMPRESS_FD = 3, COMPRESS_NICE = 19, COMPRESS_NO_STATUS = -1 };
 

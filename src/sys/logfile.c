@@ -314,17 +314,26 @@ static void put_stamp(int64_t real_us, char out[static LOGFILE_STAMP_LEN + 1])
              (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(real_us % US_A_SECOND) % US_A_SECOND);
 }
 
+/* The number that the N digits at TEXT are. */
+static int number(const char *text, int n)
+{
+    int value = 0;
+    for (int i = 0; i < n; i++)
+        value = value * 10 + (text[i] - '0');
+    return value;
+}
+
 /* The time that STAMP stands for. */
 static int64_t time_of_stamp(const char *stamp)
 {
-    struct tm tm = {0};
-    int us = 0;
-    if (sscanf(stamp, "%4d%2d%2dT%2d%2d%2d.%6d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec, &us) != 7)
-        return 0;
-    tm.tm_year -= 1900;
-    tm.tm_mon--;
-    return (int64_t)timegm(&tm) * US_A_SECOND + us;
+    enum { MONTH = 4, DAY = 6, HOUR = 9, MINUTE = 11, SECOND = 13, FRACTION = 16 };
+    struct tm tm = {.tm_year = number(stamp, 4) - 1900,
+                    .tm_mon = number(stamp + MONTH, 2) - 1,
+                    .tm_mday = number(stamp + DAY, 2),
+                    .tm_hour = number(stamp + HOUR, 2),
+                    .tm_min = number(stamp + MINUTE, 2),
+                    .tm_sec = number(stamp + SECOND, 2)};
+    return (int64_t)timegm(&tm) * US_A_SECOND + number(stamp + FRACTION, 6);
 }
 
 int logfile_rotate(int dir_fd, const char *base, int64_t real_us)
