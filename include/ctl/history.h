@@ -42,10 +42,11 @@ struct history;
 /** Opens what W wants. NULL with *E: no file, or not the one that fosterd writes to, or no permission. */
 struct history *history_open(const struct history_wish *w, struct err *e) MUST_CHECK NONNULL();
 
-/** The next line, oldest first; false when there are no more. A file that has gone meanwhile is passed over. */
+/** The next line, oldest first; false when there are no more. */
 bool history_next(struct history *h, struct history_line *ret) MUST_CHECK NONNULL();
 
-/** Why a file had to be passed over, such as permission, or a gzip(1) that is not there; NULL: none had to be. */
+/** Why a file had to be passed over: it has been removed meanwhile, or there is no permission, or no gzip(1). NULL:
+ * none had to be. */
 const char *history_trouble(const struct history *h) NONNULL();
 
 /** Closes and frees H; NULL is fine. */

@@ -262,13 +262,20 @@ static bool history_take(struct history *h, struct history_line *line)
     return h->since_us < 0 || h->last_us >= h->since_us;
 }
 
-/* Opens file number I. One that has been removed because there are too many is nobody's loss. */
+/* Opens file number I, which may have been compressed since it was found. */
 static bool history_begin(struct history *h, size_t i)
 {
-    if (history_open_file(&h->file, h->paths[i], i + 1 == h->n ? h->size : UINT64_MAX))
+    uint64_t size = i + 1 == h->n ? h->size : UINT64_MAX;
+    char *packed = NULL;
+    if (history_open_file(&h->file, h->paths[i], size))
         return true;
-    if (errno != ENOENT)
-        err_set_errno(&h->trouble, errno, "%s", h->paths[i]);
+    if (errno == ENOENT && !history_is_packed(h->paths[i]) && asprintf(&packed, "%s.gz", h->paths[i]) > 0) {
+        free(h->paths[i]);
+        h->paths[i] = packed;
+        if (history_open_file(&h->file, packed, size))
+            return true;
+    }
+    err_set_errno(&h->trouble, errno, "%s", h->paths[i]);
     return false;
 }
 

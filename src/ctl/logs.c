@@ -28,6 +28,7 @@ enum {
     LOGS_AGAIN_MS = 100, /* between two attempts while a logger is being started */
     LOGS_AGAIN_MAX = 100,
     LOGS_DEATHS_MAX = 5, /* of connections in a row that have brought nothing */
+    LOGS_QUEUE_MAX = 200000,
 };
 
 /* One stream. */
@@ -390,6 +391,15 @@ static bool logs_is_older(const struct logs_stream *s, const json_t *next)
     return next == NULL || (when_of_line(text_member(params, "time", ""), &us) && s->key < us);
 }
 
+/* While files are read, which may take longer than it takes to overwrite what is in memory, that is fetched. An end of
+ * the connection is told again. */
+static void logs_keep_up(struct logs *v)
+{
+    struct foster_error e;
+    if (json_array_size(v->queue) < LOGS_QUEUE_MAX)
+        (void)foster_dispatch(v->c->foster, &e);
+}
+
 /* Shows what there is, oldest first, as far as it is known that nothing older will come. False: nobody reads it. */
 static bool logs_show_all(struct logs *v)
 {
@@ -405,8 +415,11 @@ static bool logs_show_all(struct logs *v)
             v->taken++;
         } else
             return ctl_flush(c);
-        if (c->out.len >= LOGS_FLUSH_AT && !ctl_flush(c))
+        if (c->out.len < LOGS_FLUSH_AT)
+            continue;
+        if (!ctl_flush(c))
             return false;
+        logs_keep_up(v);
     }
 }
 

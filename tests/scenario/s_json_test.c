@@ -79,6 +79,7 @@ static const struct said rows[] = {
     {"health", 3, {"--json", "health"}},
     {"health", 0, {"--json", "health", "db", "-q"}},
     {"events", 0, {"--json", "events", "-n", "1"}},
+    {"logs", 0, {"--json", "logs", "-n", "1", "db"}},
     {"reset", 0, {"--json", "reset", "bad", "gone"}},
     {"config", 0, {"--json", "config"}},
     {"graph", 0, {"--json", "graph"}},

@@ -58,7 +58,7 @@ static void s90_lines_that_were_written(void **state)
     fosterctl_check(s, fosterctl_run(s, "logs", "wbe"), 4, "", "*is it web?\n");
     struct command got = fosterctl_run(s, "--json", "logs", "-n", "1", "web");
     json_t *line = schema_read(s, got.out);
-    schema_check(s, "log_line", line);
+    schema_check(s, "logs", line);
     scenario_check(s, strcmp(json_string_value(json_object_get(line, "text")), "two") == 0);
     scenario_stop(s);
 }
