@@ -11,7 +11,9 @@
 #include "daemon/output.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
+#include "sys/sys_net.h"
 #include "sys/sys_pipe.h"
+#include "sys/title.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -286,8 +288,10 @@ static pid_t fork_logger(struct logger_host *h, int control_fd)
     if (sys_sigprocmask(SIG_SETMASK, &all, &old) != 0)
         return -1;
     pid_t pid = inherit_rings(h, true) ? sys_fork() : -1;
-    if (pid == 0)
+    if (pid == 0) {
+        title_set("foster-logger");
         _exit(logger_run(&boot));
+    }
     int errnum = errno;
     (void)inherit_rings(h, false);
     sys_restore_mask(&old);
@@ -479,6 +483,9 @@ void logger_host_give_up(struct logger_host *h)
         receive(h, SIZE_MAX);
     hang_up(h);
     ev_timer_stop(h->loop, &h->retry);
+    int in_outbox = 0;
+    if (h->shared != NULL && sys_get_readable(h->outbox[0], &in_outbox) == 0 && in_outbox > 0)
+        h->n_lost += (uint64_t)in_outbox;
     while (!list_is_empty(&h->streams))
         let_go(h, CONTAINER_OF(h->streams.next, struct output_stream, link));
 }

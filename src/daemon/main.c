@@ -21,6 +21,7 @@
 #include "sys/files.h"
 #include "sys/inherited.h"
 #include "sys/sys.h"
+#include "sys/title.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
     struct cli c;
     struct inherited inherited;
     inherited_take(&inherited);
+    title_init(argc, argv);
     if (!files_open_stdio(&e) || !signals_block(&e))
         return main_fail(&e, EXITCODE_OS);
     if (initargs_wanted(argc, argv))

@@ -420,6 +420,48 @@ static void terminal_that_nobody_reads_drops(void **state)
 }
 
 /* A child that comes upon a bug: it reports it on the log, and dies of it in test builds only. */
+static int n_tapped;
+
+static void count_tapped(enum log_level level, const struct log_about *about, const char *text, void *data)
+{
+    (void)level;
+    (void)about;
+    (void)text;
+    (void)data;
+    n_tapped++;
+}
+
+static void what_is_held_comes_in_order(void **state)
+{
+    struct log_about about = {.event = "x"};
+    int fds[2];
+    size_t n = 0;
+
+    (void)state;
+    make_pipe(fds);
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, fds[1]);
+    log_set_tap(count_tapped, NULL);
+    log_hold();
+    log_info("one");
+    log_write(LOG_LEVEL_INFO, &about, "two\nlines");
+    assert_string_equal(drain(fds[0]), "");
+    assert_int_equal(n_tapped, 1);
+    log_release();
+    assert_string_equal(drain(fds[0]), "fosterd: one\nfosterd: two\\nlines\n");
+    log_release();
+    log_info("three");
+    assert_string_equal(drain(fds[0]), "fosterd: three\n");
+    /* With more than there is room for, the older ones do not wait. */
+    log_hold();
+    while (*drain(fds[0]) == '\0' && n++ < 10000)
+        log_info("%01000d", 1);
+    assert_in_range(n, 60, 70);
+    log_release();
+    assert_string_equal(drain(fds[0]) + strlen(got) - 3, "01\n");
+    log_set_tap(NULL, NULL);
+    close_both(fds);
+}
+
 static void bugs_are_reported_and_counted(void **state)
 {
     int fds[2], status;
@@ -467,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup(line_written_in_part_is_ended_first, reset),
         cmocka_unit_test_setup(terminal_shows_the_time, reset),
         cmocka_unit_test_setup(terminal_that_nobody_reads_drops, reset),
+        cmocka_unit_test_setup(what_is_held_comes_in_order, reset),
         cmocka_unit_test_setup(bugs_are_reported_and_counted, reset),
     };
 
