@@ -289,7 +289,9 @@ static pid_t fork_logger(struct logger_host *h, int control_fd)
         return -1;
     pid_t pid = inherit_rings(h, true) ? sys_fork() : -1;
     if (pid == 0) {
-        title_set("foster-logger");
+        /* Before anybody can take us for fosterd. */
+        if (sys_set_name("foster-logger") == 0)
+            title_set("foster-logger");
         _exit(logger_run(&boot));
     }
     int errnum = errno;

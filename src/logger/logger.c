@@ -70,7 +70,6 @@ static void leave_the_crowd(void)
         r |= sys_signal_ignore(ignored[i]);
     sigemptyset(&none);
     r |= sys_sigprocmask(SIG_SETMASK, &none, NULL);
-    r |= sys_set_name("foster-logger");
     r |= (int)sys_setsid();
     /* SIGKILL and SIGSTOP refuse; and what refuses else is no reason to move no output. */
     (void)r;

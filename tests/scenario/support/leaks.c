@@ -193,7 +193,7 @@ static void describe(const struct held *mine, pid_t pid, int fd, char *buf, size
                    procs_command(pid, command, sizeof(command)), mine->fd, fd, target);
 }
 
-/** Whether PID is still the copy of OWNER that fork has made. */
+/** Whether PID is still the copy of OWNER that fork has made, or its logger, which stays one. */
 static bool is_copy(pid_t owner, pid_t pid)
 {
     char path[64];
@@ -204,8 +204,13 @@ static bool is_copy(pid_t owner, pid_t pid)
     (void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)owner);
     bool known = !stat(path, &a);
     (void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-    return known && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
-           !strcmp(procs_command(owner, one, sizeof(one)), procs_command(pid, other, sizeof(other)));
+    /* One that is going has no program any more. */
+    if (!known || stat(path, &b)) {
+        return true;
+    }
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+           (procs_is_logger(pid) ||
+            !strcmp(procs_command(owner, one, sizeof(one)), procs_command(pid, other, sizeof(other))));
 }
 
 static bool look(const struct holding *owner, pid_t pid, const struct leaks_rules *rules, char *buf, size_t size)

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * J: what services write, with real processes: everyone may be killed, a disk may be full, and lines may be anything.
+ */
+#include "scenario/support/scenario.h"
+
+#include "scenario/support/procs.h"
+#include "scenario/support/worlds.h"
+#include "support/seed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KILLS = 100, KILLS_LONG = 1000, LINES_A_KILL = 1500 };
+
+static long now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The logger among the children of PID that is not BEFORE and lives, or 0. */
+static pid_t logger_of(pid_t pid, pid_t before)
+{
+    char path[64], text[4096];
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *f = fopen(path, "r");
+    pid_t found = 0;
+    size_t n = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
+    text[n] = '\0';
+    for (char *at = strtok(text, " "); at != NULL && found == 0; at = strtok(NULL, " ")) {
+        pid_t child = (pid_t)strtol(at, NULL, 10);
+        found = child != before && procs_is_logger(child) && procs_state(child) != 'Z' ? child : 0;
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return found;
+}
+
+/* Waits for a logger of S that is not BEFORE. */
+static pid_t next_logger(struct scenario *s, pid_t before)
+{
+    for (long end = now_ms() + SCENARIO_GUARD_MS; now_ms() < end; (void)sched_yield()) {
+        pid_t pid = logger_of(scenario_pid(s), before);
+        if (pid != 0) {
+            return pid;
+        }
+    }
+    scenario_fail(s, "no logger comes");
+    return 0;
+}
+
+/* Whether FILE holds the lines 1 to N, each once and in order. */
+static void check_numbers(struct scenario *s, const char *file, long n)
+{
+    FILE *f = fopen(scenario_path(s, file), "r");
+    char line[64], wanted[64];
+    long i = 0;
+    scenario_check(s, f != NULL);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        (void)snprintf(wanted, sizeof(wanted), "%ld\n", ++i);
+        if (strcmp(line, wanted) != 0) {
+            scenario_fail(s, "%s has \"%s\" as line %ld", file, line, i);
+        }
+    }
+    (void)fclose(f);
+    if (i != n) {
+        scenario_fail(s, "%s has %ld lines instead of %ld", file, i, n);
+    }
+}
+
+static int n_kills(void)
+{
+    return getenv("FOSTER_TEST_LONG") != NULL ? KILLS_LONG : KILLS;
+}
+
+/* How many bytes the lines 1 to N have. */
+static off_t size_of_numbers(long n)
+{
+    off_t size = 0;
+    for (long i = 1; i <= n; i++) {
+        size += snprintf(NULL, 0, "%ld\n", i);
+    }
+    return size;
+}
+
+/* Kills loggers, MOST at most, until FILE has SIZE bytes. */
+static void kill_loggers(struct scenario *s, const char *file, int most, off_t size)
+{
+    uint64_t seed = test_seed();
+    pid_t logger = 0;
+    int kills = 0;
+    struct stat st = {0};
+    for (off_t next = 0; kills < most && st.st_size < size; kills++) {
+        logger = next_logger(s, logger);
+        for (long end = now_ms() + SCENARIO_GUARD_MS;
+             (stat(scenario_path(s, file), &st) != 0 || st.st_size < next) && now_ms() < end;) {
+            (void)sched_yield();
+        }
+        (void)kill(logger, SIGKILL);
+        next = st.st_size + (off_t)test_rand_below(&seed, (uint64_t)LINES_A_KILL * 6);
+        next = next < size ? next : size;
+    }
+    print_message("%d loggers were killed\n", kills);
+    scenario_check(s, kills > most / 10);
+}
+
+static void j01_loggers_are_killed_while_a_file_is_written(void **state)
+{
+    (void)state;
+    char yaml[512];
+    long lines = (long)n_kills() * LINES_A_KILL;
+    (void)snprintf(yaml, sizeof(yaml),
+                   "services:\n"
+                   "  other: { command: '@ACTOR@ wait', logging: { driver: none } }\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ lines %ld'\n"
+                   "    restart: 'no'\n"
+                   "    logging: { driver: file, options: { path: '@DIR@/web.log' } }\n",
+                   lines);
+    struct scenario *s = scenario_start(yaml);
+    kill_loggers(s, "web.log", n_kills(), size_of_numbers(lines));
+    (void)scenario_wait_state(s, "web", "done");
+    scenario_signal(s, SIGTERM);
+    scenario_end(s, 0);
+    check_numbers(s, "web.log", lines);
+}
+
+/* A service that is killed while it writes: what it has written is there, and a new run begins at the beginning. */
+static void j02_services_are_killed_while_they_write(void **state)
+{
+    (void)state;
+    enum { RUNS = 10 };
+    uint64_t seed = test_seed();
+    struct scenario *s =
+        scenario_start("services:\n"
+                       "  web:\n"
+                       "    command: '@ACTOR@ lines 2000000000'\n"
+                       "    restart: { policy: always, delay: 0s, max_attempts: 0 }\n"
+                       "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
+    off_t next = 0;
+    for (int run = 0; run < RUNS; run++) {
+        pid_t pid = scenario_wait(s, "started", "web")->pid;
+        struct stat st = {0};
+        next += (off_t)test_rand_below(&seed, 100000) + 1;
+        while (stat(scenario_path(s, "web.log"), &st) != 0 || st.st_size < next) {
+            (void)sched_yield();
+        }
+        next = st.st_size;
+        (void)kill(pid, SIGKILL);
+        (void)scenario_wait_pid(s, "exited", "web", pid);
+    }
+    scenario_stop(s);
+    FILE *f = fopen(scenario_path(s, "web.log"), "r");
+    char line[64];
+    long before = 0;
+    int runs = 0;
+    scenario_check(s, f != NULL);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        /* A write that was cut short by the kill has left the beginning of a line. */
+        const char *at = strchr(line, '\n');
+        long n = strtol(line, NULL, 10);
+        runs += n == 1;
+        scenario_check(s, at != NULL && (n == before + 1 || n == 1));
+        before = n;
+    }
+    (void)fclose(f);
+    scenario_check(s, runs >= RUNS);
+}
+
+/* Nobody dies of SIGPIPE, and nothing is lost, when fosterd is gone without a word. */
+static void j03_fosterd_is_killed(void **state)
+{
+    (void)state;
+    struct scenario_options o = {.leaves_children = true};
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    scenario_spawn(s, &o,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ await @DIR@/gate lines 100000'\n"
+                   "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
+    pid_t web = scenario_wait(s, "started", "web")->pid;
+    (void)scenario_wait_state(s, "web", "ready");
+    pid_t logger = next_logger(s, 0);
+    scenario_signal(s, SIGKILL);
+    procs_wait_end(s, scenario_pid(s));
+    /* It has had no time to. */
+    scenario_check(s, unlink(scenario_path(s, "run/control.sock")) == 0);
+    scenario_check(s, unlink(scenario_path(s, "run/control.sock.lock")) == 0);
+    scenario_end(s, 128 + SIGKILL);
+    scenario_check(s, procs_is_alive(web) && procs_is_alive(logger));
+    scenario_open_gate(s, "gate");
+    procs_wait_end(s, web);
+    procs_wait_end(s, logger);
+    check_numbers(s, "web.log", 100000);
+}
+
+/* A file system of a megabyte, at DATA. */
+static void small_disk(void *data)
+{
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("tmpfs", data, "tmpfs", 0, "size=1m") != 0) {
+        _exit(99);
+    }
+}
+
+static void j04_a_full_disk(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        scenario_skip("mounting a file system needs root");
+    }
+    struct scenario *s = scenario_new();
+    char dir[SCENARIO_PATH_MAX], path[SCENARIO_PATH_MAX + 64];
+    (void)snprintf(dir, sizeof(dir), "%s", scenario_path(s, "disk"));
+    scenario_check(s, mkdir(dir, 0755) == 0);
+    struct scenario_options o = {.prepare = small_disk, .data = dir, .clone_flags = CLONE_NEWNS};
+    scenario_gate(s, "first");
+    scenario_gate(s, "second");
+    scenario_spawn(s, &o,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ await @DIR@/first lines 300000 await @DIR@/second print last wait'\n"
+                   "    logging: { driver: file, options: { path: '@DIR@/disk/web.log', max-size: 0 } }\n");
+    (void)scenario_wait_state(s, "web", "ready");
+    (void)snprintf(path, sizeof(path), "/proc/%d/root%s/ballast", (int)scenario_pid(s), dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    scenario_check(s, fd >= 0);
+    for (char block[4096] = {0}; write(fd, block, sizeof(block)) > 0;) {
+        /* Until it is full. */
+    }
+    (void)close(fd);
+    scenario_open_gate(s, "first");
+    const struct scenario_event *e = scenario_wait(s, "log-failing", "web");
+    scenario_check(s, strstr(e->msg, "No space left on device") != NULL && strcmp(e->level, "warn") == 0);
+    /* It goes on to the end of what it writes first: nothing holds it up. */
+    scenario_check(s, unlink(path) == 0);
+    e = scenario_wait(s, "log-resumed", "web");
+    scenario_open_gate(s, "second");
+    (void)snprintf(path, sizeof(path), "/proc/%d/root%s/web.log", (int)scenario_pid(s), dir);
+    long lines = 0, lost = 0;
+    bool has_last = false;
+    for (long end = now_ms() + SCENARIO_GUARD_MS; !has_last && now_ms() < end; (void)sched_yield()) {
+        FILE *f = fopen(path, "r");
+        char line[128];
+        lines = lost = 0;
+        scenario_check(s, f != NULL);
+        while (fgets(line, sizeof(line), f) != NULL) {
+            long n = 0;
+            has_last = has_last || strcmp(line, "last\n") == 0;
+            lines += line[0] >= '0' && line[0] <= '9';
+            lost += sscanf(line, "[foster: %ld lines (", &n) == 1 ? n : 0;
+        }
+        (void)fclose(f);
+    }
+    scenario_check(s, has_last && lost > 0);
+    if (lines + lost != 300000) {
+        scenario_fail(s, "%ld lines are there, and %ld were dropped", lines, lost);
+    }
+    scenario_stop(s);
+}
+
+static void j05_lines_may_be_anything(void **state)
+{
+    (void)state;
+    struct scenario *s =
+        scenario_start("services:\n"
+                       "  long:\n"
+                       "    command: ['/bin/sh', '-c', 'head -c 1048576 /dev/zero | tr \"\\\\0\" x']\n"
+                       "    restart: 'no'\n"
+                       "    logging: { driver: file, options: { path: '@DIR@/long.json', format: json } }\n"
+                       "  binary:\n"
+                       "    command: ['/bin/sh', '-c', 'head -c 300000 /dev/urandom | tee @DIR@/binary']\n"
+                       "    restart: 'no'\n"
+                       "    logging: { driver: file, options: { path: '@DIR@/binary.json', format: json } }\n"
+                       "  raw:\n"
+                       "    command: ['/bin/sh', '-c', 'head -c 300000 /dev/urandom | tee @DIR@/in']\n"
+                       "    restart: 'no'\n"
+                       "    logging: { driver: file, options: { path: '@DIR@/out' } }\n");
+    scenario_end(s, 0);
+    static char a[300001], b[300001];
+    const char *const names[] = {"long.json", "binary.json"};
+    for (size_t i = 0; i < 2; i++) {
+        FILE *f = fopen(scenario_path(s, names[i]), "r");
+        size_t total = 0;
+        scenario_check(s, f != NULL);
+        for (json_t *line; (line = json_loadf(f, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL)) != NULL;) {
+            const json_t *message = json_object_get(line, "message");
+            scenario_check(s, json_is_string(message) && json_is_string(json_object_get(line, "time")));
+            total += json_string_length(message);
+            json_decref(line);
+        }
+        scenario_check(s, fgetc(f) == '\n' || feof(f));
+        (void)fclose(f);
+        scenario_check(s, i == 0 ? total == 1048576 : total > 290000);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        int fd = open(scenario_path(s, i == 0 ? "in" : "out"), O_RDONLY | O_CLOEXEC);
+        scenario_check(s, fd >= 0 && read(fd, i == 0 ? a : b, sizeof(a)) == 300000);
+        (void)close(fd);
+    }
+    scenario_check(s, memcmp(a, b, sizeof(a)) == 0);
+}
+
+/* Both streams, each its own way; and a change of where they go, while the service runs. */
+static void j06_two_ways_and_a_change(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "services:\n"
+        "  web:\n"
+        "    command: '@ACTOR@ print out1 warn err1 await @DIR@/gate print out2 warn err2 wait'\n"
+        "    logging:\n"
+        "      driver: file\n"
+        "      options: { path: '@DIR@/%s' }\n"
+        "      stderr: { driver: stdout }\n";
+    char text[1024];
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    (void)snprintf(text, sizeof(text), yaml, "one");
+    scenario_spawn(s, NULL, text);
+    scenario_check(s, strcmp(scenario_wait_line(s, "web", ""), "err1") == 0);
+    pid_t pid = scenario_wait(s, "started", "web")->pid;
+    while (access(scenario_path(s, "one"), F_OK) != 0 || strcmp(scenario_read(s, "one"), "out1") != 0) {
+        (void)sched_yield();
+    }
+    (void)snprintf(text, sizeof(text), yaml, "two");
+    char *expanded = scenario_expand(s, text);
+    (void)scenario_write(s, "foster.yaml", 0600, expanded);
+    free(expanded);
+    scenario_signal(s, SIGHUP);
+    (void)scenario_wait_text(s, "config", NULL, "reload: ~ web");
+    while (access(scenario_path(s, "two"), F_OK) != 0) {
+        (void)sched_yield();
+    }
+    scenario_open_gate(s, "gate");
+    scenario_check(s, strcmp(scenario_wait_line(s, "web", ""), "err2") == 0);
+    while (strcmp(scenario_read(s, "two"), "out2") != 0) {
+        (void)sched_yield();
+    }
+    scenario_check(s, procs_is_alive(pid) && strcmp(scenario_read(s, "one"), "out1") == 0);
+    scenario_stop(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENARIO(j01_loggers_are_killed_while_a_file_is_written),
+        SCENARIO(j02_services_are_killed_while_they_write),
+        SCENARIO(j03_fosterd_is_killed),
+        SCENARIO(j04_a_full_disk),
+        SCENARIO(j05_lines_may_be_anything),
+        SCENARIO(j06_two_ways_and_a_change),
+    };
+    return SCENARIO_RUN("j_logs", tests);
+}
