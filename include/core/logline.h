@@ -34,7 +34,8 @@ struct logline_piece {
 };
 
 /** Takes the next piece of the LEN bytes at DATA, which stand as ST says: a line, LOGLINE_MAX bytes of one that is
- * longer, or, with FLUSH, what there is of one that has not ended. Returns how many bytes that is, the newline
+ * longer (up to three less, so that no character of UTF-8 is cut), or, with FLUSH, what there is of one that has not
+ * ended. Returns how many bytes that is, the newline
  * included; 0: there is no such piece (yet). Does not change ST; see logline_taken(). */
 size_t logline_next(const char *data, size_t len, const struct logline_state *st, bool flush, struct logline_piece *ret)
     NONNULL();

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { US_A_SECOND = 1000000, DAY_S = 86400, TAG_MAX = 48, NUMBER_MAX = 24 };
+enum { US_A_SECOND = 1000000, DAY_S = 86400, TAG_MAX = 48, HOST_MAX = 255, NUMBER_MAX = 24 };
 
 size_t logline_next(const char *data, size_t len, const struct logline_state *st, bool flush, struct logline_piece *ret)
 {
@@ -195,7 +195,34 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* One character that is_plain() is not true of. Returns how many bytes it had. */
+/* Whether is_plain() is true of the eight bytes at S: a subtraction sets the highest bit of each byte that is less. */
+static bool are_plain(const char *s)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t w;
+    memcpy(&w, s, sizeof w);
+    uint64_t odd = w | (w - ones * 0x20) | ((w ^ ones * '"') - ones) | ((w ^ ones * '\\') - ones);
+    return (odd & ones * 0x80) == 0;
+}
+
+/* How many of the LEN bytes at S come before the first that is escaped or replaced. */
+static size_t json_run(const char *s, size_t len)
+{
+    size_t i = 0;
+    for (bool valid = true; valid;) {
+        while (len - i >= sizeof(uint64_t) && are_plain(s + i))
+            i += sizeof(uint64_t);
+        while (i < len && is_plain((unsigned char)s[i]))
+            i++;
+        if (i == len || (unsigned char)s[i] < 0x80)
+            break;
+        size_t n = utf8_step(s + i, len - i, &valid);
+        i += valid ? n : 0;
+    }
+    return i;
+}
+
+/* One character that json_run() has stopped at. Returns how many bytes it had. */
 static size_t pen_json_char(struct pen *pen, const char *s, size_t len)
 {
     static const char names[] = "btnufr"; /* of 8 to 13; there is none for 11 */
@@ -204,8 +231,6 @@ static size_t pen_json_char(struct pen *pen, const char *s, size_t len)
     size_t n = utf8_step(s, len, &valid);
     if (!valid) {
         pen_put(pen, "\xef\xbf\xbd", 3);
-    } else if (n > 1 || c == 0x7f) {
-        pen_put(pen, s, n);
     } else if (c == '"' || c == '\\') {
         pen_put(pen, (char[]){'\\', (char)c}, 2);
     } else if (c >= 8 && c <= 13 && c != 11) {
@@ -223,10 +248,9 @@ static void pen_json(struct pen *pen, const char *s, size_t len)
 {
     pen_put(pen, "\"", 1);
     for (size_t i = 0; i < len;) {
-        size_t from = i;
-        while (i < len && is_plain((unsigned char)s[i]))
-            i++;
-        pen_put(pen, s + from, i - from);
+        size_t n = json_run(s + i, len - i);
+        pen_put(pen, s + i, n);
+        i += n;
         if (i < len)
             i += pen_json_char(pen, s + i, len - i);
     }
@@ -265,12 +289,12 @@ int logline_priority(struct logline_piece *p, int def)
     return priority;
 }
 
-/* At most TAG_MAX bytes of TEXT, each of them printable as RFC 5424 wants them; "-" for nothing. */
-static void pen_word(struct pen *pen, const char *text)
+/* At most MAX (up to HOST_MAX) bytes of TEXT, each of them printable as RFC 5424 wants them; "-" for nothing. */
+static void pen_word(struct pen *pen, const char *text, size_t max)
 {
-    char word[TAG_MAX];
+    char word[HOST_MAX];
     size_t n = 0;
-    for (; text != NULL && text[n] != '\0' && n < sizeof word; n++)
+    for (; n < max && text[n] != '\0'; n++)
         word[n] = text[n] > 0x20 && text[n] < 0x7f ? text[n] : '_';
     if (n == 0)
         word[n++] = '-';
@@ -283,13 +307,13 @@ bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, co
 {
     struct pen pen = pen_of(o);
     pen_puts(&pen, "<");
-    pen_number(&pen, (uint64_t)(l->facility * 8 + priority));
+    pen_number(&pen, (uint64_t)l->facility * 8 + (uint64_t)priority);
     pen_puts(&pen, ">1 ");
     pen_stamp(&pen, clock, real_us);
     pen_puts(&pen, " ");
-    pen_word(&pen, l->host);
+    pen_word(&pen, l->host, HOST_MAX);
     pen_puts(&pen, " ");
-    pen_word(&pen, l->tag);
+    pen_word(&pen, l->tag, TAG_MAX);
     pen_puts(&pen, " ");
     if (l->pid > 0)
         pen_number(&pen, (uint64_t)l->pid);

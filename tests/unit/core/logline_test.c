@@ -231,6 +231,30 @@ static void test_json(void **state)
     json_decref(json);
 }
 
+/* Each byte there is, each place in a text of so many: whatever is looked at in one go. */
+static void test_json_of_each_byte(void **state)
+{
+    (void)state;
+    enum { LEN = 19 };
+    for (int byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < LEN; at++) {
+            char text[LEN + 1], wanted[LEN + 3], c = (char)byte;
+            bool valid = byte < 0x80;
+            memset(text, '~', LEN);
+            text[at] = c;
+            size_t n = valid ? 1 : 3;
+            memset(wanted, '~', sizeof wanted);
+            memcpy(wanted + at, valid ? &c : "\xef\xbf\xbd", n);
+            struct logline_piece p = {.text = text, .len = LEN, .ends = true};
+            json_t *json = json_of(&web, &p);
+            const json_t *message = json_object_get(json, "message");
+            assert_int_equal(json_string_length(message), LEN - 1 + n);
+            assert_memory_equal(json_string_value(message), wanted, LEN - 1 + n);
+            json_decref(json);
+        }
+    }
+}
+
 /* Random bytes, against a JSON library. */
 static void test_json_of_anything(void **state)
 {
@@ -241,6 +265,8 @@ static void test_json_of_anything(void **state)
         size_t len = test_rand_below(&seed, sizeof text), n = 0;
         for (size_t i = 0; i < len; i++)
             text[i] = (char)(test_rand_below(&seed, 2) == 0 ? test_rand_below(&seed, 128) : test_rand(&seed));
+        for (size_t i = test_rand_below(&seed, 50); i + 9 <= len; i += 9 + test_rand_below(&seed, 50))
+            memcpy(text + i, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9);
         struct logline_piece p = {.text = text, .len = len, .ends = true};
         for (size_t i = 0; i < len;) {
             bool valid;
@@ -294,6 +320,15 @@ static void test_syslog(void **state)
     assert_string_equal(
         said(),
         "<184>1 2026-11-22T08:15:30.123456Z - a_b_cdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst - - - it \xc3\xa4");
+    /* A host may have a longer name than a program. */
+    char host[300], wanted[300];
+    memset(host, 'h', sizeof host - 1);
+    host[sizeof host - 1] = '\0';
+    odd.host = host;
+    out.len = 0;
+    assert_true(logline_put_syslog(&out, &odd, &p, 0, &ticking, when_us));
+    snprintf(wanted, sizeof wanted, "Z %.255s a_b", host);
+    assert_non_null(strstr(said(), wanted));
 }
 
 static void test_journal(void **state)
@@ -354,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup(test_prefixed, setup),
         cmocka_unit_test_setup(test_stamped, setup),
         cmocka_unit_test_setup(test_json, setup),
+        cmocka_unit_test_setup(test_json_of_each_byte, setup),
         cmocka_unit_test_setup(test_json_of_anything, setup),
         cmocka_unit_test_setup(test_priorities, setup),
         cmocka_unit_test_setup(test_syslog, setup),
