@@ -31,9 +31,10 @@ static const double dgram_retry_s = 1.;
 /** A socket to one address. */
 struct outgoing {
     struct list link;  /* in all */
-    struct list users; /* of struct user.link */
+    struct list users; /* of struct user.link; who is first has the next turn */
     struct ev_loop *loop;
-    int fd; /* owned; -1: not connected */
+    int fd;     /* owned; -1: not connected */
+    int errnum; /* why nothing goes out, while `writable` or `retry` is active */
     struct ev_io writable;
     struct ev_timer retry;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
@@ -140,27 +141,36 @@ static bool send_one(struct outgoing *o, const char *data, size_t len)
     return connect_to(o) && sys_sendmsg(o->fd, &h) >= 0;
 }
 
-/* Nothing goes out now: waits for room, or for the other end to come back. */
-static void wait_for(struct stream *s, int errnum)
+/* Nothing of S goes out now, for the reason its socket has. */
+static void tell_why(struct stream *s)
 {
-    struct outgoing *o = outgoing_of(s);
-    if (errnum == EAGAIN) {
-        stream_set_trouble(s, LOGRING_FULL, 0);
-        if (!ev_is_active(&o->writable)) {
-            ev_io_set(&o->writable, o->fd, EV_WRITE);
-            ev_io_start(o->loop, &o->writable);
-        }
-        return;
-    }
+    int errnum = outgoing_of(s)->errnum;
+    bool is_full = errnum == EAGAIN || errnum == ENOBUFS;
     if (errnum == EPROTOTYPE)
         s->why = "it takes no datagrams; an address of a datagram socket is needed";
-    stream_set_trouble(s, LOGRING_FAILING, errnum);
+    stream_set_trouble(s, is_full ? LOGRING_FULL : LOGRING_FAILING, is_full ? 0 : errnum);
     s->why = NULL;
-    disconnect(o);
-    if (!ev_is_active(&o->retry)) {
+}
+
+/* Waits for room, or for the other end to come back. Whoever found it so has the next turn after all others. */
+static void wait_for(struct stream *s, int errnum)
+{
+    struct user *u = s->sink_data;
+    struct outgoing *o = u->outgoing;
+    o->errnum = errnum;
+    list_remove(&u->link);
+    list_append(&o->users, &u->link);
+    if (errnum == EAGAIN) {
+        ev_io_set(&o->writable, o->fd, EV_WRITE);
+        ev_io_start(o->loop, &o->writable);
+    } else {
+        /* Without memory in the kernel the socket seems to be writable all the time. */
+        if (errnum != ENOBUFS)
+            disconnect(o);
         ev_timer_set(&o->retry, dgram_retry_s, 0.);
         ev_timer_start(o->loop, &o->retry);
     }
+    tell_why(s);
 }
 
 /* Sends one piece. 0, or errno. */
@@ -203,7 +213,7 @@ static void sink_send(struct stream *s)
     const struct outgoing *o = outgoing_of(s);
     struct logring_head *h = s->ring.head;
     if (ev_is_active(&o->retry) || ev_is_active(&o->writable)) {
-        stream_set_trouble(s, ev_is_active(&o->retry) ? LOGRING_FAILING : LOGRING_FULL, h->sink_errno);
+        tell_why(s);
         return;
     }
     int errnum = send_gap(s);
@@ -226,7 +236,7 @@ static void sink_send(struct stream *s)
             logring_release(&s->ring, sent + n);
         }
     }
-    wait_for(s, errnum == ENOBUFS ? EAGAIN : errnum);
+    wait_for(s, errnum);
 }
 
 static bool sink_open(struct stream *s)

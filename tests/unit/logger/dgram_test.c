@@ -148,25 +148,38 @@ static void test_nobody_is_there(void **state)
     rig_finish(&rig);
 }
 
-/* Somebody listens, and does not read: the writer waits, nothing is lost, whoever goes and comes. */
-static void test_nobody_reads(void **state)
+/* Writes numbered lines to S until nobody takes more: then the service would wait. Returns how many those were. */
+static size_t fill(const struct rig_stream *s)
 {
-    (void)state;
-    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), 4096);
     struct pollfd p = {.fd = s->write_fd, .events = POLLOUT};
     size_t n = 0;
     char line[128];
-    rig_start(&rig);
     for (; poll(&p, 1, 0) == 1; n++) {
         snprintf(line, sizeof line, "%099zu\n", n);
         say(s, line);
         rig_sync(&rig, s);
     }
     assert_int_equal(s->ring.head->trouble, LOGRING_FULL);
-    for (size_t i = 0; i < n; i++) {
+    return n;
+}
+
+/* The lines of fill() from FROM to N come next. */
+static void hear_numbers(size_t from, size_t n)
+{
+    char line[128];
+    for (size_t i = from; i < n; i++) {
         snprintf(line, sizeof line, " %099zu", i);
         assert_true(ends_with(hear(), line));
     }
+}
+
+/* Somebody listens, and does not read: the writer waits, nothing is lost, whoever goes and comes. */
+static void test_nobody_reads(void **state)
+{
+    (void)state;
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), 4096);
+    rig_start(&rig);
+    hear_numbers(0, fill(s));
     assert_int_equal(s->ring.head->lost_bytes, 0);
     /* The listener is replaced between two lines. */
     close(here.fd);
@@ -177,16 +190,109 @@ static void test_nobody_reads(void **state)
     rig_finish(&rig);
 }
 
-/* Two streams with the same address share a socket. */
+/* The listener goes while lines wait for it to read: they go to the one that has come in its place. */
+static void test_another_one_reads(void **state)
+{
+    (void)state;
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), 4096);
+    rig_start(&rig);
+    size_t n = fill(s), sent = s->ring.head->sent / 100;
+    int old_fd = here.fd;
+    unlink(here.path);
+    here.fd = listen_at(here.path);
+    close(old_fd);
+    hear_numbers(sent, n);
+    assert_int_equal(s->ring.head->lost_bytes, 0);
+    rig_finish(&rig);
+}
+
+/* Who has much to say is not always the first. */
+static void test_streams_take_turns(void **state)
+{
+    (void)state;
+    struct rig_stream *a = rig_add(&rig, "a", to_syslog(), 4096), *b = rig_add(&rig, "b", to_syslog(), 4096);
+    rig_start(&rig);
+    size_t n = fill(a), before = a->ring.head->sent / 100, at = 0;
+    say(b, "from b\n");
+    rig_sync(&rig, b);
+    assert_int_equal(b->ring.head->trouble, LOGRING_FULL);
+    while (!ends_with(hear(), " from b"))
+        at++;
+    assert_true(at <= before + 1 && at < n);
+    hear_numbers(at, n);
+    rig_finish(&rig);
+}
+
+static size_t count_sockets(pid_t pid)
+{
+    char dir[64], link[128], target[64];
+    size_t n = 0;
+    snprintf(dir, sizeof dir, "/proc/%d/fd", (int)pid);
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(link, sizeof link, "%s/%d", dir, fd);
+        ssize_t len = readlink(link, target, sizeof target - 1);
+        n += len > 7 && memcmp(target, "socket:", 7) == 0;
+    }
+    return n;
+}
+
+/* Streams with the same address share a socket. */
 static void test_streams_share(void **state)
 {
     (void)state;
     struct rig_stream *a = rig_add(&rig, "a", to_syslog(), RING), *b = rig_add(&rig, "b", to_syslog(), RING);
     rig_start(&rig);
+    rig_sync(&rig, a);
+    size_t before = count_sockets(rig.pid);
     say(a, "from a\n");
     assert_true(ends_with(hear(), " from a"));
     say(b, "from b\n");
     assert_true(ends_with(hear(), " from b"));
+    assert_int_equal(count_sockets(rig.pid), before + 1);
+    rig_finish(&rig);
+}
+
+/* What fails for one of them fails for the other, for the same reason, and it is told of each once. */
+static void test_trouble_is_shared(void **state)
+{
+    (void)state;
+    unlink(here.path);
+    struct rig_stream *a = rig_add(&rig, "a", to_syslog(), RING), *b = rig_add(&rig, "b", to_syslog(), RING);
+    rig_start(&rig);
+    say(a, "from a\n");
+    struct message *m = rig_await(&rig, MESSAGE_SAY);
+    assert_int_equal(m->id, a->d.id);
+    assert_non_null(strstr(m->text, strerror(ENOENT)));
+    say(b, "from b\n");
+    m = rig_await(&rig, MESSAGE_SAY);
+    assert_int_equal(m->id, b->d.id);
+    assert_non_null(strstr(m->text, strerror(ENOENT)));
+    assert_int_equal(b->ring.head->sink_errno, ENOENT);
+    close(here.fd);
+    here.fd = listen_at(here.path);
+    for (int i = 0; i < 2; i++) {
+        m = rig_await(&rig, MESSAGE_SAY);
+        assert_string_equal(m->event, "log-resumed");
+        assert_non_null(strstr(m->text, "nothing was lost"));
+    }
+    rig_finish(&rig);
+}
+
+/* Old daemons want connections. */
+static void test_no_datagrams(void **state)
+{
+    (void)state;
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    strcpy(a.sun_path, here.path);
+    close(here.fd);
+    unlink(here.path);
+    here.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(here.fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(here.fd, 1), 0);
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), RING);
+    rig_start(&rig);
+    say(s, "hello\n");
+    assert_non_null(strstr(rig_await(&rig, MESSAGE_SAY)->text, "it takes no datagrams"));
     rig_finish(&rig);
 }
 
@@ -197,7 +303,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_one_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_streams_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_share, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trouble_is_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_datagrams, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
