@@ -32,27 +32,33 @@ void match_free(struct stream *s)
     s->matcher = NULL;
 }
 
+static struct matcher *matcher_new(const char *pattern, uint64_t from)
+{
+    struct matcher *m = mem_alloc(sizeof *m);
+    if (m == NULL)
+        return NULL;
+    m->from = m->at = from;
+    m->state = (struct logline_state){0};
+    m->pattern = mem_strdup(pattern);
+    /* It has been compiled before, when the configuration was read: only memory can be missing. */
+    if (m->pattern != NULL && regcomp(&m->regex, pattern, REG_EXTENDED | REG_NOSUB) == 0)
+        return m;
+    mem_free(m->pattern);
+    mem_free(m);
+    return NULL;
+}
+
 void match_set(struct stream *s, const char *pattern, uint64_t from)
 {
-    struct matcher *m = s->matcher;
+    const struct matcher *m = s->matcher;
     if (m != NULL && pattern != NULL && m->from == from && strcmp(m->pattern, pattern) == 0)
         return;
     match_free(s);
     if (pattern == NULL)
         return;
-    m = mem_alloc(sizeof *m);
-    if (m == NULL)
-        return;
-    m->from = m->at = from;
-    m->state = (struct logline_state){0};
-    m->pattern = mem_strdup(pattern);
-    /* It has been compiled before, when the configuration was read: only memory can be missing. */
-    if (m->pattern == NULL || regcomp(&m->regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
-        mem_free(m->pattern);
-        mem_free(m);
-        return;
-    }
-    s->matcher = m;
+    s->matcher = matcher_new(pattern, from);
+    if (s->matcher == NULL)
+        logger_say(s->logger, s, LOG_LEVEL_ERROR, "", "no memory to look for the line that shows that it is ready");
 }
 
 /* Whether the piece P matches; regexec(3) wants a string. A line that ends as lines of DOS do ends before that. */
