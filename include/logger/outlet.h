@@ -26,8 +26,9 @@ struct outlet {
     int box_read_fd, box_write_fd; /**< the outbox; owned */
     struct ev_io writable;
     struct ev_timer retry;
-    struct list queue; /**< of struct stream.in_outlet */
-    int trouble_errno; /**< what failed last; 0: nothing */
+    struct stream *composed[SHARED_STREAMS_MAX]; /**< whose the parts of the batch are, while it is composed */
+    struct list queue;                           /**< of struct stream.in_outlet */
+    int trouble_errno;                           /**< what failed last; 0: nothing */
 };
 
 /** Makes the outlet of L. NULL without memory. */

@@ -203,6 +203,7 @@ static bool put_lines(struct outlet *o, struct stream *s, size_t cap)
         part.sent += n;
     }
     if (out.len > 0) {
+        o->composed[b->n_parts] = s;
         b->parts[b->n_parts++] = part;
         b->len += (uint32_t)out.len;
     }
@@ -223,7 +224,7 @@ static void apply(struct outlet *o)
     const struct shared_batch *b = batch_of(o);
     for (uint32_t i = 0; i < b->n_parts; i++) {
         const struct shared_part *p = &b->parts[i];
-        struct stream *s = stream_find(o->logger, p->stream);
+        struct stream *s = o->composed[i];
         if (s == NULL)
             continue;
         struct logring_head *h = s->ring.head;
@@ -320,6 +321,8 @@ void outlet_recover(struct outlet *o)
     struct shared_batch *b = batch_of(o);
     if (!b->active)
         return;
+    for (uint32_t i = 0; i < b->n_parts; i++)
+        o->composed[i] = stream_find(o->logger, b->parts[i].stream);
     apply(o);
     if ((b->done & FILLING) != 0)
         b->done = (b->done & ~FILLING) + (uint32_t)boxed(o);
