@@ -221,6 +221,8 @@ void logger_settle(struct logger *l)
         stream_free(s);
         logger_send(l, &m);
     }
-    if (l->control_fd < 0 && list_is_empty(&l->streams) && outlet_is_empty(l->outlet))
+    /* What fails now may never work again, and nobody is there to be told. */
+    bool is_out = outlet_is_empty(l->outlet) || l->outlet->trouble_errno != 0;
+    if (l->control_fd < 0 && list_is_empty(&l->streams) && is_out)
         ev_break(l->loop, EVBREAK_ALL);
 }

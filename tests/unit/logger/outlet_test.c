@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright The Foster authors
+ *
+ * Standard output of each kind: it gets all lines, stays as it was for those who share it, and is told of once when it
+ * fails.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/logger/rig.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <termios.h>
+
+enum { RING = 65536, TEXT_MAX = 4096, FAILURES = 3 };
+
+/** What standard output is. */
+enum kind { KIND_PIPE, KIND_SOCKET, KIND_TERMINAL, KIND_FILE, KIND_APPENDING, KIND_N };
+
+static const struct spec_log to_stdout = {.driver = SPEC_LOG_STDOUT};
+
+static struct rig rig;
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&rig);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    return 0;
+}
+
+/** Makes a standard output; where it can be read in *RET. -1: there is no such thing here. */
+static int outlet_of(enum kind kind, int *ret)
+{
+    int fds[2];
+    if (kind == KIND_TERMINAL) {
+        struct termios raw;
+        *ret = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (*ret < 0 || grantpt(*ret) != 0 || unlockpt(*ret) != 0)
+            return -1;
+        int fd = open(ptsname(*ret), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(tcgetattr(fd, &raw), 0);
+        cfmakeraw(&raw);
+        assert_int_equal(tcsetattr(fd, TCSANOW, &raw), 0);
+        return fd;
+    }
+    if (kind == KIND_SOCKET) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    } else if (kind == KIND_PIPE) {
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    } else {
+        fds[0] = memfd_create("out", MFD_CLOEXEC);
+        fds[1] = dup(fds[0]);
+        assert_true(fds[0] >= 0 && fds[1] >= 0);
+        if (kind == KIND_APPENDING)
+            assert_int_equal(fcntl(fds[1], F_SETFL, O_APPEND), 0);
+    }
+    *ret = fds[0];
+    return fds[1];
+}
+
+/** Reads LEN bytes, or what there is of a file, and asserts that they are EXPECTED. */
+static void check_heard(enum kind kind, int fd, const char *expected)
+{
+    char text[TEXT_MAX];
+    size_t len = strlen(expected), n = 0;
+    while (n < len) {
+        ssize_t got =
+            kind >= KIND_FILE ? pread(fd, text + n, sizeof text - n, (off_t)n) : read(fd, text + n, sizeof text - n);
+        assert_true(got > 0);
+        n += (size_t)got;
+    }
+    assert_int_equal(n, len);
+    assert_memory_equal(text, expected, len);
+}
+
+static void say(const struct rig_stream *s, const char *text)
+{
+    assert_int_equal(write(s->write_fd, text, strlen(text)), strlen(text));
+}
+
+static void lines_go_to(enum kind kind)
+{
+    static const char plain[] = "a     | one\nweb.2 | two\na     | three\n";
+    static const char coloured[] =
+        "\x1b[33ma     | \x1b[0mone\n\x1b[32mweb.2 | \x1b[0mtwo\n\x1b[33ma     | \x1b[0mthree\n";
+    int fd;
+    rig.stdout_fd = outlet_of(kind, &fd);
+    if (rig.stdout_fd < 0) {
+        print_message("SKIP: no terminal can be made here\n");
+        skip();
+    }
+    int flags = fcntl(rig.stdout_fd, F_GETFL);
+    rig.width = 5;
+    struct rig_stream *a = rig_add(&rig, "a", &to_stdout, RING), *web = rig_add(&rig, "web.2", &to_stdout, RING);
+    rig_start(&rig);
+    say(a, "one\n");
+    rig_sync(&rig, a);
+    say(web, "two");
+    rig_sync(&rig, web);
+    say(a, "three\n");
+    rig_sync(&rig, a);
+    check_heard(kind, fd, kind == KIND_TERMINAL ? coloured : plain);
+    /* Others have it, too. */
+    assert_int_equal(fcntl(rig.stdout_fd, F_GETFL), flags);
+    rig_finish(&rig);
+    close(rig.stdout_fd);
+    close(fd);
+}
+
+static void test_a_pipe(void **state)
+{
+    (void)state;
+    lines_go_to(KIND_PIPE);
+}
+
+static void test_a_socket(void **state)
+{
+    (void)state;
+    lines_go_to(KIND_SOCKET);
+}
+
+static void test_a_terminal(void **state)
+{
+    (void)state;
+    lines_go_to(KIND_TERMINAL);
+}
+
+static void test_a_file(void **state)
+{
+    (void)state;
+    lines_go_to(KIND_FILE);
+}
+
+static void test_a_file_that_is_appended_to(void **state)
+{
+    (void)state;
+    lines_go_to(KIND_APPENDING);
+}
+
+/** Has the logger send what S has; returns how many of its messages meanwhile have WORD in them. */
+static int said(const struct rig_stream *s, const char *word)
+{
+    const struct message m = {.kind = MESSAGE_SYNC, .id = s->d.id, .seq = 1, .fds = {-1, -1}};
+    int n = 0;
+    rig_send(&rig, &m);
+    for (;;) {
+        struct pollfd p = {.fd = rig.sock, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);
+        assert_int_equal(message_receive(rig.sock, &rig.in), 1);
+        if (rig.in.m.kind == MESSAGE_SYNCED)
+            return n;
+        n += rig.in.m.kind == MESSAGE_SAY && strstr(rig.in.m.text, word) != NULL;
+    }
+}
+
+/** Standard output FD fails, for the reason WORD. */
+static void failure_is_told_once(int fd, const char *word)
+{
+    rig.stdout_fd = fd;
+    struct rig_stream *a = rig_add(&rig, "a", &to_stdout, RING);
+    rig_start(&rig);
+    int n = 0;
+    for (int i = 0; i < FAILURES; i++) {
+        say(a, "gone\n");
+        n += said(a, word);
+    }
+    assert_int_equal(n, 1);
+    assert_int_equal(a->ring.head->trouble, LOGRING_FAILING);
+    /* It waits for better times, until nobody wants it any more; the first line is under way already. */
+    assert_int_equal(logring_pending(&a->ring), (FAILURES - 1) * strlen("gone\n"));
+    rig_finish(&rig);
+    assert_int_equal(a->ring.head->lost_lines, FAILURES - 1);
+    close(fd);
+}
+
+static void test_a_full_device(void **state)
+{
+    (void)state;
+    failure_is_told_once(open("/dev/full", O_WRONLY | O_CLOEXEC), "No space left on device");
+}
+
+static void test_a_pipe_without_reader(void **state)
+{
+    int fds[2];
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    close(fds[0]);
+    failure_is_told_once(fds[1], "Broken pipe");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_pipe),
+        TEST(test_a_socket),
+        TEST(test_a_terminal),
+        TEST(test_a_file),
+        TEST(test_a_file_that_is_appended_to),
+        TEST(test_a_full_device),
+        TEST(test_a_pipe_without_reader),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
