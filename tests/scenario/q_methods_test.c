@@ -14,7 +14,7 @@
 #define SERVICE_KEYS                                                                                                   \
     "name service instance state health health_check wanted pid state_ms uptime_ms starts restarts last_exit "         \
     "next_start_ms next_run hook status_text errno reloading watchdog_ms stored_fds reason command"
-#define DAEMON_KEYS  "name pid version uptime_ms init settled stopping reaped adopted unclaimed config"
+#define DAEMON_KEYS  "name pid version uptime_ms init settled stopping reaped adopted unclaimed logger config"
 #define OUTCOME_KEYS "name ok done state text ms pid lines"
 #define CHANGE_KEYS  "action service keys effect text"
 #define RELOAD_KEYS  "ok dry_run changes later warnings services"
@@ -154,7 +154,7 @@ static void q24_status_of_one(void **state)
     struct ctl *c;
     struct scenario *s = start_shop(&c);
     json_t *db = ctl_service(c, ctl_call(c, "status", "{'services':['db']}"), "db");
-    ctl_check_keys(c, db, SERVICE_KEYS " type restart depends_on dependents stop_signal stop_grace_ms");
+    ctl_check_keys(c, db, SERVICE_KEYS " type restart depends_on dependents stop_signal stop_grace_ms log");
     ctl_check_keys(c, json_object_get(db, "restart"), "policy attempts max_attempts");
     scenario_check(s, strcmp(joined(json_object_get(db, "dependents")), "web ") == 0);
     scenario_check(s, is_text(c, db, "stop_signal", "SIGTERM") && ctl_number(c, db, "stop_grace_ms") == 10000);

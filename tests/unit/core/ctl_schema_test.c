@@ -21,7 +21,7 @@ enum { FILE_MAX = 1 << 18, NAME_MAX_LEN = 32, NAMES_MAX = 512 };
 /* A service has these only when they were asked for. */
 static const char *const on_request[] = {
     "processes", "adopted",    "zombies",    "rss_bytes",   "cpu_ms",        "lines",  "type",
-    "restart",   "depends_on", "dependents", "stop_signal", "stop_grace_ms", "limits",
+    "restart",   "depends_on", "dependents", "stop_signal", "stop_grace_ms", "limits", "log",
 };
 
 /* The replies of `hello` and `logs` are not shown by fosterctl. Others are words of text. */

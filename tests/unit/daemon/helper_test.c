@@ -223,7 +223,7 @@ static void its_output_is_the_services_else(void **state)
     kit_await(1);
     assert_int_equal(ended[0].result.n_output, 0);
     bench_sync(0);
-    assert_string_equal(heard(), "web | from the hook\n");
+    assert_heard("web | from the hook\n");
 }
 
 static void without_descriptors_nothing_is_started(void **state)

@@ -97,7 +97,7 @@ static void they_run_one_after_another(void **state)
     begin_hooks(SPEC_HOOK_PRE_START, 0, 0);
     assert_int_equal(told.n, 0);
     assert_done(SPEC_HOOK_PRE_START, true, "");
-    assert_string_equal(heard(), "web | one\nweb | two\nweb | three\n");
+    assert_heard("web | one\nweb | two\nweb | three\n");
 }
 
 static void the_first_that_fails_is_the_last(void **state)
@@ -108,7 +108,7 @@ static void the_first_that_fails_is_the_last(void **state)
     set_hook(SPEC_HOOK_POST_START, 2, "echo never");
     begin_hooks(SPEC_HOOK_POST_START, 0, 0);
     assert_done(SPEC_HOOK_POST_START, false, "post_start[2]: exited with code 4");
-    assert_string_equal(heard(), "");
+    assert_heard("");
 }
 
 static void a_late_one_has_failed(void **state)
@@ -141,7 +141,7 @@ static void how_the_program_ended_is_said(void **state)
             close(listen_fd);
         begin_hooks(SPEC_HOOK_POST_STOP, ends[i].kind, ends[i].code);
         assert_done(SPEC_HOOK_POST_STOP, true, "");
-        assert_string_equal(heard(), ends[i].line);
+        assert_heard(ends[i].line);
     }
 }
 

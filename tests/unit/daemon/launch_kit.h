@@ -13,7 +13,7 @@
 
 #include "unit/daemon/bench.h"
 
-enum { TOLD_MAX = 16, TEXT_MAX = 512, HEARD_MAX = 1 << 16, ARGS_MAX = 8 };
+enum { TOLD_MAX = 16, TEXT_MAX = 512, HEARD_MAX = 1 << 16, HEARD_GUARD_MS = 60000, ARGS_MAX = 8 };
 
 static struct {
     struct event events[TOLD_MAX];
@@ -91,6 +91,22 @@ static inline const char *heard(void)
     ssize_t n = read(listen_fd, text, sizeof text - 1);
     text[n > 0 ? n : 0] = '\0';
     return text;
+}
+
+/** Waits until as much as WANTED has been written to our standard output, which must be that. */
+static inline void assert_heard(const char *wanted)
+{
+    static char text[HEARD_MAX];
+    size_t n = 0;
+    do {
+        struct pollfd p = {.fd = listen_fd, .events = POLLIN};
+        if (*wanted != '\0')
+            assert_int_equal(poll(&p, 1, HEARD_GUARD_MS), 1);
+        ssize_t got = read(listen_fd, text + n, sizeof text - 1 - n);
+        n += got > 0 ? (size_t)got : 0;
+    } while (n < strlen(wanted));
+    text[n] = '\0';
+    assert_string_equal(text, wanted);
 }
 
 /** Starts run RUN of unit I, which must go well up to the exec. Returns its process. */

@@ -115,7 +115,7 @@ static void entrypoint_and_command_are_one(void **state)
     COMMAND(0, "a b", "", "$HOME");
     launch(0, 1);
     assert_int_equal(finish(0), 0);
-    assert_string_equal(heard(), "[a b][][$HOME]");
+    assert_heard("[a b][][$HOME]");
 }
 
 static void the_umask_is_set(void **state)
@@ -133,7 +133,7 @@ static void the_umask_is_set(void **state)
         bench_specs[0].umask = cases[i].umask;
         launch(0, i + 1);
         assert_int_equal(finish(0), 0);
-        assert_string_equal(heard(), cases[i].heard);
+        assert_heard(cases[i].heard);
     }
     umask(before);
 }
@@ -151,7 +151,7 @@ static void output_comes_as_lines_of_the_unit(void **state)
         assert_int_equal(finish(0), 0);
         assert_true(run == 1 || bench_units[0].out[0]->write_fd == write_fd);
         bench_sync(0);
-        assert_string_equal(heard(), "web  | out\nweb  | err\nweb  | end\n");
+        assert_heard("web  | out\nweb  | err\nweb  | end\n");
     }
 }
 
@@ -191,7 +191,7 @@ static void inherited_output_is_ours(void **state)
     COMMAND(0, "echo", "plain");
     launch(0, 1);
     assert_int_equal(finish(0), 0);
-    assert_string_equal(heard(), "plain\n");
+    assert_heard("plain\n");
     assert_null(bench_units[0].out[0]);
     assert_int_equal(bench.logger.pid, 0);
 }
@@ -349,7 +349,7 @@ static void another_mode_changes_the_request(void **state)
     pid_t pid = launch(0, 1);
     assert_true(hooked.spawned == pid && hooked.n_told == 0);
     assert_int_equal(finish(0), 0);
-    assert_string_equal(heard(), "changed\n");
+    assert_heard("changed\n");
     assert_int_equal(hooked.n_failed, 0);
 }
 
