@@ -121,34 +121,34 @@ static int write_slowly(void)
     return 0;
 }
 
-/** One way to move output. */
+/** One way to move output. In its texts @ stands for the directory. */
 struct mover {
     const char *name;
     const char *program; /* needed; NULL: fosterd */
-    const char *command; /* for sh, reads standard input, %s is a directory for it; NULL: a supervisor of its own */
+    const char *command; /* for sh, reads standard input; NULL: a supervisor of its own */
     const char *options; /* of fosterd's logging */
     size_t more_a_line;  /* bytes that fosterd puts with each line */
 };
 
 static const struct mover movers[] = {
-    {.name = "cat > file", .program = "cat", .command = "exec cat > %s/out"},
-    {.name = "foster file", .options = "driver: file, options: { path: %s/out, max-size: 0 }"},
-    {.name = "s6-log", .program = "s6-log", .command = "exec s6-log n1000 s268435455 %s/d"},
+    {.name = "cat > file", .program = "cat", .command = "exec cat > @/out"},
+    {.name = "foster file", .options = "driver: file, options: { path: @/out, max-size: 0 }"},
+    {.name = "s6-log", .program = "s6-log", .command = "exec s6-log n1000 s268435455 @/d"},
     {.name = "svlogd",
      .program = "svlogd",
-     .command = "mkdir %1$s/d; printf 's16777215\\nn0\\n' > %1$s/d/config; exec svlogd %1$s/d"},
-    {.name = "multilog", .program = "multilog", .command = "exec multilog s16777215 n1000 %s/d"},
+     .command = "mkdir @/d; printf 's16777215\\nn0\\n' > @/d/config; exec svlogd @/d"},
+    {.name = "multilog", .program = "multilog", .command = "exec multilog s16777215 n1000 @/d"},
     {.name = "supervisord", .program = "supervisord"},
     {.name = "foster time",
-     .options = "driver: file, options: { path: %s/out, max-size: 0, timestamps: true }",
+     .options = "driver: file, options: { path: @/out, max-size: 0, timestamps: true }",
      .more_a_line = 28},
-    {.name = "s6-log T", .program = "s6-log", .command = "exec s6-log n1000 s268435455 T %s/d"},
+    {.name = "s6-log T", .program = "s6-log", .command = "exec s6-log n1000 s268435455 T @/d"},
     {.name = "svlogd -ttt",
      .program = "svlogd",
-     .command = "mkdir %1$s/d; printf 's16777215\\nn0\\n' > %1$s/d/config; exec svlogd -ttt %1$s/d"},
-    {.name = "multilog t", .program = "multilog", .command = "exec multilog t s16777215 n1000 %s/d"},
+     .command = "mkdir @/d; printf 's16777215\\nn0\\n' > @/d/config; exec svlogd -ttt @/d"},
+    {.name = "multilog t", .program = "multilog", .command = "exec multilog t s16777215 n1000 @/d"},
     {.name = "foster json",
-     .options = "driver: file, options: { path: %s/out, max-size: 0, format: json }",
+     .options = "driver: file, options: { path: @/out, max-size: 0, format: json }",
      .more_a_line = 84},
     {.name = "foster stdout", .options = "driver: stdout", .more_a_line = 6},
 };
@@ -159,6 +159,17 @@ enum { MOVERS_N = sizeof movers / sizeof *movers };
 struct figures {
     double mb_a_second, cpu_a_gib;
 };
+
+/* Puts TEXT into BUF, of PATH_SIZE bytes, with the directory in place of each @. */
+static const char *expand(const char *text, char *buf)
+{
+    size_t n = 0;
+    for (; *text != '\0' && n + sizeof dir < PATH_SIZE; text++)
+        n += (size_t)snprintf(buf + n, PATH_SIZE - n, "%.*s", *text == '@' ? (int)sizeof dir : 1,
+                              *text == '@' ? dir : text);
+    buf[n] = '\0';
+    return buf;
+}
 
 static bool is_installed(const char *program)
 {
@@ -197,7 +208,8 @@ static size_t arrived(void)
 
 static pid_t child_named(pid_t parent, const char *name)
 {
-    char path[64], text[65536], comm[32];
+    static char text[65536];
+    char path[64], comm[32];
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
     FILE *f = fopen(path, "r");
     size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
@@ -243,7 +255,7 @@ static struct figures run_pipeline(const struct mover *m, size_t at_a_time, size
     int fds[2];
     char command[PATH_SIZE], a[32], b[32];
     struct rusage ru;
-    snprintf(command, sizeof command, m->command, dir);
+    expand(m->command, command);
     snprintf(a, sizeof a, "%zu", at_a_time);
     snprintf(b, sizeof b, "%zu", size);
     if (pipe(fds) != 0)
@@ -282,7 +294,7 @@ static struct figures run_supervisor(const struct mover *m, size_t at_a_time, si
     char text[4 * PATH_SIZE], options[PATH_SIZE] = "";
     size_t wanted = size + size / LINE * m->more_a_line;
     if (m->options != NULL) {
-        snprintf(options, sizeof options, m->options, dir);
+        expand(m->options, options);
         snprintf(text, sizeof text,
                  "services:\n  web:\n    command: [ '%s', '--write', '%zu', '%zu', '%s/start' ]\n    restart: 'no'\n"
                  "    logging: { %s }\n  other: { command: [ sleep, infinity ], logging: { driver: none } }\n",
@@ -362,17 +374,19 @@ static void compare(const char *title, size_t at_a_time, size_t size, int rounds
 
 static void many_services(const char *driver, int services)
 {
-    enum { WARM_MS = 5000, MEASURED_MS = 10000 };
+    enum { WARM_MS = 3000, MEASURED_MS = 10000, CALM_NS = 5000000 };
     char text[4 * PATH_SIZE], options[PATH_SIZE];
     empty_dir();
-    snprintf(options, sizeof options, driver, dir);
+    expand(driver, options);
     snprintf(text, sizeof text,
              "services:\n  s:\n    command: [ '%s', '--slow' ]\n    scale: %d\n    logging: { %s }\n", self, services,
              options);
     put_file("conf", text);
     const char *const argv[] = {fosterd, "-c", in_dir("conf"), NULL};
     pid_t pid = start(argv, in_dir("out"));
-    pause_ms(WARM_MS);
+    /* All of them are up when fosterd has nothing to do any more. */
+    for (int64_t before = -1, used = 0; used - before > CALM_NS; before = used, used = used_ns(pid))
+        pause_ms(WARM_MS);
     pid_t logger = child_named(pid, "foster-logger");
     int64_t at = now_ns(), cpu = used_ns(logger), own = used_ns(pid);
     pause_ms(MEASURED_MS);
@@ -408,7 +422,7 @@ int main(int argc, char **argv)
     compare("a write a line", LINE, size / 8 / LINE * LINE, rounds);
     printf("\n%d services, %d lines a second each\n", services, TICKS_A_SECOND);
     many_services("driver: stdout", services);
-    many_services("driver: file, options: { path: '%s/{name}.log' }", services);
+    many_services("driver: file, options: { path: '@/{name}.log' }", services);
     empty_dir();
     rmdir(dir);
     return 0;
