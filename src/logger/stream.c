@@ -260,6 +260,18 @@ static void check_end(struct stream *s)
     }
 }
 
+static bool is_nearly_full(const struct stream *s)
+{
+    return logring_room(&s->ring) < s->ring.size / STREAM_ROOM_SHARE;
+}
+
+/* Whether a line fills the ring that would wait for its end in vain. */
+static bool has_no_room_for_line(const struct stream *s)
+{
+    return s->ring.size <= LOGLINE_MAX && is_nearly_full(s) &&
+           memchr(logring_at(&s->ring, s->ring.head->sent), '\n', logring_pending(&s->ring)) == NULL;
+}
+
 void stream_settle(struct stream *s)
 {
     const struct logring_head *h = s->ring.head;
@@ -267,6 +279,8 @@ void stream_settle(struct stream *s)
     size_t least = s->wants_more ? 1 : s->ring.size / STREAM_ROOM_SHARE;
     if (logring_pending(&s->ring) == 0)
         s->flush = false;
+    if (!s->flush && s->sink != NULL && h->trouble == LOGRING_FLOWS && has_no_room_for_line(s))
+        stream_pump(s);
     watch_partial(s);
     read_pipe(s, may_drop || logring_room(&s->ring) >= least);
     check_end(s);
@@ -278,6 +292,8 @@ void stream_pump(struct stream *s)
     /* A run begins with a line of its own, whatever the one before it has left without an end. */
     if (s->ring.head->sent == s->ring.head->run_began)
         s->ring.head->line.within = false;
+    if (sends && has_no_room_for_line(s))
+        s->flush = true;
     if (sends)
         s->sink->send(s);
     if (!sends || !s->sink->defers)
@@ -320,10 +336,12 @@ void stream_set_trouble(struct stream *s, enum logring_trouble t, int errnum)
 
 void stream_make_room(struct stream *s)
 {
-    size_t share = s->ring.size / STREAM_ROOM_SHARE;
     bool may_drop = s->log.mode == SPEC_LOG_DROP || s->ring.head->trouble == LOGRING_FAILING || s->sink == NULL;
-    if (may_drop && logring_room(&s->ring) < share)
-        logring_drop(&s->ring, share);
+    /* What only waits for the end of the turn is not dropped. */
+    if (may_drop && is_nearly_full(s) && s->ring.head->trouble == LOGRING_FLOWS)
+        outlet_flush(s->logger->outlet);
+    if (may_drop && is_nearly_full(s))
+        logring_drop(&s->ring, s->ring.size / STREAM_ROOM_SHARE);
 }
 
 void stream_end(struct stream *s)

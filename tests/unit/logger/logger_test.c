@@ -262,6 +262,62 @@ static void test_a_reader_that_stops(void **state)
     assert_int_equal(lost_bytes, b->ring.head->lost_bytes);
 }
 
+/* Has the logger take in what there is of S, without waiting for the ends of lines. */
+static void take_in(const struct rig_stream *s)
+{
+    static uint64_t seq = UINT64_C(1) << 32;
+    const struct message m = {.kind = MESSAGE_TAKE, .id = s->d.id, .seq = ++seq, .fds = {-1, -1}};
+    rig_send(&rig, &m);
+    assert_int_equal(rig_await(&rig, MESSAGE_SYNCED)->seq, seq);
+}
+
+/* The ring has no room for the end of the line: its beginning does not wait for that, and is not dropped. */
+static void test_a_line_longer_than_the_ring(void **state)
+{
+    (void)state;
+    static char line[4096];
+    struct spec_log drop = to_stdout;
+    drop.mode = SPEC_LOG_DROP;
+    memset(line, 'x', sizeof line);
+    struct rig_stream *a = rig_add(&rig, "a", &to_stdout, sizeof line), *b = rig_add(&rig, "b", &drop, sizeof line);
+    rig_start(&rig);
+    struct rig_stream *const streams[] = {a, b};
+    for (size_t i = 0; i < 2; i++) {
+        struct rig_stream *s = streams[i];
+        assert_int_equal(write(s->write_fd, line, sizeof line), sizeof line);
+        take_in(s);
+        assert_int_equal(s->ring.head->sent, sizeof line);
+        say(s, "y\n");
+        take_in(s);
+        assert_int_equal(s->ring.head->sent, sizeof line + 2);
+        assert_int_equal(s->ring.head->lost_bytes, 0);
+    }
+    rig_finish(&rig);
+    out_close();
+    assert_non_null(strstr(out.data, "xxx\na + y\nb | xxx"));
+}
+
+/* More comes at once than the ring holds, and the reader takes it: nothing is dropped. */
+static void test_a_burst_is_not_dropped(void **state)
+{
+    (void)state;
+    enum { LINES = 300 };
+    struct spec_log drop = to_stdout;
+    drop.mode = SPEC_LOG_DROP;
+    struct rig_stream *a = rig_add(&rig, "a", &drop, 4096);
+    char line[128];
+    for (int i = 0; i < LINES; i++) {
+        snprintf(line, sizeof line, "%099d\n", i);
+        say(a, line);
+    }
+    rig_start(&rig);
+    take_in(a);
+    assert_int_equal(a->ring.head->lost_bytes, 0);
+    rig_finish(&rig);
+    out_close();
+    assert_int_equal(out.len, LINES * (strlen("a | ") + 100));
+}
+
 /* A process of its own that writes N numbered lines to each of two streams. */
 static pid_t start_writer(size_t n)
 {
@@ -345,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_lines_come_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_come_and_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_stops, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_longer_than_the_ring, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_burst_is_not_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
