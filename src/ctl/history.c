@@ -29,8 +29,6 @@
 
 enum { HISTORY_CHUNK = 64 << 10, HISTORY_LINE_MAX = 1 << 20, HISTORY_FILES_MAX = 100000 };
 
-extern char **environ;
-
 /** One file, or what gzip makes of it. */
 struct history_file {
     int fd;           /* owned; -1: none */
@@ -313,10 +311,7 @@ struct history *history_open(const struct history_wish *w, struct err *e)
     }
     *h = (struct history){.size = w->size, .format = w->format, .since_us = w->since_us, .file.fd = -1};
     errno = ENOMEM;
-    bool ok = history_list(h, w->path) && history_add(h, "", w->path);
-    if (!ok)
-        err_set_errno(e, errno, "%s", w->path);
-    else if (access(w->path, R_OK) != 0)
+    if (!history_list(h, w->path) || !history_add(h, "", w->path) || access(w->path, R_OK) != 0)
         err_set_errno(e, errno, "%s", w->path);
     else if (!history_find_last(h, w->inode))
         err_set(e, ERR_INPUT, "%s is not the file that fosterd writes to; look from where fosterd is", w->path);

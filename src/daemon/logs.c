@@ -27,11 +27,12 @@ static bool logs_add_positions(json_t *after, const json_t *list, const char **r
     json_array_foreach(list, i, item)
     {
         char id[LOGS_ID_MAX];
-        const char *text = json_string_value(item), *colon = strchr(text, ':');
+        const char *text = json_is_string(item) ? json_string_value(item) : "", *colon = strchr(text, ':');
         size_t len = colon != NULL ? (size_t)(colon - text) : 0;
         int64_t number = -1, position = -1;
         snprintf(id, sizeof id, "%.*s", (int)(len < sizeof id ? len : 0), text);
-        if (!parse_int(id, &number) || !parse_int(colon + 1, &position) || number < 0 || position < 0) {
+        if (colon == NULL || !parse_int(id, &number) || !parse_int(colon + 1, &position) || number < 0 ||
+            position < 0) {
             *ret_wrong = text;
             return false;
         }

@@ -70,9 +70,8 @@ void logger_send(struct logger *l, const struct message *m)
 {
     if (l->control_fd < 0)
         return;
-    if (!list_is_empty(&l->unsent))
-        keep(l, m);
-    else if (message_send(l->control_fd, m) < 0 && errno == EAGAIN)
+    /* In their order. */
+    if (!list_is_empty(&l->unsent) || (message_send(l->control_fd, m) < 0 && errno == EAGAIN))
         keep(l, m);
 }
 
