@@ -91,9 +91,9 @@ static int64_t used_ns(pid_t pid)
 /* Writes SIZE bytes of lines in portions of AT_A_TIME, and notes in the file START when it began. */
 static int write_lines(size_t at_a_time, size_t size, const char *start)
 {
-    char *block = malloc(at_a_time);
+    static char block[BLOCK];
     FILE *f = fopen(start, "w");
-    if (block == NULL || f == NULL)
+    if (f == NULL || at_a_time > sizeof block)
         return 1;
     memset(block, 'x', at_a_time);
     for (size_t i = LINE - 1; i < at_a_time; i += LINE)
@@ -411,7 +411,8 @@ int main(int argc, char **argv)
     }
     fosterd = argv[1];
     size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : 1024;
-    int rounds = argc > 3 ? atoi(argv[3]) : 3, services = argc > 4 ? atoi(argv[4]) : 1000;
+    int rounds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 3,
+        services = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1000;
     if (rounds < 1 || rounds > ROUNDS_MAX || readlink("/proc/self/exe", self, sizeof self - 1) < 0 ||
         mkdtemp(dir) == NULL)
         fail("start");
