@@ -385,8 +385,11 @@ static void many_services(const char *driver, int services)
     const char *const argv[] = {fosterd, "-c", in_dir("conf"), NULL};
     pid_t pid = start(argv, in_dir("out"));
     /* All of them are up when fosterd has nothing to do any more. */
-    for (int64_t before = -1, used = 0; used - before > CALM_NS; before = used, used = used_ns(pid))
+    for (int64_t before = -CALM_NS, used = 0; used - before >= CALM_NS;) {
+        before = used;
         pause_ms(WARM_MS);
+        used = used_ns(pid);
+    }
     pid_t logger = child_named(pid, "foster-logger");
     int64_t at = now_ns(), cpu = used_ns(logger), own = used_ns(pid);
     pause_ms(MEASURED_MS);
