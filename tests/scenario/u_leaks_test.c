@@ -6,8 +6,10 @@
 #include "scenario/support/scenario.h"
 
 #include "scenario/support/leaks.h"
+#include "scenario/support/procs.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,31 +22,42 @@
 /** With this in the environment the program has but one test, which has to fail. */
 #define LEAKING "FOSTER_TEST_LEAKING"
 
-enum { KEPT_AS = 99, OURS_MAX = 1024, TEXT = 512 };
+enum { KEPT_AS = 99, OURS_MAX = 1024, LIVES = 200, TEXT = 512 };
+
+/** In a child: becomes an actor that does ORDERS and has, of what it has now, descriptor FD as AS alone (-1: nothing).
+ */
+static void hold(int fd, int as, char *const orders[])
+{
+    /* What the test was given itself is no concern of this one. */
+    for (int i = 3; i < OURS_MAX; i++) {
+        (void)fcntl(i, F_SETFD, FD_CLOEXEC);
+    }
+    if (as < 0 || dup2(fd, as) == as) {
+        (void)execv(FIXTURE, orders);
+    }
+    _exit(112);
+}
 
 /** A process that keeps descriptor FD as AS (-1: none) and has executed another program since. */
 static pid_t start_holder(int fd, int as)
 {
+    static char *const orders[] = {"actor", "wait", NULL};
     int executed[2];
     char byte;
     assert_int_equal(pipe2(executed, O_CLOEXEC), 0);
     pid_t pid = fork();
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* What the test was given itself is no concern of this one. */
-        for (int i = 3; i < OURS_MAX; i++) {
-            (void)fcntl(i, F_SETFD, FD_CLOEXEC);
-        }
-        if (as >= 0 && dup2(fd, as) < 0) {
-            _exit(111);
-        }
-        (void)execl(FIXTURE, "actor", "wait", (char *)NULL);
-        _exit(112);
+        hold(fd, as, orders);
     }
     assert_true(pid > 0);
     (void)close(executed[1]);
     assert_int_equal(read(executed[0], &byte, 1), 0);
     (void)close(executed[0]);
+    /* The exec is nearly over: it lays out the environment at last. */
+    while (procs_environment(pid) == 0 && procs_is_alive(pid)) {
+        (void)sched_yield();
+    }
     return pid;
 }
 
@@ -159,6 +172,34 @@ static void what_listen_fds_tells_of_is_given_on_purpose(void **state)
     }
     end(told);
     end(not_told);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* While it executes its program, and again while it goes, its environment cannot be read, but its descriptors can. */
+static void one_that_comes_or_goes_is_left_alone(void **state)
+{
+    (void)state;
+    static char *const orders[] = {"actor", NULL};
+    char text[TEXT];
+    int ends[2], status;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(setenv("LISTEN_FDS", "97", 1), 0);
+    for (int i = 0; i < LIVES; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            hold(ends[1], KEPT_AS, orders);
+        }
+        assert_true(pid > 0);
+        pid_t gone;
+        while ((gone = waitpid(pid, &status, WNOHANG)) == 0) {
+            if (leaks_find(getpid(), pid, &quiet[0], text, sizeof(text))) {
+                fail_msg("found: %s", text);
+            }
+        }
+        assert_int_equal(gone, pid);
+    }
+    assert_int_equal(unsetenv("LISTEN_FDS"), 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
 }
@@ -287,6 +328,7 @@ int main(void)
         SCENARIO(the_other_end_of_a_pipe_is_found_but_as_output),
         SCENARIO(the_pipe_of_readiness_is_given_on_purpose),
         SCENARIO(what_listen_fds_tells_of_is_given_on_purpose),
+        SCENARIO(one_that_comes_or_goes_is_left_alone),
         SCENARIO(a_file_that_each_has_opened_is_nobodys_leak),
         SCENARIO(stdio_is_shared_only_where_it_may_be),
         SCENARIO(init_mode_passes_on_what_is_not_close_on_exec),

@@ -229,10 +229,15 @@ static bool look(const struct holding *owner, pid_t pid, const struct leaks_rule
     return false;
 }
 
-/** A process that was a copy at the first look may have become its program since; the second look is at that. */
+/** A process that was a copy at the first look may have become its program since. The second look is at that, and
+ * counts if it was there all the time: what it was given on purpose is only known from its environment. */
 static bool find(const struct holding *owner, pid_t pid, const struct leaks_rules *rules, char *buf, size_t size)
 {
-    return look(owner, pid, rules, buf, size) && !is_copy(owner->pid, pid) && look(owner, pid, rules, buf, size);
+    if (!look(owner, pid, rules, buf, size) || is_copy(owner->pid, pid)) {
+        return false;
+    }
+    unsigned long program = procs_environment(pid);
+    return program != 0 && look(owner, pid, rules, buf, size) && procs_environment(pid) == program;
 }
 
 bool leaks_find(pid_t owner, pid_t pid, const struct leaks_rules *rules, char *buf, size_t size)

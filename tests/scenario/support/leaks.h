@@ -30,7 +30,7 @@ struct leaks_rules {
  * Looks for a descriptor that PID has and that is one of OWNER's, or a pipe whose other end is OWNER's and which is not
  * PID's own standard input or output. Writes "process 17 (sleep 9) holds fosterd's descriptor 5 as 3: socket:[4711]"
  * into BUF and returns true when there is one. False when there is none, when PID has not executed its program yet, or
- * when it is gone or may not be looked at.
+ * when it is going or gone, or may not be looked at.
  */
 bool leaks_find(pid_t owner, pid_t pid, const struct leaks_rules *rules, char *buf, size_t size);
 

@@ -36,6 +36,9 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
     return (ssize_t)len;
 }
 
+/** env_start of proc_pid_stat(5), counted from the state letter as 0. */
+enum { STAT_ENV_START = 47 };
+
 /** Field N of /proc/PID/stat, counted from the state letter as 0; NULL when there is no such process. */
 static const char *stat_field(pid_t pid, int n, char *buf, size_t size)
 {
@@ -130,6 +133,13 @@ void procs_descendants(pid_t pid, struct procs *ret)
     for (size_t i = 0; i < ret->n; i++) {
         add_children(ret->pids[i], ret);
     }
+}
+
+unsigned long procs_environment(pid_t pid)
+{
+    char buf[1024];
+    const char *start = stat_field(pid, STAT_ENV_START, buf, sizeof(buf));
+    return start ? strtoul(start, NULL, 10) : 0;
 }
 
 int procs_descriptors(pid_t pid)

@@ -39,6 +39,10 @@ char procs_state(pid_t pid);
 pid_t procs_parent(pid_t pid);
 pid_t procs_session(pid_t pid);
 
+/** Where PID has its environment, which each exec changes (Linux 3.5); 0 while nobody can read it: in the middle of an
+ * exec, and when it is ending. */
+unsigned long procs_environment(pid_t pid);
+
 /** Descriptors that PID has open, or -1. */
 int procs_descriptors(pid_t pid);
 
