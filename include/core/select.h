@@ -24,6 +24,9 @@ enum select_result { SELECT_OK, SELECT_NO_MATCH, SELECT_NOMEM };
 /** Whether NAME is a pattern of glob(7): it has a character that no name can have. */
 bool select_is_pattern(const char *name) MUST_CHECK NONNULL();
 
+/** Whether PATTERN (fnmatch(3)) stands for UNIT, by its own name or that of its SERVICE. */
+bool select_pattern_fits(const char *pattern, const char *unit, const char *service) MUST_CHECK NONNULL();
+
 /** Resolves the N names or patterns (fnmatch(3)) NAMES among the units of S into RET. N = 0: every unit that is not
  * SKIPPED. With SELECT_NO_MATCH, *RET_WRONG is the index of the name that fits nothing, and *RET_SIMILAR that of
  * select_similar(). */

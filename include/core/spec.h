@@ -440,6 +440,15 @@ struct spec_set {
 /** The service called NAME, or NULL. */
 const struct spec *spec_find(const struct spec_set *set, const char *name) NONNULL();
 
+/** How many streams of S go their own ways: 1, or with `stderr` in `logging` 2. */
+static inline unsigned spec_n_streams(const struct spec *s)
+{
+    return s->log_split ? SPEC_STREAM_N : 1;
+}
+
+/** Whether anything of what S writes goes through a pipe of ours. */
+bool spec_is_piped(const struct spec *s) NONNULL();
+
 /** Whether the wait status WSTATUS (wait(2)) is in EXITS. */
 bool spec_exits_has(const struct spec_exits *exits, int wstatus) NONNULL();
 

@@ -54,6 +54,10 @@ void ctl_note(const struct ctl *c, const char *fmt, ...) PRINTF_LIKE(2, 3) NONNU
  * between two lines, never in the middle of one. -1: it does what it did before, as for whoever has it ignored. */
 int ctl_take_interrupt(void) MUST_CHECK;
 
+/** Waits until the connection has something, somebody has pressed Ctrl-C (*RET_ENOUGH; SIGNAL_FD as of
+ * ctl_take_interrupt(), or -1), or nobody would see it any more (C->deaf). False when the time is over. */
+bool ctl_await(struct ctl *c, int signal_fd, bool *ret_enough) MUST_CHECK NONNULL();
+
 /** Appends VALUE as JSON and a newline to C->out: over several lines on a terminal, unless ONE_LINE. */
 void ctl_put_json(struct ctl *c, const json_t *value, bool one_line) NONNULL();
 

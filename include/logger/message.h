@@ -25,9 +25,8 @@ enum message_kind {
     MESSAGE_SYNC, /**< take in what is in the pipe of `id`, send it out with what of a line there is, answer SYNCED with
                      `seq` */
     MESSAGE_TAKE, /**< the same, but what there is of a line waits for its end */
-    MESSAGE_REOPEN, /**< open all files anew */
-    MESSAGE_SERVE,  /**< fds: a client's connection; text: its request for lines, see serve.h */
-    MESSAGE_WIDTH,  /**< seq: names in front of lines are padded to so many bytes */
+    MESSAGE_SERVE, /**< fds: a client's connection; text: its request for lines, see serve.h */
+    MESSAGE_WIDTH, /**< seq: names in front of lines are padded to so many bytes */
     /* From the logger. */
     MESSAGE_UP,      /**< it has taken over what there was */
     MESSAGE_CLOSED,  /**< of `id` */

@@ -128,9 +128,12 @@ void stream_end(struct stream *s) NONNULL();
 /** Takes in and sends what there is, with what there is of a line. */
 void stream_sync(struct stream *s) NONNULL();
 
-/** The text of the line that tells how much was lost since the last one ("123 lines (4567 bytes) were dropped here"),
- * in BUF; false when nothing was. */
-bool stream_gap_text(const struct stream *s, char *buf, size_t size) MUST_CHECK NONNULL();
+enum { STREAM_GAP_MAX = 128 };
+
+/** The line that tells how much was lost since the last one ("[foster: 123 lines (4567 bytes) were dropped here]"),
+ * with its text in BUF; false when nothing was. */
+bool stream_gap(const struct stream *s, char buf[static STREAM_GAP_MAX], struct logline_piece *ret) MUST_CHECK
+    NONNULL();
 
 /** What lines of S are marked with. */
 struct logline_label stream_label(const struct stream *s) NONNULL();

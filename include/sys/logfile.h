@@ -19,7 +19,6 @@
 #include <sys/types.h>
 
 enum {
-    LOGFILE_STAMP_LEN = 23, /**< of "20261122T081530.123456Z" */
     LOGFILE_NAME_MAX = 256, /**< of any name here, with the NUL */
     LOGFILE_LIST_MAX = 65536,
 };
@@ -53,9 +52,6 @@ int logfile_list(int dir_fd, const char *base, bool delete_remains, struct logfi
 
 /** Frees what L owns. */
 void logfile_list_done(struct logfile_list *l) NONNULL();
-
-/** Whether NAME is that of a compressed one. */
-bool logfile_is_compressed(const char *name) NONNULL();
 
 /** Gives BASE the name "BASE.STAMP", STAMP being the time REAL_US (microseconds since 1970) or, when the clock was put
  * back, one behind the newest there is. -1 with errno: nothing has changed. */

@@ -78,13 +78,6 @@ static void check_oneshot(struct diag_list *d, const struct spec *s, const struc
                        rules[i].why);
 }
 
-/* Whether fosterd sees anything of what S writes. */
-static bool is_any_piped(const struct spec *s)
-{
-    return spec_log_is_piped(s->log[SPEC_STREAM_OUT].driver) ||
-           (s->log_split && spec_log_is_piped(s->log[SPEC_STREAM_ERR].driver));
-}
-
 static void check_ready(struct diag_list *d, const struct spec *s, const struct tree_node *node)
 {
     const struct tree_node *map = tree_get(node, "ready");
@@ -95,7 +88,7 @@ static void check_ready(struct diag_list *d, const struct spec *s, const struct 
     if (s->type == SPEC_TYPE_NOTIFY && spec_ready_kind(s) != SPEC_READY_NOTIFY)
         diag_error(d, map->pos,
                    "`ready` with `type: notify`, which is ready by READY=1; remove it, or write another type");
-    if (s->ready.kind == SPEC_READY_LOG && !is_any_piped(s))
+    if (s->ready.kind == SPEC_READY_LOG && !spec_is_piped(s))
         diag_error(d, check_place(s, map, "log"),
                    "`log` is about output that `driver: %s` keeps from fosterd; use the driver stdout",
                    spec_log_driver_name(s->log[SPEC_STREAM_OUT].driver));

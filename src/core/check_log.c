@@ -177,7 +177,7 @@ void check_log(struct diag_list *d, const struct spec *s, const struct tree_node
     const struct tree_node *map;
 
     x.map = map = map_of(node, "logging", &x.own);
-    for (unsigned i = 0; i < (s->log_split ? SPEC_STREAM_N : 1U); i++) {
+    for (unsigned i = 0; i < spec_n_streams(s); i++) {
         if (i == SPEC_STREAM_ERR)
             x.map = map_of(map, "stderr", &x.own);
         x.log = &s->log[i];
@@ -248,7 +248,7 @@ static bool collect(struct log_files *f, const struct spec_set *set)
 
     for (size_t i = 0; ok && i < set->n_services; i++) {
         const struct spec *s = &set->services[i];
-        for (unsigned k = 0; ok && s->enabled && k < (s->log_split ? SPEC_STREAM_N : 1U); k++)
+        for (unsigned k = 0; ok && s->enabled && k < spec_n_streams(s); k++)
             ok = add_files(f, s, &s->log[k]);
     }
     return ok;

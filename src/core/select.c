@@ -26,6 +26,12 @@ bool select_is_pattern(const char *name)
     return strpbrk(name, "*?[\\") != NULL;
 }
 
+bool select_pattern_fits(const char *pattern, const char *unit, const char *service)
+{
+    /* The only instance of a service has its very name. */
+    return fnmatch(pattern, unit, 0) == 0 || (unit != service && fnmatch(pattern, service, 0) == 0);
+}
+
 static bool take_name(const struct super *s, const char *name, unsigned char *marks)
 {
     unsigned i = super_find(s, name), order, n;
@@ -52,8 +58,7 @@ static bool take_pattern(const struct super *s, const char *pattern, unsigned ch
         struct unit_view u;
         if ((any && marks[order] & MARK_TAKEN) || !super_view(s, super_at(s, order), &u) || u.state == UNIT_SKIPPED)
             continue;
-        /* The only instance of a service has its very name. */
-        if (fnmatch(pattern, u.name, 0) != 0 && (u.name == u.spec->name || fnmatch(pattern, u.spec->name, 0) != 0))
+        if (!select_pattern_fits(pattern, u.name, u.spec->name))
             continue;
         marks[order] |= MARK_TAKEN;
         any = true;

@@ -74,6 +74,15 @@ const char *spec_end_action_name(enum spec_end_action v)
     return schema_word(schema_end_action_words, (int)v);
 }
 
+bool spec_is_piped(const struct spec *s)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < spec_n_streams(s); i++)
+        any = any || spec_log_is_piped(s->log[i].driver);
+    return any;
+}
+
 const char *spec_log_driver_name(enum spec_log_driver v)
 {
     return schema_word(schema_log_driver_words, (int)v);

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,17 @@ int ctl_take_interrupt(void)
     if (fd >= 0)
         sigprocmask(SIG_BLOCK, &taken, NULL);
     return fd;
+}
+
+bool ctl_await(struct ctl *c, int signal_fd, bool *ret_enough)
+{
+    struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)},
+                         {.fd = STDOUT_FILENO},
+                         {.fd = signal_fd, .events = POLLIN}};
+    int n = poll(p, ARRAY_LEN(p), ctl_left(c));
+    c->deaf = c->deaf || (p[1].revents & POLLERR) != 0;
+    *ret_enough = p[2].revents != 0;
+    return n != 0;
 }
 
 bool ctl_flush(struct ctl *c)

@@ -6,7 +6,6 @@
 #include "ctl/run.h"
 #include "ctl/text.h"
 
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,24 +56,11 @@ static void events_on_notification(struct foster *f UNUSED, const char *method, 
     json_decref(event);
 }
 
-/* Waits until there is something to read, or nobody who would see it; false when the time is over. */
-static bool events_await(struct events *v)
-{
-    struct ctl *c = v->c;
-    struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)},
-                         {.fd = STDOUT_FILENO},
-                         {.fd = v->signal_fd, .events = POLLIN}};
-    int n = poll(p, ARRAY_LEN(p), ctl_left(c));
-    c->deaf = c->deaf || (p[1].revents & POLLERR) != 0;
-    v->enough = p[2].revents != 0;
-    return n != 0;
-}
-
 static int events_follow(struct events *v)
 {
     struct ctl *c = v->c;
     struct foster_error e;
-    while (ctl_flush(c) && events_await(v) && !v->enough)
+    while (ctl_flush(c) && ctl_await(c, v->signal_fd, &v->enough) && !v->enough)
         if (!foster_dispatch(c->foster, &e)) {
             ctl_flush(c);
             return v->farewell && e.kind == FOSTER_ERR_CLOSED ? CTL_OK : ctl_fail_foster(c, &e, NULL);

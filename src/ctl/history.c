@@ -10,10 +10,10 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/rotated.h"
 #include "ctl/text.h"
 #include "ctl/when.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -95,19 +95,13 @@ static bool history_unpack(struct history_file *f)
     return errnum == 0;
 }
 
-static bool history_is_packed(const char *path)
-{
-    size_t len = strlen(path);
-    return len > 3 && strcmp(path + len - 3, ".gz") == 0;
-}
-
 /* Opens PATH, of which LEFT bytes are wanted. */
 static bool history_open_file(struct history_file *f, const char *path, uint64_t left)
 {
     *f = (struct history_file){.left = left};
     buf_init(&f->bytes, HISTORY_LINE_MAX + HISTORY_CHUNK);
     f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (f->fd < 0 || (history_is_packed(path) && !history_unpack(f))) {
+    if (f->fd < 0 || (rotated_is_compressed(path) && !history_unpack(f))) {
         int errnum = errno;
         history_close(f);
         errno = errnum;
@@ -157,15 +151,11 @@ static bool history_read(struct history_file *f, struct history_line *ret)
 
 /* ------------------------------------------------------------------ which files */
 
-/* Whether REST is what rotation puts behind a name: ".20261123T050032.123456Z", and ".gz" once it is compressed. */
-static bool history_is_stamp(const char *rest)
+/* Whether NAME is one that BASE was given when it was full. */
+static bool history_is_older(const char *name, const char *base)
 {
-    static const char form[] = ".ddddddddTdddddd.ddddddZ";
-    size_t i = 0;
-    for (; form[i] != '\0'; i++)
-        if (form[i] == 'd' ? !isdigit((unsigned char)rest[i]) : rest[i] != form[i])
-            return false;
-    return rest[i] == '\0' || strcmp(rest + i, ".gz") == 0;
+    const char *end;
+    return rotated_stamp(name, base, &end) != NULL && (*end == '\0' || strcmp(end, ".gz") == 0);
 }
 
 static bool history_add(struct history *h, const char *dir, const char *name)
@@ -199,7 +189,7 @@ static bool history_list(struct history *h, const char *path)
     bool ok = prefix != NULL;
     const struct dirent *e;
     while (ok && dir != NULL && (e = readdir(dir)) != NULL)
-        if (strncmp(e->d_name, base, strlen(base)) == 0 && history_is_stamp(e->d_name + strlen(base)))
+        if (history_is_older(e->d_name, base))
             ok = history_add(h, prefix, e->d_name);
     if (dir != NULL)
         closedir(dir);
@@ -267,7 +257,7 @@ static bool history_begin(struct history *h, size_t i)
     char *packed = NULL;
     if (history_open_file(&h->file, h->paths[i], size))
         return true;
-    if (errno == ENOENT && !history_is_packed(h->paths[i]) && asprintf(&packed, "%s.gz", h->paths[i]) > 0) {
+    if (errno == ENOENT && !rotated_is_compressed(h->paths[i]) && asprintf(&packed, "%s.gz", h->paths[i]) > 0) {
         free(h->paths[i]);
         h->paths[i] = packed;
         if (history_open_file(&h->file, packed, size))

@@ -425,19 +425,6 @@ static bool logs_show_all(struct logs *v)
 
 /* ------------------------------------------------------------------ all of it */
 
-/* Waits until there is something to read, or nobody who would see it; false when the time is over. */
-static bool logs_await(struct logs *v)
-{
-    struct ctl *c = v->c;
-    struct pollfd p[] = {{.fd = foster_fd(c->foster), .events = foster_events(c->foster)},
-                         {.fd = STDOUT_FILENO},
-                         {.fd = v->signal_fd, .events = POLLIN}};
-    int n = poll(p, ARRAY_LEN(p), ctl_left(c));
-    c->deaf = c->deaf || (p[1].revents & POLLERR) != 0;
-    v->enough = p[2].revents != 0;
-    return n != 0;
-}
-
 /* The connection has ended, because of E. Whether there is a new one. */
 static bool logs_go_on(struct logs *v, const struct foster_error *e)
 {
@@ -453,7 +440,7 @@ static int logs_run(struct logs *v)
     struct foster_error e;
     logs_take_interrupt(v);
     while (logs_show_all(v) && !v->is_ended) {
-        if (!logs_await(v)) {
+        if (!ctl_await(c, v->signal_fd, &v->enough)) {
             return c->args.follow
                        ? CTL_OK
                        : ctl_fail(c, CTL_NOBODY, 0, NULL, "%s: not all lines came in time", foster_path(c->foster));

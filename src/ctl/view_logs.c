@@ -3,6 +3,7 @@
  *
  * Lines that services have written.
  */
+#include "base/palette.h"
 #include "ctl/text.h"
 #include "ctl/when.h"
 
@@ -29,10 +30,8 @@ static void logs_escape(struct buf *out, const char *text, size_t len)
 
 static void logs_name(struct buf *out, const struct view *v, const struct view_logs *how, const struct view_log *line)
 {
-    /* Those of fosterd's standard output (logger/stream.c). */
-    static const int colours[] = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
     if (v->color)
-        buf_printf(out, "\033[%dm", colours[line->id % ARRAY_LEN(colours)]);
+        buf_printf(out, "\033[%dm", palette_of(line->id));
     size_t n = text_put(out, line->name, 0);
     text_pad(out, n < how->width ? how->width - n : 0);
     buf_puts(out, line->continues ? " +" : " |");

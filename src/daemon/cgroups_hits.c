@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "core/report.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 #include "sys/sys_dir.h"
 

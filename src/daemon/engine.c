@@ -20,7 +20,6 @@
 #include "daemon/hooks.h"
 #include "daemon/launch.h"
 #include "daemon/leave.h"
-#include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/pressure.h"
 #include "daemon/ready.h"
@@ -29,6 +28,7 @@
 #include "daemon/slots.h"
 #include "daemon/status.h"
 #include "daemon/zombies.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "core/health.h"
 #include "daemon/engine.h"
-#include "daemon/loop.h"
 #include "daemon/probe.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>

@@ -18,8 +18,8 @@
 #include "daemon/cgroups.h"
 #include "daemon/launch.h"
 #include "daemon/launch_request.h"
-#include "daemon/loop.h"
 #include "daemon/pressure.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "daemon/census.h"
 #include "daemon/helper.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/procfs.h"
 #include "sys/sys.h"
 

@@ -7,11 +7,11 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "daemon/loop.h"
 #include "daemon/output.h"
+#include "logger/loop.h"
+#include "sys/pipes.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
-#include "sys/sys_net.h"
 #include "sys/sys_pipe.h"
 #include "sys/title.h"
 
@@ -138,7 +138,6 @@ static void on_message(struct logger_host *h, const struct message *m)
     case MESSAGE_CLOSE:
     case MESSAGE_SYNC:
     case MESSAGE_TAKE:
-    case MESSAGE_REOPEN:
     case MESSAGE_SERVE:
     case MESSAGE_WIDTH:
     case MESSAGE_N:
@@ -394,7 +393,7 @@ void logger_host_set_width(struct logger_host *h, int width)
 
 /* ------------------------------------------------------------------ its end */
 
-static void say_died(const struct logger_host *h, pid_t pid, int wstatus)
+static void say_died(pid_t pid, int wstatus)
 {
     bool killed = WIFSIGNALED(wstatus);
     int code = killed ? WTERMSIG(wstatus) : WEXITSTATUS(wstatus);
@@ -405,7 +404,6 @@ static void say_died(const struct logger_host *h, pid_t pid, int wstatus)
     else
         log_write(LOG_LEVEL_WARN, &about, "the logger ended with %s %d; nothing is lost, another one goes on",
                   killed ? "signal" : "code", code);
-    (void)h;
 }
 
 void logger_host_died(struct logger_host *h, int wstatus)
@@ -420,7 +418,7 @@ void logger_host_died(struct logger_host *h, int wstatus)
     ev_timer_stop(h->loop, &h->retry);
     if (was_asked)
         return;
-    say_died(h, pid, wstatus);
+    say_died(pid, wstatus);
     h->n_restarts++;
     bool was_of_use = h->shared->n_taken != h->taken_before || sys_now_ms() - h->started_ms >= LOGGER_LIVED_MS;
     if (was_of_use)
@@ -485,9 +483,8 @@ void logger_host_give_up(struct logger_host *h)
         receive(h, SIZE_MAX);
     hang_up(h);
     ev_timer_stop(h->loop, &h->retry);
-    int in_outbox = 0;
-    if (h->shared != NULL && sys_get_readable(h->outbox[0], &in_outbox) == 0 && in_outbox > 0)
-        h->n_lost += (uint64_t)in_outbox;
+    if (h->shared != NULL)
+        h->n_lost += pipes_bytes(h->outbox[0]);
     while (!list_is_empty(&h->streams))
         let_go(h, CONTAINER_OF(h->streams.next, struct output_stream, link));
 }

@@ -48,10 +48,8 @@ static bool logs_has(struct engine *g, unsigned unit, const char **ret_driver)
     struct unit_view u;
     if (!super_view(g->super, unit, &u))
         return false;
-    const struct spec_log *log = u.spec->log;
-    *ret_driver = spec_log_driver_name(log[SPEC_STREAM_OUT].driver);
-    return spec_log_is_piped(log[SPEC_STREAM_OUT].driver) ||
-           (u.spec->log_split && spec_log_is_piped(log[SPEC_STREAM_ERR].driver));
+    *ret_driver = spec_log_driver_name(u.spec->log[SPEC_STREAM_OUT].driver);
+    return spec_is_piped(u.spec);
 }
 
 /* Whether there is somebody among the services of REQ whose output can be read. False: REQ has been answered. */

@@ -74,7 +74,7 @@ static json_t *look_unit_log(const struct engine_unit *u)
 {
     static const char *const names[SPEC_STREAM_N] = {"stdout", "stderr"};
     json_t *log = json_array();
-    for (int i = 0; i < (u->spec->log_split ? SPEC_STREAM_N : 1); i++) {
+    for (unsigned i = 0; i < spec_n_streams(u->spec); i++) {
         const struct spec_log *l = &u->spec->log[i];
         const struct output_stream *s = u->out[i];
         log = snapshot_append(

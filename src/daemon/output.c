@@ -10,10 +10,10 @@
 
 #include "base/mem.h"
 #include "daemon/engine.h"
+#include "sys/pipes.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
 #include "sys/sys_cred.h"
-#include "sys/sys_net.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static struct output_stream *stream_of(const struct engine_unit *u, enum spec_st
 /* The driver of the stream WHICH of U itself; SPEC_LOG_NONE where there is to be none. */
 static enum spec_log_driver driver_of(const struct engine_unit *u, enum spec_stream which)
 {
-    return which == SPEC_STREAM_OUT || u->spec->log_split ? u->spec->log[which].driver : SPEC_LOG_NONE;
+    return which < spec_n_streams(u->spec) ? u->spec->log[which].driver : SPEC_LOG_NONE;
 }
 
 static size_t ring_size_of(const struct spec_log *log)
@@ -247,13 +247,6 @@ void output_renew(struct engine_unit *u)
 
 /* ------------------------------------------------------------------ places */
 
-/* How much is in the pipe of S. */
-static size_t readable(const struct output_stream *s)
-{
-    int n = 0;
-    return sys_get_readable(s->read_fd, &n) == 0 && n > 0 ? (size_t)n : 0;
-}
-
 /* The position behind what has been written to S so far. */
 static uint64_t written(const struct output_stream *s)
 {
@@ -261,10 +254,10 @@ static uint64_t written(const struct output_stream *s)
     uint64_t at;
     for (int i = 0; i < OUTPUT_LOOKS; i++) {
         uint64_t turn = h->turn;
-        if (logring_position(&s->ring, turn, readable(s), &at))
+        if (logring_position(&s->ring, turn, pipes_bytes(s->read_fd), &at))
             return at;
     }
-    return h->moved + readable(s);
+    return h->moved + pipes_bytes(s->read_fd);
 }
 
 void output_begin_run(struct engine_unit *u)
@@ -288,7 +281,7 @@ struct output_place output_run_began(const struct engine_unit *u)
 /* Whether something of S has not gone out yet. */
 static bool has_unsent(const struct output_stream *s)
 {
-    return logring_pending(&s->ring) > 0 || s->ring.head->moved != s->ring.head->end || readable(s) > 0;
+    return logring_pending(&s->ring) > 0 || s->ring.head->moved != s->ring.head->end || pipes_bytes(s->read_fd) > 0;
 }
 
 void output_sync(struct engine_unit *u, bool flush)
@@ -354,5 +347,5 @@ struct logger_stream output_describe(const struct output_stream *s)
 uint64_t output_lost(const struct output_stream *s)
 {
     const struct logring_head *h = s->ring.head;
-    return h->lost_bytes + logring_pending(&s->ring) + (h->moved - h->end) + readable(s);
+    return h->lost_bytes + logring_pending(&s->ring) + (h->moved - h->end) + pipes_bytes(s->read_fd);
 }

@@ -12,8 +12,8 @@
 #include "core/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
-#include "daemon/loop.h"
 #include "daemon/tail.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <stdio.h>

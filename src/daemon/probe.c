@@ -13,7 +13,7 @@
 #include "core/httpline.h"
 #include "daemon/engine.h"
 #include "daemon/helper.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 #include "sys/sys_net.h"
 

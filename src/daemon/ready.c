@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "daemon/engine.h"
 #include "daemon/launch_add.h"
-#include "daemon/loop.h"
 #include "daemon/probe.h"
+#include "logger/loop.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "daemon/census.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <errno.h>

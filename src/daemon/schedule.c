@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/schedule.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 #include "sys/sys_time.h"
 

@@ -10,7 +10,7 @@
 #include "base/parse.h"
 #include "daemon/census.h"
 #include "daemon/helper.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 
 #include <errno.h>
 #include <stdio.h>

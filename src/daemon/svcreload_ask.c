@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "core/outcome.h"
 #include "core/snapshot.h"
-#include "daemon/loop.h"
 #include "daemon/methods_impl.h"
 #include "daemon/parked.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>

@@ -6,8 +6,8 @@
 #include "daemon/watchdog.h"
 
 #include "core/report.h"
-#include "daemon/loop.h"
 #include "daemon/notify.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <stdio.h>

@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "daemon/engine.h"
-#include "daemon/loop.h"
 #include "daemon/zombies.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "core/report.h"
 #include "daemon/census.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>

@@ -9,6 +9,7 @@
 #include "logger/compress.h"
 
 #include "base/err.h"
+#include "base/rotated.h"
 #include "logger/file.h"
 #include "sys/logfile.h"
 #include "sys/spawn.h"
@@ -188,7 +189,7 @@ static bool compress_one(struct stream *s)
     if (f->dir_fd < 0 || logfile_list(f->dir_fd, f->base, true, &l) != 0)
         return false;
     for (size_t i = 0; i < l.n && !begun && f->to_compress; i++)
-        if (!logfile_is_compressed(l.names[i]))
+        if (!rotated_is_compressed(l.names[i]))
             begun = begin(s, l.names[i]);
     logfile_list_done(&l);
     f->to_compress = f->to_compress && begun;

@@ -157,14 +157,6 @@ static void on_message(struct logger *l, struct message *m)
         outlet_flush(l->outlet);
         answer(l, MESSAGE_SYNCED, m);
         break;
-    case MESSAGE_REOPEN:
-        LIST_EACH (it, &l->streams) {
-            struct stream *each = CONTAINER_OF(it, struct stream, link);
-            if (each->sink != NULL && each->sink->reopen != NULL)
-                each->sink->reopen(each);
-            stream_pump(each);
-        }
-        break;
     case MESSAGE_SERVE:
         if (m->fds[0] >= 0 && m->text != NULL)
             serve_begin(l, m->fds[0], m->text);

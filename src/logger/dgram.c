@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "core/logring.h"
+#include "logger/loop.h"
 #include "logger/stream.h"
 #include "sys/sys.h"
 #include "sys/sys_net.h"
@@ -21,7 +22,6 @@
 
 enum {
     DGRAM_MAX = LOGLINE_MAX + 2048, /* a piece with all that stands before it */
-    DGRAM_GAP_MAX = 128,
     PRIORITY_WARNING = 4,
     PRIORITY_INFO = 6,
 };
@@ -167,8 +167,7 @@ static void wait_for(struct stream *s, int errnum)
         /* Without memory in the kernel the socket seems to be writable all the time. */
         if (errnum != ENOBUFS)
             disconnect(o);
-        ev_timer_set(&o->retry, dgram_retry_s, 0.);
-        ev_timer_start(o->loop, &o->retry);
+        loop_arm(o->loop, &o->retry, dgram_retry_s);
     }
     tell_why(s);
 }
@@ -194,11 +193,11 @@ static int send_piece(struct stream *s, const struct logline_piece *piece, int p
 
 static int send_gap(struct stream *s)
 {
-    char text[DGRAM_GAP_MAX];
+    char text[STREAM_GAP_MAX];
+    struct logline_piece p;
     struct logring_head *h = s->ring.head;
-    if (!stream_gap_text(s, text, sizeof text))
+    if (!stream_gap(s, text, &p))
         return 0;
-    const struct logline_piece p = {.text = text, .len = strlen(text), .ends = true};
     uint64_t bytes = h->lost_bytes, lines = h->lost_lines;
     int errnum = send_piece(s, &p, PRIORITY_WARNING, sys_unix_us());
     if (errnum == 0) {

@@ -14,6 +14,7 @@
 #include "core/log_keys.h"
 #include "core/logring.h"
 #include "logger/compress.h"
+#include "logger/loop.h"
 #include "sys/logfile.h"
 #include "sys/sys.h"
 #include "sys/sys_dir.h"
@@ -24,7 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_PATH_MAX = LOG_KEYS_PATH_MAX + 1, FILE_GAP_MAX = 128, US_A_MS = 1000, US_A_S = 1000000 };
+enum { FILE_PATH_MAX = LOG_KEYS_PATH_MAX + 1, US_A_MS = 1000, US_A_S = 1000000 };
 
 static const double file_retry_s = 1., file_check_s = 1., file_rotate_again_s = 60.;
 
@@ -60,10 +61,8 @@ static void fail(struct stream *s, int errnum, const char *why)
     s->why = why;
     stream_set_trouble(s, LOGRING_FAILING, errnum);
     s->why = NULL;
-    if (ev_is_active(&f->retry))
-        return;
-    ev_timer_set(&f->retry, file_retry_s, 0.);
-    ev_timer_start(s->logger->loop, &f->retry);
+    if (!ev_is_active(&f->retry))
+        loop_arm(s->logger->loop, &f->retry, file_retry_s);
 }
 
 static void fail_to_open(struct stream *s, const struct err *e)
@@ -414,14 +413,14 @@ static bool send_lines(struct stream *s)
 /* Tells in the file what is missing at this place. */
 static bool send_gap(struct stream *s)
 {
-    char text[FILE_GAP_MAX];
+    char text[STREAM_GAP_MAX];
+    struct logline_piece p;
     struct shared_batch *b = batch_of(s);
     struct shared_part part = part_of(s);
-    if (!stream_gap_text(s, text, sizeof text))
+    if (!stream_gap(s, text, &p))
         return true;
     struct logline_out out = {.data = b->data, .cap = sizeof b->data};
     struct logline_label label = stream_label(s);
-    const struct logline_piece p = {.text = text, .len = strlen(text), .ends = true};
     if (file_of(s)->within)
         out.data[out.len++] = '\n';
     if (!put_piece(s, &label, &out, &p, sys_unix_us()))

@@ -17,8 +17,8 @@
 #include "logger/match.h"
 #include "logger/outlet.h"
 #include "logger/serve.h"
+#include "sys/pipes.h"
 #include "sys/sys.h"
-#include "sys/sys_net.h"
 #include "sys/sys_pipe.h"
 #include "sys/sys_time.h"
 
@@ -28,24 +28,6 @@
 enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20, INTAKE_ROUNDS = 16 };
 
 static const double intake_nap_s = 0.001;
-
-static size_t staged(const struct intake *in)
-{
-    int n = 0;
-    return sys_get_readable(in->read_fd, &n) == 0 && n > 0 ? (size_t)n : 0;
-}
-
-/* What belongs to nobody any more. */
-static void throw_away(const struct intake *in, size_t n)
-{
-    static char bin[4096];
-    while (n > 0) {
-        ssize_t got = sys_read(in->read_fd, bin, n < sizeof bin ? n : sizeof bin);
-        if (got <= 0)
-            return;
-        n -= (size_t)got;
-    }
-}
 
 /* Fills IOV out of the stage, which holds as much. */
 static void read_all(const struct intake *in, struct iovec *iov, int n)
@@ -77,7 +59,8 @@ static void read_stage(struct intake *in, size_t skip)
         if (s == NULL) {
             read_all(in, iov, n);
             n = 0;
-            throw_away(in, m->len - done);
+            /* It belongs to nobody any more. */
+            pipes_discard(in->read_fd, m->len - done);
         } else if (done < m->len) {
             iov[n++] = (struct iovec){.iov_base = logring_at(&s->ring, m->at + done), .iov_len = m->len - done};
         }
@@ -219,7 +202,7 @@ static void recover_moves(struct intake *in)
         struct shared_move *m = &sh->moves[i];
         struct stream *s = stream_find(in->logger, m->stream);
         if (i + 1 == sh->stage_n && sh->stage_reading == 0)
-            m->len = (uint32_t)(staged(in) - before);
+            m->len = (uint32_t)(pipes_bytes(in->read_fd) - before);
         before += m->len;
         in->moved[i] = s;
         if (s == NULL)
@@ -229,9 +212,9 @@ static void recover_moves(struct intake *in)
             logring_claim(&s->ring, (size_t)(m->at + m->len - s->ring.head->end));
     }
     sh->stage_reading = 1;
-    size_t left = staged(in);
+    size_t left = pipes_bytes(in->read_fd);
     if (BUG_IF(left > before))
-        throw_away(in, left - before);
+        pipes_discard(in->read_fd, left - before);
     else
         read_stage(in, before - left);
     arrive(in);

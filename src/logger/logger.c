@@ -11,6 +11,7 @@
 #include "logger/control.h"
 #include "logger/file.h"
 #include "logger/intake.h"
+#include "logger/loop.h"
 #include "logger/outlet.h"
 #include "logger/serve.h"
 #include "logger/stream.h"
@@ -75,35 +76,6 @@ static void leave_the_crowd(void)
     (void)r;
 }
 
-static struct ev_periodic far_away;
-
-static ev_tstamp never(struct ev_periodic *w, ev_tstamp now)
-{
-    enum { FAR_AWAY_S = 1000000000 };
-    (void)w;
-    return now + FAR_AWAY_S;
-}
-
-static void on_far_away(struct ev_loop *loop, struct ev_periodic *w, int revents)
-{
-    (void)loop;
-    (void)w;
-    (void)revents;
-}
-
-/* A loop that sleeps as long as there is nothing to do: by itself libev looks at the clock once a minute. */
-static struct ev_loop *make_loop(void)
-{
-    struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (loop == NULL)
-        loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
-    if (loop == NULL)
-        return NULL;
-    ev_periodic_init(&far_away, on_far_away, 0., 0., never);
-    ev_periodic_start(loop, &far_away);
-    return loop;
-}
-
 static void import(const struct logger_stream *d, void *data)
 {
     struct stream *s = stream_new(data, d);
@@ -116,7 +88,7 @@ static void import(const struct logger_stream *d, void *data)
 static void init(struct logger *l, const struct logger_boot *boot)
 {
     *l = (struct logger){
-        .loop = make_loop(), .shared = boot->shared, .control_fd = boot->control_fd, .width = boot->width};
+        .loop = loop_new_beside(), .shared = boot->shared, .control_fd = boot->control_fd, .width = boot->width};
     l->journal_path = boot->journal_path != NULL ? boot->journal_path : "/run/systemd/journal/socket";
     list_init(&l->streams);
     list_init(&l->partials);
@@ -155,7 +127,6 @@ int logger_run(const struct logger_boot *boot)
     serve_end(&l);
     intake_free(l.intake);
     outlet_free(l.outlet);
-    ev_periodic_stop(l.loop, &far_away);
     ev_loop_destroy(l.loop);
     return 0;
 }

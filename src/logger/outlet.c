@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 #include "core/logring.h"
+#include "logger/loop.h"
+#include "sys/pipes.h"
 #include "sys/sys.h"
 #include "sys/sys_net.h"
 #include "sys/sys_pipe.h"
@@ -25,7 +27,6 @@
 enum {
     OUTLET_SHARE = 2048, /* bytes of a batch that a stream has at least */
     OUTLET_CHUNK = 4096, /* what something that polls writable takes without waiting */
-    OUTLET_GAP_MAX = 128,
 };
 
 #define FILLING UINT32_C(0x80000000)
@@ -39,8 +40,7 @@ static struct shared_batch *batch_of(const struct outlet *o)
 
 static size_t boxed(const struct outlet *o)
 {
-    int n = 0;
-    return sys_get_readable(o->box_read_fd, &n) == 0 && n > 0 ? (size_t)n : 0;
+    return pipes_bytes(o->box_read_fd);
 }
 
 /* Says to all who wait how it goes. */
@@ -61,8 +61,7 @@ static void wait_for_room(struct outlet *o, int errnum)
     if (errnum == 0 && o->can_wait) {
         ev_io_start(loop, &o->writable);
     } else if (!ev_is_active(&o->retry)) {
-        ev_timer_set(&o->retry, outlet_retry_s, 0.);
-        ev_timer_start(loop, &o->retry);
+        loop_arm(loop, &o->retry, outlet_retry_s);
     }
 }
 
@@ -94,7 +93,6 @@ static ssize_t write_out(const struct outlet *o, const char *data, size_t len)
 /* The outbox goes back to the batch, the end of which it is: splice(2) cannot go where it has to. */
 static void unbox(struct outlet *o)
 {
-    static char bin[OUTLET_CHUNK];
     struct shared_batch *b = batch_of(o);
     size_t n = boxed(o);
     o->by_write = true;
@@ -104,12 +102,7 @@ static void unbox(struct outlet *o)
         b->n_parts = 0;
     b->done = (b->active ? b->done : b->len) - (uint32_t)n;
     b->active = 1;
-    while (n > 0) {
-        ssize_t got = sys_read(o->box_read_fd, bin, n < sizeof bin ? n : sizeof bin);
-        if (got <= 0)
-            break;
-        n -= (size_t)got;
-    }
+    pipes_discard(o->box_read_fd, n);
 }
 
 /* Moves the outbox on. True when it is empty. */
@@ -169,12 +162,9 @@ static bool put_piece(struct outlet *o, const struct stream *s, const struct log
 static bool put_gap(struct outlet *o, const struct stream *s, const struct logline_label *label,
                     struct logline_out *out)
 {
-    char text[OUTLET_GAP_MAX];
-    struct logline_piece p = {.text = text, .ends = true};
-    if (!stream_gap_text(s, text, sizeof text))
-        return true;
-    p.len = strlen(text);
-    return put_piece(o, s, label, out, &p, logring_time(&s->ring, s->ring.head->sent));
+    char text[STREAM_GAP_MAX];
+    struct logline_piece p;
+    return !stream_gap(s, text, &p) || put_piece(o, s, label, out, &p, logring_time(&s->ring, s->ring.head->sent));
 }
 
 /* Puts lines of S into the batch, as far as CAP bytes hold them. True when there are more. */

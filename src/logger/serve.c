@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "core/proto.h"
+#include "logger/loop.h"
 #include "logger/serve_impl.h"
 #include "sys/sys.h"
 #include "sys/sys_net.h"
@@ -105,17 +106,17 @@ static bool flush(struct viewer *v)
     return true;
 }
 
-static void put_notice(struct viewer *v, const char *method)
-{
-    buf_printf(&v->out, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{}}\n", method);
-}
-
 /* Puts MESSAGE (taken over; NULL: there was no memory for it). A failure shows in v->out. */
 static void put_message(struct viewer *v, json_t *message)
 {
     if (message == NULL || !proto_write(message, &v->out))
         v->out.failed = true;
     json_decref(message);
+}
+
+static void put_notice(struct viewer *v, const char *method)
+{
+    put_message(v, proto_notification(method, json_object()));
 }
 
 /* Where V reads S from now on; keeps the order. NULL without memory. */
@@ -164,10 +165,8 @@ static struct cursor *first_piece(struct viewer *v, bool *ret_waits)
 /* The beginning of a line that has no end yet is looked at again when it is old enough. */
 static void await_partial(struct server *srv)
 {
-    if (ev_is_active(&srv->partials))
-        return;
-    ev_timer_set(&srv->partials, (double)SERVE_PARTIAL_US / 1e6, 0.);
-    ev_timer_start(srv->logger->loop, &srv->partials);
+    if (!ev_is_active(&srv->partials))
+        loop_arm(srv->logger->loop, &srv->partials, (double)SERVE_PARTIAL_US / 1e6);
 }
 
 /* Whether V has seen all that was there when it asked. */

@@ -11,7 +11,6 @@
 #include "logger/serve_impl.h"
 #include "sys/sys.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,12 +36,11 @@ void serve_wish_done(struct serve_wish *w)
     w->names = w->after = NULL;
 }
 
-/* As core/select.c has it. */
 static bool fits(const char *name, const struct stream *s)
 {
-    if (!select_is_pattern(name))
-        return strcmp(name, s->name) == 0 || strcmp(name, s->service) == 0;
-    return fnmatch(name, s->name, 0) == 0 || fnmatch(name, s->service, 0) == 0;
+    if (select_is_pattern(name))
+        return select_pattern_fits(name, s->name, s->service);
+    return strcmp(name, s->name) == 0 || strcmp(name, s->service) == 0;
 }
 
 bool serve_wish_has(const struct serve_wish *w, const struct stream *s)

@@ -8,13 +8,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/palette.h"
 #include "logger/intake.h"
 #include "logger/match.h"
 #include "logger/outlet.h"
 #include "logger/serve.h"
+#include "sys/pipes.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
-#include "sys/sys_net.h"
 #include "sys/sys_pipe.h"
 
 #include <errno.h>
@@ -241,8 +242,7 @@ static void watch_partial(struct stream *s)
 /* Whether nothing is in the pipe of S. */
 static bool is_drained(const struct stream *s)
 {
-    int n = 0;
-    return s->pipe_fd < 0 || sys_get_readable(s->pipe_fd, &n) != 0 || n == 0;
+    return s->pipe_fd < 0 || pipes_bytes(s->pipe_fd) == 0;
 }
 
 /* What cannot go out when S goes is lost, and counted. */
@@ -260,6 +260,12 @@ static void check_end(struct stream *s)
     }
 }
 
+/* Whether S makes room for what comes by dropping what waits. */
+static bool may_drop(const struct stream *s)
+{
+    return s->log.mode == SPEC_LOG_DROP || s->ring.head->trouble == LOGRING_FAILING || s->sink == NULL;
+}
+
 static bool is_nearly_full(const struct stream *s)
 {
     return logring_room(&s->ring) < s->ring.size / STREAM_ROOM_SHARE;
@@ -275,14 +281,13 @@ static bool has_no_room_for_line(const struct stream *s)
 void stream_settle(struct stream *s)
 {
     const struct logring_head *h = s->ring.head;
-    bool may_drop = s->log.mode == SPEC_LOG_DROP || h->trouble == LOGRING_FAILING || s->sink == NULL;
     size_t least = s->wants_more ? 1 : s->ring.size / STREAM_ROOM_SHARE;
     if (logring_pending(&s->ring) == 0)
         s->flush = false;
     if (!s->flush && s->sink != NULL && h->trouble == LOGRING_FLOWS && has_no_room_for_line(s))
         stream_pump(s);
     watch_partial(s);
-    read_pipe(s, may_drop || logring_room(&s->ring) >= least);
+    read_pipe(s, may_drop(s) || logring_room(&s->ring) >= least);
     check_end(s);
 }
 
@@ -336,11 +341,12 @@ void stream_set_trouble(struct stream *s, enum logring_trouble t, int errnum)
 
 void stream_make_room(struct stream *s)
 {
-    bool may_drop = s->log.mode == SPEC_LOG_DROP || s->ring.head->trouble == LOGRING_FAILING || s->sink == NULL;
+    if (!may_drop(s))
+        return;
     /* What only waits for the end of the turn is not dropped. */
-    if (may_drop && is_nearly_full(s) && s->ring.head->trouble == LOGRING_FLOWS)
+    if (is_nearly_full(s) && s->ring.head->trouble == LOGRING_FLOWS)
         outlet_flush(s->logger->outlet);
-    if (may_drop && is_nearly_full(s))
+    if (is_nearly_full(s))
         logring_drop(&s->ring, s->ring.size / STREAM_ROOM_SHARE);
 }
 
@@ -363,19 +369,19 @@ void stream_sync(struct stream *s)
     stream_pump(s);
 }
 
-bool stream_gap_text(const struct stream *s, char *buf, size_t size)
+bool stream_gap(const struct stream *s, char buf[static STREAM_GAP_MAX], struct logline_piece *ret)
 {
     const struct logring_head *h = s->ring.head;
     if (h->lost_bytes <= h->lost_told)
         return false;
-    snprintf(buf, size, "[foster: %" PRIu64 " lines (%" PRIu64 " bytes) were dropped here]",
-             h->lost_lines - h->lost_lines_told, h->lost_bytes - h->lost_told);
+    int n = snprintf(buf, STREAM_GAP_MAX, "[foster: %" PRIu64 " lines (%" PRIu64 " bytes) were dropped here]",
+                     h->lost_lines - h->lost_lines_told, h->lost_bytes - h->lost_told);
+    *ret = (struct logline_piece){.text = buf, .len = (size_t)n, .ends = true};
     return true;
 }
 
 struct logline_label stream_label(const struct stream *s)
 {
-    static const int colours[] = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
     const struct outlet *o = s->logger->outlet;
     return (struct logline_label){
         .name = s->name,
@@ -384,7 +390,7 @@ struct logline_label stream_label(const struct stream *s)
         .tag = s->log.tag != NULL ? s->log.tag : s->service,
         .host = s->logger->host,
         .width = s->logger->width,
-        .colour = o != NULL && o->has_colours ? colours[s->id % ARRAY_LEN(colours)] : 0,
+        .colour = o != NULL && o->has_colours ? palette_of(s->id) : 0,
         .facility = s->log.facility,
         .pid = s->pid,
     };

@@ -6,10 +6,10 @@
 #include "sys/logfile.h"
 
 #include "base/mem.h"
+#include "base/rotated.h"
 #include "sys/sys.h"
 #include "sys/sys_dir.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -232,24 +232,13 @@ static bool ends_with(const char *name, const char *end)
     return len >= n && strcmp(name + len - n, end) == 0;
 }
 
-bool logfile_is_compressed(const char *name)
-{
-    return ends_with(name, compressed_end);
-}
-
 /* The stamp in NAME, if it is one that BASE was given; NULL else. */
 static const char *stamp_of(const char *name, const char *base)
 {
-    static const char pattern[] = "00000000T000000.000000Z";
-    size_t len = strlen(base);
-    if (strncmp(name, base, len) != 0 || name[len] != '.')
+    const char *end, *stamp = rotated_stamp(name, base, &end);
+    if (stamp == NULL || (*end != '\0' && strcmp(end, compressed_end) != 0 && strcmp(end, remains_end) != 0))
         return NULL;
-    const char *stamp = name + len + 1;
-    for (size_t i = 0; i < LOGFILE_STAMP_LEN; i++)
-        if (pattern[i] == '0' ? !isdigit((unsigned char)stamp[i]) : stamp[i] != pattern[i])
-            return NULL;
-    const char *end = stamp + LOGFILE_STAMP_LEN;
-    return *end == '\0' || strcmp(end, compressed_end) == 0 || strcmp(end, remains_end) == 0 ? stamp : NULL;
+    return stamp;
 }
 
 static int by_name(const void *a, const void *b)
@@ -304,12 +293,12 @@ void logfile_list_done(struct logfile_list *l)
     *l = (struct logfile_list){0};
 }
 
-static void put_stamp(int64_t real_us, char out[static LOGFILE_STAMP_LEN + 1])
+static void put_stamp(int64_t real_us, char out[static ROTATED_STAMP_LEN + 1])
 {
     time_t second = (time_t)(real_us / US_A_SECOND);
     struct tm tm = {0};
     gmtime_r(&second, &tm);
-    snprintf(out, LOGFILE_STAMP_LEN + 1, "%04u%02u%02uT%02u%02u%02u.%06uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+    snprintf(out, ROTATED_STAMP_LEN + 1, "%04u%02u%02uT%02u%02u%02u.%06uZ", (unsigned)(tm.tm_year + 1900) % 10000,
              (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
              (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(real_us % US_A_SECOND) % US_A_SECOND);
 }
@@ -339,13 +328,13 @@ static int64_t time_of_stamp(const char *stamp)
 int logfile_rotate(int dir_fd, const char *base, int64_t real_us)
 {
     struct logfile_list l;
-    char stamp[LOGFILE_STAMP_LEN + 1], name[LOGFILE_NAME_MAX];
+    char stamp[ROTATED_STAMP_LEN + 1], name[LOGFILE_NAME_MAX];
     if (logfile_list(dir_fd, base, false, &l) != 0)
         return -1;
     put_stamp(real_us, stamp);
     if (l.n > 0) {
         const char *newest = stamp_of(l.names[l.n - 1], base);
-        if (strncmp(stamp, newest, LOGFILE_STAMP_LEN) <= 0)
+        if (strncmp(stamp, newest, ROTATED_STAMP_LEN) <= 0)
             put_stamp(time_of_stamp(newest) + 1, stamp);
     }
     logfile_list_done(&l);

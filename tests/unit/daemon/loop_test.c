@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 
 #include "unit/daemon/rig.h"
 

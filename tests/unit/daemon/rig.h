@@ -11,10 +11,11 @@
 #define FOSTER_TESTS_DAEMON_RIG_H
 
 #include "base/log.h"
-#include "daemon/loop.h"
+#include "logger/loop.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <ev.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>

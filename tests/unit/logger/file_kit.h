@@ -8,6 +8,7 @@
 
 #include "unit/logger/rig.h"
 
+#include "base/rotated.h"
 #include "sys/logfile.h"
 
 #include <dirent.h>
@@ -67,7 +68,7 @@ static inline void append_file(const char *name)
     char command[NAME_MAX_HERE + 128], path[NAME_MAX_HERE + 64];
     snprintf(path, sizeof path, "%s/%s", here.dir, name);
     snprintf(command, sizeof command, "gzip -dc %s", path);
-    FILE *f = logfile_is_compressed(name) ? popen(command, "r") : fopen(path, "r");
+    FILE *f = rotated_is_compressed(name) ? popen(command, "r") : fopen(path, "r");
     assert_non_null(f);
     for (size_t n = 1; n > 0; here.len += n) {
         here.data = realloc(here.data, here.len + 65536 + 1);
@@ -75,7 +76,7 @@ static inline void append_file(const char *name)
         n = fread(here.data + here.len, 1, 65536, f);
     }
     here.data[here.len] = '\0';
-    if (logfile_is_compressed(name))
+    if (rotated_is_compressed(name))
         assert_int_equal(pclose(f), 0);
     else
         fclose(f);

@@ -159,7 +159,7 @@ static void test_compression(void **state)
         assert_int_equal(logfile_list(fd, "web.log", false, &l), 0);
         is_done = l.n > 0;
         for (size_t i = 0; i < l.n; i++)
-            is_done = is_done && logfile_is_compressed(l.names[i]);
+            is_done = is_done && rotated_is_compressed(l.names[i]);
         logfile_list_done(&l);
         close(fd);
         rig_sync(&rig, s);
@@ -178,7 +178,7 @@ static void test_what_others_do_to_it(void **state)
     snprintf(moved, sizeof moved, "%s/moved", here.dir);
     struct spec_log log = to_file();
     struct rig_stream *s = rig_add(&rig, "web", &log, RING);
-    const struct message reopen = {.kind = MESSAGE_REOPEN, .fds = {-1, -1}};
+    const struct message reopen = {.kind = MESSAGE_SET, .id = s->d.id, .stream = s->d, .fds = {-1, -1}};
     rig_start(&rig);
     say(s, "one\n");
     rig_sync(&rig, s);

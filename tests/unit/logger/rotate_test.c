@@ -303,7 +303,7 @@ static void test_gzip_is_killed(void **state)
     say_lines(s, 0, 150);
     await_say("is left as it is: gzip has failed");
     assert_int_equal(list_files(), 1);
-    assert_false(logfile_is_compressed(first_name));
+    assert_false(rotated_is_compressed(first_name));
     assert_false(has_remains());
     rig_finish(&rig);
     read_all();
@@ -335,7 +335,7 @@ static void await_compressed(const struct rig_stream *s, size_t n)
 {
     do
         rig_sync(&rig, s);
-    while (list_files() != n || !logfile_is_compressed(first_name) || has_remains());
+    while (list_files() != n || !rotated_is_compressed(first_name) || has_remains());
 }
 
 /* The logger dies while gzip works: the next one begins anew, whatever that gzip does. */

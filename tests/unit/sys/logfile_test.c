@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/rotated.h"
 #include "sys/logfile.h"
 
 #include "unit/sys/kit.h"
@@ -395,7 +396,7 @@ static void test_nothing_to_rotate(void **state)
     assert_int_equal(logfile_rotate(b->fd, "web.log", noon_us), -1);
     assert_int_equal(errno, ENOENT);
     memset(name, 'a', sizeof name - 1);
-    name[sizeof name - LOGFILE_STAMP_LEN] = '\0';
+    name[sizeof name - ROTATED_STAMP_LEN] = '\0';
     make_in(b, name);
     assert_int_equal(logfile_rotate(b->fd, name, noon_us), -1);
     assert_int_equal(errno, ENAMETOOLONG);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * Copyright The Foster authors
  *
- * The event loop and its two safety nets.
+ * Event loops and their two safety nets.
  *
  * DIAGNOSTICS: a system call that fails inside libev is logged; libev then goes on. While the loop is being made, the
  * process ends instead: libev would try again for ever. When an allocation is refused and the reserve is spent
  * libev aborts: it leaves no other way.
  */
-#include "daemon/loop.h"
+#include "logger/loop.h"
 
 #include "base/log.h"
-#include "daemon/exitcode.h"
 
 #include <errno.h>
+#include <ev.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum { LOOP_RESERVE = 64 << 10 };
@@ -52,7 +53,7 @@ static void loop_on_syserr(const char *what)
     log_err("event loop: %s: %s", what, err_errno_text(errno));
     /* Nothing has been started yet, and libev would ask for a descriptor that there is not for ever. */
     if (loop_is_being_made)
-        _exit(EXITCODE_OS);
+        _exit(EX_OSERR);
 }
 
 static struct ev_periodic loop_clock;
@@ -81,21 +82,33 @@ static void loop_sleep_well(struct ev_loop *loop)
     ev_unref(loop);
 }
 
+/* A loop that MAKE makes of flags, on the first of our backends that can be had. */
+static struct ev_loop *loop_make(struct ev_loop *(*make)(unsigned flags))
+{
+    struct ev_loop *loop = make(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (loop == NULL)
+        loop = make(EVBACKEND_POLL | EVFLAG_NOENV);
+    if (loop != NULL)
+        loop_sleep_well(loop);
+    return loop;
+}
+
 struct ev_loop *loop_new(struct err *e)
 {
     loop_reserve = malloc(LOOP_RESERVE);
     ev_set_allocator(loop_realloc);
     ev_set_syserr_cb(loop_on_syserr);
     loop_is_being_made = true;
-    struct ev_loop *loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (loop == NULL)
-        loop = ev_default_loop(EVBACKEND_POLL | EVFLAG_NOENV);
+    struct ev_loop *loop = loop_make(ev_default_loop);
     loop_is_being_made = false;
     if (loop == NULL)
         err_set_errno(e, errno, "no event loop (epoll and poll are refused)");
-    else
-        loop_sleep_well(loop);
     return loop;
+}
+
+struct ev_loop *loop_new_beside(void)
+{
+    return loop_make(ev_loop_new);
 }
 
 void loop_arm(struct ev_loop *loop, struct ev_timer *w, double after)
