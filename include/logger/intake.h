@@ -4,15 +4,16 @@
  * Taking in what services write: from their pipes to the stage, from there to their rings, all pipes of one turn of the
  * loop with one read. See shared.h for why there is a stage.
  *
- * Wake-ups cost more than bytes do: after a turn that brought little, the loop sleeps for a millisecond before it looks
- * again, so that a service that writes a line at a time is read a hundred lines at a time. After a turn that found a
- * pipe nearly full it does not, for then a writer may be waiting.
+ * Wake-ups cost more than bytes do: after a turn that brought something the loop sleeps for up to a millisecond before
+ * it looks again, so that a service that writes a line at a time is read many lines at a time. How long, is learned
+ * from how full the pipes were: no writer is to wait.
  */
 #ifndef FOSTER_LOGGER_INTAKE_H
 #define FOSTER_LOGGER_INTAKE_H
 
 #include "base/compiler.h"
 #include "base/list.h"
+#include "core/pace.h"
 #include "logger/stream.h"
 
 /** The stage, and who is to be read. */
@@ -22,7 +23,9 @@ struct intake {
     struct list ready;                      /**< of struct stream.in_ready */
     struct stream *moved[SHARED_STAGE_MAX]; /**< whose the moves in struct shared are */
     struct ev_prepare turn;
-    bool is_sleepy; /**< the loop sleeps between two turns */
+    double fullest; /**< how full the fullest pipe was in this turn: 0 to 1 */
+    struct pace pace;
+    double nap; /**< seconds that the loop sleeps between two turns */
 };
 
 /** Makes the intake of L. NULL without memory. */

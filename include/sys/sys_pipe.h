@@ -38,5 +38,7 @@ int sys_map_inherit(void *address, size_t len, bool inherit) MUST_CHECK NONNULL(
 int sys_packet_pair(int ret[2]) MUST_CHECK NONNULL();
 /** prctl(2) of PR_SET_NAME: the first 15 bytes of NAME. */
 int sys_set_name(const char *name) MUST_CHECK NONNULL();
+/** prctl(2) of PR_SET_TIMERSLACK: how late, in nanoseconds, sleeps of this thread may end; 50,000 by themselves. */
+int sys_set_timer_slack(unsigned long ns) MUST_CHECK;
 
 #endif

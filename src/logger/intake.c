@@ -25,9 +25,7 @@
 #include <errno.h>
 
 /* A move is at most as much as one ring of the usual size holds; a drain goes on until so much has come. */
-enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20, INTAKE_ROUNDS = 16 };
-
-static const double intake_nap_s = 0.001;
+enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20, INTAKE_ROUNDS = 16, INTAKE_SLACK_NS = 1000 };
 
 /* Fills IOV out of the stage, which holds as much. */
 static void read_all(const struct intake *in, struct iovec *iov, int n)
@@ -139,9 +137,11 @@ static enum taken take(struct intake *in, struct stream *s)
         return TAKEN_NOTHING;
     }
     ssize_t n = move(in, s, room);
+    if (n > in->fullest * s->pipe_size)
+        in->fullest = (double)n / s->pipe_size;
     /* What did not fit in the ring waits in the pipe, and perhaps a writer behind it. */
     if (n > 0)
-        return n >= s->pipe_size / 4 || (size_t)n == room ? TAKEN_MUCH : TAKEN_SOME;
+        return n > s->pipe_size / 2 || (size_t)n == room ? TAKEN_MUCH : TAKEN_SOME;
     /* Either pipe may be what it would have to wait for. */
     if (n < 0 && errno == EAGAIN && sh->stage_n > 0)
         return TAKEN_STAGE_FULL;
@@ -181,17 +181,19 @@ static void on_turn(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
     (void)revents;
     struct intake *in = w->data;
-    bool is_idle = list_is_empty(&in->ready), is_urgent = false;
+    bool is_idle = list_is_empty(&in->ready);
+    in->fullest = 0.;
     /* Some rounds without asking anew who can be read; then others have their turn. */
-    for (int i = 0; i < INTAKE_ROUNDS && one_round(in); i++)
-        is_urgent = true;
+    for (int i = 0; i < INTAKE_ROUNDS && one_round(in); i++) {
+        /* Nothing but the conditions. */
+    }
     while (!list_is_empty(&in->ready))
         list_remove(in->ready.next);
     logger_settle(in->logger);
-    bool sleepy = !is_urgent && !is_idle;
-    if (sleepy != in->is_sleepy)
-        ev_set_io_collect_interval(loop, sleepy ? intake_nap_s : 0.);
-    in->is_sleepy = sleepy;
+    double nap = is_idle ? 0. : pace_next(&in->pace, in->fullest);
+    if (nap != in->nap)
+        ev_set_io_collect_interval(loop, nap);
+    in->nap = nap;
 }
 
 static void recover_moves(struct intake *in)
@@ -259,10 +261,14 @@ struct intake *intake_new(struct logger *l, const int stage[2])
     if (in == NULL)
         return NULL;
     *in = (struct intake){.logger = l, .read_fd = stage[0], .write_fd = stage[1]};
+    pace_init(&in->pace);
     list_init(&in->ready);
     ev_prepare_init(&in->turn, on_turn);
     in->turn.data = in;
     ev_prepare_start(l->loop, &in->turn);
+    /* Refused, naps only last longer than they should. */
+    int r = sys_set_timer_slack(INTAKE_SLACK_NS);
+    (void)r;
     return in;
 }
 

@@ -86,3 +86,8 @@ int sys_set_name(const char *name)
 {
     return prctl(PR_SET_NAME, (uintptr_t)name, 0, 0, 0);
 }
+
+int sys_set_timer_slack(unsigned long ns)
+{
+    return prctl(PR_SET_TIMERSLACK, ns, 0, 0, 0);
+}
