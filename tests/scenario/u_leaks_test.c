@@ -24,16 +24,16 @@
 
 enum { KEPT_AS = 99, OURS_MAX = 1024, LIVES = 200, TEXT = 512 };
 
-/** In a child: becomes an actor that does ORDERS and has, of what it has now, descriptor FD as AS alone (-1: nothing).
- */
-static void hold(int fd, int as, char *const orders[])
+/** In a child: becomes an actor that does ORDER (NULL: nothing) and has, of what it has now, descriptor FD as AS alone
+ * (-1: nothing). */
+static void hold(int fd, int as, const char *order)
 {
     /* What the test was given itself is no concern of this one. */
     for (int i = 3; i < OURS_MAX; i++) {
         (void)fcntl(i, F_SETFD, FD_CLOEXEC);
     }
     if (as < 0 || dup2(fd, as) == as) {
-        (void)execv(FIXTURE, orders);
+        (void)execl(FIXTURE, "actor", order, (char *)NULL);
     }
     _exit(112);
 }
@@ -41,14 +41,13 @@ static void hold(int fd, int as, char *const orders[])
 /** A process that keeps descriptor FD as AS (-1: none) and has executed another program since. */
 static pid_t start_holder(int fd, int as)
 {
-    static char *const orders[] = {"actor", "wait", NULL};
     int executed[2];
     char byte;
     assert_int_equal(pipe2(executed, O_CLOEXEC), 0);
     pid_t pid = fork();
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        hold(fd, as, orders);
+        hold(fd, as, "wait");
     }
     assert_true(pid > 0);
     (void)close(executed[1]);
@@ -180,7 +179,6 @@ static void what_listen_fds_tells_of_is_given_on_purpose(void **state)
 static void one_that_comes_or_goes_is_left_alone(void **state)
 {
     (void)state;
-    static char *const orders[] = {"actor", NULL};
     char text[TEXT];
     int ends[2], status;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -188,7 +186,7 @@ static void one_that_comes_or_goes_is_left_alone(void **state)
     for (int i = 0; i < LIVES; i++) {
         pid_t pid = fork();
         if (pid == 0) {
-            hold(ends[1], KEPT_AS, orders);
+            hold(ends[1], KEPT_AS, NULL);
         }
         assert_true(pid > 0);
         pid_t gone;
