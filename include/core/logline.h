@@ -98,6 +98,10 @@ int logline_priority(struct logline_piece *p, int def) NONNULL();
 bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
                         int priority, struct logline_clock *clock, int64_t real_us) NONNULL();
 
+/** The same as RFC 3164 has it and syslog(3) writes, without a time: "<PRI>tag[pid]: text". */
+bool logline_put_bsd_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
+                            int priority) NONNULL();
+
 /** One entry of the journal's native protocol: PRIORITY, SYSLOG_FACILITY, SYSLOG_IDENTIFIER, SYSLOG_PID,
  * FOSTER_SERVICE, FOSTER_INSTANCE (the unit), FOSTER_STREAM and MESSAGE. The time is the journal's own. */
 bool logline_put_journal(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,

@@ -134,9 +134,9 @@ bool schema_equal(enum schema_section section, const void *a, const void *b) NON
 /** The words of the choices. */
 extern const struct schema_word schema_type_words[], schema_restart_words[], schema_kill_mode_words[],
     schema_orphans_words[], schema_end_action_words[], schema_log_driver_words[], schema_service_log_format_words[],
-    schema_log_mode_words[], schema_log_facility_words[], schema_condition_words[], schema_exit_when_words[],
-    schema_log_level_words[], schema_log_format_words[], schema_zombie_action_words[], schema_unhealthy_action_words[],
-    schema_hook_point_words[], schema_overlap_words[];
+    schema_log_mode_words[], schema_log_facility_words[], schema_syslog_format_words[], schema_condition_words[],
+    schema_exit_when_words[], schema_log_level_words[], schema_log_format_words[], schema_zombie_action_words[],
+    schema_unhealthy_action_words[], schema_hook_point_words[], schema_overlap_words[];
 
 /** The field of BASE that ROW is for. */
 static inline void *schema_field(const struct schema_row *row, void *base)

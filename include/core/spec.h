@@ -164,6 +164,13 @@ struct spec_zombies {
     int64_t check_ms;               /**< time between two looks, at least 1000; of `supervisor:` only */
 };
 
+/** What messages for a syslog daemon look like. */
+enum spec_syslog_format {
+    SPEC_SYSLOG_RFC5424,
+    SPEC_SYSLOG_RFC3164, /**< as syslog(3) has them, but for the time, which the daemon knows as well */
+    SPEC_SYSLOG_N
+};
+
 /** The key `logging`, or `stderr` in it. */
 struct spec_log {
     enum spec_log_driver driver;
@@ -180,8 +187,9 @@ struct spec_log {
     int directory_mode;    /**< of FILE: of its directory, where we make it */
     struct spec_user user; /**< of FILE: whose it and that directory are made; text NULL: ours */
     const char *address;   /**< of SYSLOG: path of the socket */
-    int facility;          /**< of SYSLOG and JOURNALD: 0 to 23, as in RFC 5424 */
-    const char *tag;       /**< of SYSLOG and JOURNALD: the identifier; NULL: the name of the service */
+    enum spec_syslog_format syslog_format; /**< of SYSLOG */
+    int facility;                          /**< of SYSLOG and JOURNALD: 0 to 23, as in RFC 5424 */
+    const char *tag;                       /**< of SYSLOG and JOURNALD: the identifier; NULL: the name of the service */
 };
 
 /** The two streams of a service. */

@@ -36,6 +36,7 @@ static const struct {
     TAKEN("mode", mode, PIPED),
     TAKEN("max-buffer-size", buffer_size, PIPED),
     TAKEN("syslog-address", address, BIT(SYSLOG)),
+    TAKEN("syslog-format", syslog_format, BIT(SYSLOG)),
     TAKEN("syslog-facility", facility, BIT(SYSLOG) | BIT(JOURNALD)),
     TAKEN("tag", tag, BIT(SYSLOG) | BIT(JOURNALD)),
 };

@@ -301,14 +301,20 @@ static void pen_word(struct pen *pen, const char *text, size_t max)
     pen_put(pen, word, n);
 }
 
+static void pen_priority(struct pen *pen, const struct logline_label *l, int priority)
+{
+    pen_puts(pen, "<");
+    pen_number(pen, (uint64_t)l->facility * 8 + (uint64_t)priority);
+    pen_puts(pen, ">");
+}
+
 /* No byte order mark before the text: RFC 5424 asks for one before UTF-8, but what reads /dev/log takes it for text. */
 bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
                         int priority, struct logline_clock *clock, int64_t real_us)
 {
     struct pen pen = pen_of(o);
-    pen_puts(&pen, "<");
-    pen_number(&pen, (uint64_t)l->facility * 8 + (uint64_t)priority);
-    pen_puts(&pen, ">1 ");
+    pen_priority(&pen, l, priority);
+    pen_puts(&pen, "1 ");
     pen_stamp(&pen, clock, real_us);
     pen_puts(&pen, " ");
     pen_word(&pen, l->host, HOST_MAX);
@@ -320,6 +326,22 @@ bool logline_put_syslog(struct logline_out *o, const struct logline_label *l, co
     else
         pen_puts(&pen, "-");
     pen_puts(&pen, " - - ");
+    pen_put(&pen, p->text, p->len);
+    return pen_done(&pen, o);
+}
+
+bool logline_put_bsd_syslog(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
+                            int priority)
+{
+    struct pen pen = pen_of(o);
+    pen_priority(&pen, l, priority);
+    pen_word(&pen, l->tag, TAG_MAX);
+    if (l->pid > 0) {
+        pen_puts(&pen, "[");
+        pen_number(&pen, (uint64_t)l->pid);
+        pen_puts(&pen, "]");
+    }
+    pen_puts(&pen, ": ");
     pen_put(&pen, p->text, p->len);
     return pen_done(&pen, o);
 }

@@ -120,6 +120,11 @@ const struct schema_word schema_log_mode_words[] = {
     {NULL, 0},
 };
 /* Numbers of RFC 5424, 6.2.1. */
+const struct schema_word schema_syslog_format_words[] = {
+    {"rfc5424", SPEC_SYSLOG_RFC5424},
+    {"rfc3164", SPEC_SYSLOG_RFC3164},
+    {NULL, 0},
+};
 const struct schema_word schema_log_facility_words[] = {
     {"kern", 0},    {"user", 1},    {"mail", 2},    {"daemon", 3},    {"auth", 4},    {"syslog", 5},  {"lpr", 6},
     {"news", 7},    {"uucp", 8},    {"cron", 9},    {"authpriv", 10}, {"ftp", 11},    {"local0", 16}, {"local1", 17},

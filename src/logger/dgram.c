@@ -182,10 +182,12 @@ static int send_piece(struct stream *s, const struct logline_piece *piece, int p
     struct logline_piece p = *piece;
     bool fits;
     priority = logline_priority(&p, priority);
-    if (s->log.driver == SPEC_LOG_SYSLOG)
-        fits = logline_put_syslog(&out, &label, &p, priority, &clock, real_us);
-    else
+    if (s->log.driver == SPEC_LOG_JOURNALD)
         fits = logline_put_journal(&out, &label, &p, priority);
+    else if (s->log.syslog_format == SPEC_SYSLOG_RFC3164)
+        fits = logline_put_bsd_syslog(&out, &label, &p, priority);
+    else
+        fits = logline_put_syslog(&out, &label, &p, priority, &clock, real_us);
     if (!fits)
         return EMSGSIZE;
     return send_one(outgoing_of(s), data, out.len) ? 0 : errno;

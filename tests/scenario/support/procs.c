@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,21 @@ bool procs_is_logger(pid_t pid)
     char name[32];
     ssize_t n = read_proc(pid, "comm", name, sizeof(name));
     return n > 0 && !strncmp(name, "foster-logger", strlen("foster-logger"));
+}
+
+pid_t procs_next_logger(struct scenario *s, pid_t before)
+{
+    static struct procs children;
+    for (;; (void)sched_yield()) {
+        procs_all_children(scenario_pid(s), &children);
+        for (size_t i = 0; i < children.n; i++) {
+            pid_t pid = children.pids[i];
+            if (pid != before && procs_is_logger(pid) && procs_is_alive(pid)) {
+                return pid;
+            }
+        }
+        (void)scenario_time_left(s);
+    }
 }
 
 void procs_children(pid_t pid, struct procs *ret)

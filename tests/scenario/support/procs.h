@@ -29,6 +29,9 @@ void procs_all_children(pid_t pid, struct procs *ret);
 /** Whether PID is a logger. */
 bool procs_is_logger(pid_t pid);
 
+/** The logger of S, once there is one that lives and is not BEFORE (0: whichever). */
+pid_t procs_next_logger(struct scenario *s, pid_t before);
+
 /** All descendants of PID, zombies included. */
 void procs_descendants(pid_t pid, struct procs *ret);
 

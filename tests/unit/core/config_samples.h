@@ -196,6 +196,7 @@ static const struct config_sample config_samples[] = {
     LOG_SAMPLE("mode", "stdout", "mode: non-blocking"),
     LOG_SAMPLE("max-buffer-size", "stdout", "max-buffer-size: 65537"),
     LOG_SAMPLE("syslog-address", "syslog", "syslog-address: unixgram:///run/log"),
+    LOG_SAMPLE("syslog-format", "syslog", "syslog-format: rfc3164"),
     LOG_SAMPLE("syslog-facility", "syslog", "syslog-facility: local7"),
     LOG_SAMPLE("tag", "journald", "tag: web-2.x"),
     SUPERVISOR_SAMPLE("exit_when", "never"),

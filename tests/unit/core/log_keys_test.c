@@ -102,12 +102,13 @@ static void reads_addresses_facilities_and_tags(void **state)
         const char *options, *address;
         int facility;
         const char *tag;
+        enum spec_syslog_format format;
     } cases[] = {
-        {"{ syslog-address: /run/log, syslog-facility: kern, tag: Web-1.x@y_z }", "/run/log", 0, "Web-1.x@y_z"},
-        {"{ syslog-address: 'unix:///dev/log', syslog-facility: authpriv }", "/dev/log", 10, NULL},
-        {"{ syslog-address: 'unixgram:///a b', syslog-facility: ftp }", "/a b", 11, NULL},
-        {"{ syslog-facility: local0 }", "/dev/log", 16, NULL},
-        {"{ syslog-facility: local7 }", "/dev/log", 23, NULL},
+        {"{ syslog-address: /run/log, syslog-facility: kern, tag: Web-1.x@y_z }", "/run/log", 0, "Web-1.x@y_z", 0},
+        {"{ syslog-address: 'unix:///dev/log', syslog-facility: authpriv }", "/dev/log", 10, NULL, 0},
+        {"{ syslog-address: 'unixgram:///a b', syslog-facility: ftp }", "/a b", 11, NULL, 0},
+        {"{ syslog-facility: local0, syslog-format: rfc5424 }", "/dev/log", 16, NULL, SPEC_SYSLOG_RFC5424},
+        {"{ syslog-facility: local7, syslog-format: rfc3164 }", "/dev/log", 23, NULL, SPEC_SYSLOG_RFC3164},
     };
     static struct config_bench b;
     char text[256];
@@ -119,6 +120,7 @@ static void reads_addresses_facilities_and_tags(void **state)
         assert_int_equal(log->driver, SPEC_LOG_SYSLOG);
         assert_string_equal(log->address, cases[i].address);
         assert_int_equal(log->facility, cases[i].facility);
+        assert_int_equal(log->syslog_format, cases[i].format);
         assert_string_equal(log->tag ? log->tag : "(none)", cases[i].tag ? cases[i].tag : "(none)");
     }
     config_bench_done(&b);
@@ -294,7 +296,7 @@ static void every_option_has_a_driver(void **state)
         assert_false(log_keys_takes(row->key, SPEC_LOG_NONE));
         n_rows++;
     }
-    assert_int_equal(n_rows, 15);
+    assert_int_equal(n_rows, 16);
     assert_false(log_keys_takes("driver", SPEC_LOG_FILE));
 }
 

@@ -331,6 +331,25 @@ static void test_syslog(void **state)
     assert_non_null(strstr(said(), wanted));
 }
 
+static void test_bsd_syslog(void **state)
+{
+    (void)state;
+    struct logline_piece p = piece("it: [1]");
+    struct logline_label odd = web;
+    assert_true(logline_put_bsd_syslog(&out, &web, &p, 4));
+    assert_string_equal(said(), "<28>shop[42]: it: [1]");
+    odd.tag = "a b";
+    odd.pid = 0;
+    odd.facility = 0;
+    out.len = 0;
+    assert_true(logline_put_bsd_syslog(&out, &odd, &p, 0));
+    assert_string_equal(said(), "<0>a_b: it: [1]");
+    out.len = 0;
+    out.cap = strlen("<28>shop[42]: it: [1]") - 1;
+    assert_false(logline_put_bsd_syslog(&out, &web, &p, 4));
+    assert_int_equal(out.len, 0);
+}
+
 static void test_journal(void **state)
 {
     (void)state;
@@ -393,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup(test_json_of_anything, setup),
         cmocka_unit_test_setup(test_priorities, setup),
         cmocka_unit_test_setup(test_syslog, setup),
+        cmocka_unit_test_setup(test_bsd_syslog, setup),
         cmocka_unit_test_setup(test_journal, setup),
         cmocka_unit_test_setup(test_no_room, setup),
     };

@@ -143,6 +143,7 @@ static const struct {
     {SCHEMA_LOG_OPTIONS, "mode", NONE, "logging.options.mode"},
     {SCHEMA_LOG_OPTIONS, "max-buffer-size", RESTART, "logging.options.max-buffer-size"},
     {SCHEMA_LOG_OPTIONS, "syslog-address", NONE, "logging.driver, logging.options.syslog-address"},
+    {SCHEMA_LOG_OPTIONS, "syslog-format", NONE, "logging.driver, logging.options.syslog-format"},
     {SCHEMA_LOG_OPTIONS, "syslog-facility", NONE, "logging.driver, logging.options.syslog-facility"},
     {SCHEMA_LOG_OPTIONS, "tag", NONE, "logging.driver, logging.options.tag"},
     {SCHEMA_SUPERVISOR, "exit_when", LIVE, "supervisor.exit_when"},

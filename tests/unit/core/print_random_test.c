@@ -270,6 +270,8 @@ static void random_log(struct maker *m, struct spec_log *log, size_t number)
         log->facility = coin(m) ? (int)below(m, 12) : 16 + (int)below(m, 8);
         log->tag = coin(m) ? arena_printf(&m->set->arena, "T%u.x", (unsigned)below(m, 100)) : NULL;
     }
+    if (is_syslog)
+        log->syslog_format = (enum spec_syslog_format)below(m, SPEC_SYSLOG_N);
     if (is_syslog && coin(m))
         log->address = arena_printf(&m->set->arena, "/%s", random_text(m, 6));
 }

@@ -102,6 +102,20 @@ static void test_syslog(void **state)
     rig_finish(&rig);
 }
 
+static void test_bsd_syslog(void **state)
+{
+    (void)state;
+    struct spec_log log = *to_syslog();
+    log.syslog_format = SPEC_SYSLOG_RFC3164;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    s->d.pid = 77;
+    rig_start(&rig);
+    say(s, "<3>bad thing\n");
+    rig_sync(&rig, s);
+    assert_string_equal(hear(), "<27>shop[77]: bad thing");
+    rig_finish(&rig);
+}
+
 static void test_journal(void **state)
 {
     (void)state;
@@ -300,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bsd_syslog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
