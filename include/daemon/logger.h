@@ -8,7 +8,8 @@
  * at the other end, is sent later, and the next logger inherits all of it. So nothing that fosterd does waits for it.
  *
  * DIAGNOSTICS: each end of a logger that nobody has asked for is a warning. One that has moved nothing is replaced
- * after a pause, from 10 ms up to 5 s.
+ * after a pause, from 10 ms up to 5 s. So is the attempt to start one repeated when that fails; the first failure and
+ * the end of them are one message each.
  */
 #ifndef FOSTER_DAEMON_LOGGER_H
 #define FOSTER_DAEMON_LOGGER_H
@@ -48,6 +49,7 @@ struct logger_host {
     int64_t pause_ms;        /**< before the next one, if this one does nothing */
     struct ev_timer retry;   /**< ends that pause */
     struct ev_timer release; /**< ends the wait of our own messages for the output before them */
+    bool is_refused;         /**< the last one could not be started, and that has been said */
     bool is_leaving;         /**< it is to end when all streams are gone */
     bool died;               /**< its end has been reaped in the present slice of deaths */
     /** Something that was asked for by output_sync() is there, or all is over. NULL: nobody cares. */

@@ -144,9 +144,10 @@ static void leave_output_ended(struct engine *g)
 /* What has not gone out by now is lost. */
 static void leave_give_output_up(struct engine *g)
 {
-    bool was_asked = list_is_empty(&g->logger.streams);
+    /* One that could not be started has no end to be waited for. */
+    bool is_over = g->logger.pid == 0 || list_is_empty(&g->logger.streams);
     logger_host_give_up(&g->logger);
-    if (was_asked)
+    if (is_over)
         leave_loop(g);
     else
         loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);

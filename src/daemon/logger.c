@@ -321,6 +321,26 @@ static void put_off(struct logger_host *h)
     h->pause_ms = h->pause_ms * 2 < LOGGER_PAUSE_MAX_MS ? h->pause_ms * 2 : LOGGER_PAUSE_MAX_MS;
 }
 
+/* The first refusal is told, and the end of them. */
+static void say_refused(struct logger_host *h, int errnum)
+{
+    struct log_about about = {.event = "logger"};
+    if (!h->is_refused)
+        log_write(
+            LOG_LEVEL_WARN, &about,
+            "no logger can be started: %s; until one can, what services write stays in their pipes, and who finds "
+            "his pipe full waits; that is tried again, at least every %d s",
+            err_errno_text(errnum), LOGGER_PAUSE_MAX_MS / 1000);
+    h->is_refused = true;
+}
+
+static void say_granted(struct logger_host *h, pid_t pid)
+{
+    struct log_about about = {.event = "logger", .pid = pid};
+    log_write(LOG_LEVEL_INFO, &about, "a logger could be started again; what services have written goes out");
+    h->is_refused = false;
+}
+
 static void start(struct logger_host *h)
 {
     int pair[2];
@@ -334,11 +354,14 @@ static void start(struct logger_host *h)
         errno = errnum;
     }
     if (pid < 0) {
-        struct log_about about = {.event = "logger"};
-        log_write(LOG_LEVEL_WARN, &about, "no logger can be started: %s; services wait meanwhile",
-                  err_errno_text(errno));
+        say_refused(h, errno);
         put_off(h);
         return;
+    }
+    if (h->is_refused) {
+        say_granted(h, pid);
+        /* The pauses were the kernel's fault, not this one's. */
+        h->pause_ms = LOGGER_PAUSE_MIN_MS;
     }
     h->pid = pid;
     h->fd = pair[0];

@@ -15,6 +15,7 @@
 #include "sys/sys_cred.h"
 #include "sys/sys_dir.h"
 #include "sys/sys_net.h"
+#include "sys/sys_pipe.h"
 #include "sys/sys_ptrace.h"
 
 #include <stdbool.h>
