@@ -44,7 +44,7 @@ struct logger_host {
     uint64_t n_syncs;        /**< that were asked for */
     uint64_t n_restarts;     /**< loggers beyond the first */
     uint64_t n_lost;         /**< bytes of streams that are gone that never went out */
-    uint64_t taken_before;   /**< shared->n_taken when this one was started */
+    uint64_t moved_before;   /**< bytes that had been moved (shared.h) when this one was started */
     int64_t started_ms;      /**< when */
     int64_t pause_ms;        /**< before the next one, if this one does nothing */
     struct ev_timer retry;   /**< ends that pause */

@@ -341,6 +341,12 @@ static void say_granted(struct logger_host *h, pid_t pid)
     h->is_refused = false;
 }
 
+/* What all loggers have moved so far. */
+static uint64_t moved(const struct logger_host *h)
+{
+    return h->shared->n_taken + h->shared->n_sent;
+}
+
 static void start(struct logger_host *h)
 {
     int pair[2];
@@ -366,7 +372,7 @@ static void start(struct logger_host *h)
     h->pid = pid;
     h->fd = pair[0];
     h->started_ms = sys_now_ms();
-    h->taken_before = h->shared->n_taken;
+    h->moved_before = moved(h);
     ev_io_set(&h->io, h->fd, EV_READ);
     ev_io_start(h->loop, &h->io);
     note_inherited(h);
@@ -443,7 +449,7 @@ void logger_host_died(struct logger_host *h, int wstatus)
         return;
     say_died(pid, wstatus);
     h->n_restarts++;
-    bool was_of_use = h->shared->n_taken != h->taken_before || sys_now_ms() - h->started_ms >= LOGGER_LIVED_MS;
+    bool was_of_use = moved(h) != h->moved_before || sys_now_ms() - h->started_ms >= LOGGER_LIVED_MS;
     if (was_of_use)
         h->pause_ms = LOGGER_PAUSE_MIN_MS;
     else

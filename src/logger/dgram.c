@@ -190,7 +190,10 @@ static int send_piece(struct stream *s, const struct logline_piece *piece, int p
         fits = logline_put_syslog(&out, &label, &p, priority, &clock, real_us);
     if (!fits)
         return EMSGSIZE;
-    return send_one(outgoing_of(s), data, out.len) ? 0 : errno;
+    if (!send_one(outgoing_of(s), data, out.len))
+        return errno;
+    s->logger->shared->n_sent += out.len;
+    return 0;
 }
 
 static int send_gap(struct stream *s)

@@ -249,6 +249,7 @@ static void apply(struct stream *s, const struct shared_part *p)
     const struct shared_batch *b = batch_of(s);
     struct logring_head *h = s->ring.head;
     file_of(s)->within = b->data[b->len - 1] != '\n';
+    s->logger->shared->n_sent += b->len;
     h->line = p->state;
     h->lost_told = p->lost_told;
     h->lost_lines_told = p->lost_lines_told;
@@ -260,6 +261,7 @@ static void apply_raw(struct stream *s, uint64_t from, size_t n)
 {
     if (n == 0)
         return;
+    s->logger->shared->n_sent += n;
     file_of(s)->within = s->ring.head->line.within = *logring_at(&s->ring, from + n - 1) != '\n';
     logring_release(&s->ring, from + n);
 }

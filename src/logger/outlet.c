@@ -111,8 +111,10 @@ static bool empty_box(struct outlet *o)
     while (!o->by_write && boxed(o) > 0) {
         size_t n = portion(o, SHARED_BATCH_MAX);
         ssize_t moved = n > 0 ? sys_splice(o->box_read_fd, o->fd, n) : -1;
-        if (moved > 0)
+        if (moved > 0) {
+            o->logger->shared->n_sent += (size_t)moved;
             continue;
+        }
         if (n > 0 && moved < 0 && errno == EINVAL) {
             unbox(o);
             break;
@@ -146,6 +148,7 @@ static bool write_batch(struct outlet *o)
             return false;
         }
         b->done = (b->done & ~FILLING) + (uint32_t)n;
+        o->logger->shared->n_sent += (size_t)n;
     }
     b->active = 0;
     return true;
