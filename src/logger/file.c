@@ -216,6 +216,16 @@ static size_t room(const struct stream *s)
     return f->size < max ? (size_t)(max - f->size) : 0;
 }
 
+/* The same for the rest of a line that it has the beginning of. That is bounded, too: whoever writes without newlines
+ * must not fill the disk. */
+static size_t room_for_rest(const struct stream *s)
+{
+    uint64_t size = file_of(s)->size, max = (uint64_t)s->log.max_size + LOGLINE_MAX;
+    if (s->log.max_size <= 0)
+        return SIZE_MAX;
+    return size < max ? (size_t)(max - size) : 0;
+}
+
 /* Of the LEN bytes at DATA, those that go to the present file: whole lines, as many as there is room for. 0: it is
  * full. */
 static size_t share_of_file(const struct stream *s, const char *data, size_t len)
@@ -229,9 +239,11 @@ static size_t share_of_file(const struct stream *s, const char *data, size_t len
         return (size_t)(newline - data) + 1;
     if (f->size > 0 && !s->ring.head->line.within)
         return 0;
-    /* A line that is longer than a file may be stays in one. */
-    newline = memchr(data + left, '\n', len - left);
-    return newline != NULL ? (size_t)(newline - data) + 1 : len;
+    size_t most = room_for_rest(s);
+    if (most > len)
+        most = len;
+    newline = most > left ? memchr(data + left, '\n', most - left) : NULL;
+    return newline != NULL ? (size_t)(newline - data) + 1 : most;
 }
 
 static struct shared_part part_of(const struct stream *s)
@@ -342,13 +354,13 @@ static bool compose(struct stream *s, struct shared_part *part)
     struct logline_label label = stream_label(s);
     struct logline_out out = {.data = b->data, .cap = sizeof b->data};
     struct logline_piece p;
-    size_t n, left = room(s);
+    size_t n, left = room(s), most = room_for_rest(s);
     bool is_full = false;
     while ((n = next_piece(s, part, &p)) > 0) {
         size_t before = out.len;
         if (!put_piece(s, &label, &out, &p, logring_time(&s->ring, part->sent)))
             break;
-        if (out.len > left && !p.continues && f->size + before > 0) {
+        if (out.len > (p.continues && left < most ? most : left) && f->size + before > 0) {
             out.len = before;
             is_full = true;
             break;

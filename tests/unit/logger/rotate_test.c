@@ -137,6 +137,95 @@ static void test_a_line_larger_than_a_file(void **state)
     assert_int_equal(st.st_size, strlen("next\nnext\n"));
 }
 
+static off_t size_of(const char *name)
+{
+    char path[NAME_MAX_HERE + 64];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", here.dir, name);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* How many files there are; none is larger than MAX. */
+static size_t check_sizes(off_t max)
+{
+    struct logfile_list l;
+    int fd = open(here.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(logfile_list(fd, "web.log", false, &l), 0);
+    close(fd);
+    for (size_t i = 0; i < l.n; i++)
+        assert_in_range(size_of(l.names[i]), 1, max);
+    assert_in_range(size_of("web.log"), 0, max);
+    size_t n = l.n + 1;
+    logfile_list_done(&l);
+    return n;
+}
+
+/* A line that has begun ends in the same file, if it does so within what a piece of a line is elsewhere. */
+static void test_a_line_that_does_not_fit(void **state)
+{
+    (void)state;
+    enum { MAX = 4096, BEGUN = 4000 };
+    static char rest[LOGLINE_MAX + MAX - BEGUN + 1];
+    struct spec_log log = to_file();
+    log.max_size = MAX;
+    memset(rest, 'x', sizeof rest - 1);
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    for (int i = 0; i < BEGUN / 10; i++)
+        say(s, i < BEGUN / 10 - 1 ? "012345678\n" : "012345678+");
+    rig_sync(&rig, s);
+    rest[sizeof rest - 2] = '\n';
+    say(s, rest);
+    say(s, "next\n");
+    rig_sync(&rig, s);
+    assert_int_equal(check_sizes(MAX + LOGLINE_MAX), 2);
+    assert_int_equal(size_of("web.log"), strlen("next\n"));
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.len, BEGUN + sizeof rest - 1 + strlen("next\n"));
+}
+
+/* Who writes without newlines does not fill the disk: files are rotated all the same, and hold every byte. */
+static void line_without_end(const struct spec_log *log, size_t prefix)
+{
+    enum { PORTION = 1000, N = 200 };
+    static char text[PORTION + 1];
+    struct rig_stream *s = rig_add(&rig, "web", log, RING);
+    memset(text, 'x', PORTION);
+    rig_start(&rig);
+    for (int i = 0; i < N; i++) {
+        say(s, text);
+        if (i % 8 == 0)
+            rig_sync(&rig, s);
+    }
+    rig_sync(&rig, s);
+    size_t n = check_sizes((off_t)log->max_size + LOGLINE_MAX);
+    assert_true(n >= PORTION * N / ((size_t)log->max_size + LOGLINE_MAX));
+    say(s, "\nnext\n");
+    rig_finish(&rig);
+    read_all();
+    assert_int_equal(here.len, prefix + PORTION * N + 1 + prefix + strlen("next\n"));
+    assert_int_equal(strspn(here.data + prefix, "x"), PORTION * N);
+}
+
+static void test_a_line_without_end(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.max_size = 20000;
+    line_without_end(&log, 0);
+}
+
+static void test_a_line_without_end_and_times(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.max_size = 20000;
+    log.timestamps = true;
+    line_without_end(&log, LOGLINE_STAMP_LEN + 1);
+}
+
 static void test_age(void **state)
 {
     (void)state;
@@ -395,6 +484,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rotation_that_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_that_fails_between_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_line_larger_than_a_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_that_does_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_without_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_without_end_and_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_age, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk_and_times, setup, teardown),
