@@ -22,7 +22,8 @@ enum {
 
 /** Where a stream stands. Zero: at the beginning of a line. */
 struct logline_state {
-    bool within; /**< a part of the present line has gone out already */
+    bool within;      /**< a part of the present line has gone out already */
+    uint8_t priority; /**< and that with this priority, plus 1; 0: with none. Of those who send messages */
 };
 
 /** A piece of a line. */

@@ -125,7 +125,7 @@ void logring_drop(struct logring *r, size_t want)
     size_t n = newline != NULL ? (size_t)(newline - data) + 1 : want;
     h->lost_bytes += n;
     h->lost_lines += count_lines(data, n);
-    h->line.within = data[n - 1] != '\n';
+    h->line = (struct logline_state){.within = data[n - 1] != '\n'};
     put(&h->sent, sent + n);
 }
 

@@ -173,21 +173,19 @@ static void wait_for(struct stream *s, int errnum)
 }
 
 /* Sends one piece. 0, or errno. */
-static int send_piece(struct stream *s, const struct logline_piece *piece, int priority, int64_t real_us)
+static int send_piece(struct stream *s, const struct logline_piece *p, int priority, int64_t real_us)
 {
     static char data[DGRAM_MAX];
     static struct logline_clock clock;
     struct logline_out out = {.data = data, .cap = sizeof data};
     struct logline_label label = stream_label(s);
-    struct logline_piece p = *piece;
     bool fits;
-    priority = logline_priority(&p, priority);
     if (s->log.driver == SPEC_LOG_JOURNALD)
-        fits = logline_put_journal(&out, &label, &p, priority);
+        fits = logline_put_journal(&out, &label, p, priority);
     else if (s->log.syslog_format == SPEC_SYSLOG_RFC3164)
-        fits = logline_put_bsd_syslog(&out, &label, &p, priority);
+        fits = logline_put_bsd_syslog(&out, &label, p, priority);
     else
-        fits = logline_put_syslog(&out, &label, &p, priority, &clock, real_us);
+        fits = logline_put_syslog(&out, &label, p, priority, &clock, real_us);
     if (!fits)
         return EMSGSIZE;
     if (!send_one(outgoing_of(s), data, out.len))
@@ -212,6 +210,15 @@ static int send_gap(struct stream *s)
     return errnum;
 }
 
+/* The priority of P, taken off it: the rest of a line has that of its beginning. */
+static int priority_of(const struct stream *s, struct logline_piece *p)
+{
+    const struct logline_state *line = &s->ring.head->line;
+    if (!p->continues)
+        return logline_priority(p, PRIORITY_INFO);
+    return line->priority > 0 ? line->priority - 1 : PRIORITY_INFO;
+}
+
 static void sink_send(struct stream *s)
 {
     const struct outgoing *o = outgoing_of(s);
@@ -229,13 +236,15 @@ static void sink_send(struct stream *s)
             stream_set_trouble(s, LOGRING_FLOWS, 0);
             return;
         }
-        errnum = send_piece(s, &p, PRIORITY_INFO, logring_time(&s->ring, sent));
+        int priority = priority_of(s, &p);
+        errnum = send_piece(s, &p, priority, logring_time(&s->ring, sent));
         if (errnum == EMSGSIZE) {
             h->lost_bytes += n;
             h->lost_lines += p.ends;
             errnum = 0;
         }
         if (errnum == 0) {
+            h->line.priority = (uint8_t)(priority + 1);
             logline_taken(&h->line, &p);
             logring_release(&s->ring, sent + n);
         }

@@ -129,6 +129,51 @@ static void test_journal(void **state)
     rig_finish(&rig);
 }
 
+/* All pieces of a line have its priority; what looks like one in the middle of a line is none. */
+static void pieces_have_the_priority(const struct spec_log *log, const char *urgent, const char *other)
+{
+    static char line[2 * LOGLINE_MAX + 100];
+    struct rig_stream *s = rig_add(&rig, "web", log, RING);
+    rig_start(&rig);
+    memset(line, 'x', sizeof line - 1);
+    memcpy(line, "<2>", 3);
+    memcpy(line + LOGLINE_MAX, "<5>", 3);
+    line[sizeof line - 2] = '\n';
+    say(s, line);
+    rig_sync(&rig, s);
+    assert_memory_equal(hear(), urgent, strlen(urgent));
+    assert_memory_equal(hear(), urgent, strlen(urgent));
+    assert_non_null(strstr(here.got, "<5>xxx"));
+    assert_memory_equal(hear(), urgent, strlen(urgent));
+    assert_true(ends_with(here.got, log->driver == SPEC_LOG_SYSLOG ? "xxx" : "xxx\n"));
+    /* Also of a line that comes in portions, and when the logger is another one meanwhile. */
+    say(s, "plain\n<2>begin");
+    rig_sync(&rig, s);
+    assert_memory_equal(hear(), other, strlen(other));
+    assert_memory_equal(hear(), urgent, strlen(urgent));
+    rig_kill(&rig);
+    rig_start(&rig);
+    say(s, "ning\nplain");
+    rig_sync(&rig, s);
+    assert_memory_equal(hear(), urgent, strlen(urgent));
+    assert_true(ends_with(here.got, log->driver == SPEC_LOG_SYSLOG ? "ning" : "ning\n"));
+    assert_memory_equal(hear(), other, strlen(other));
+    rig_finish(&rig);
+}
+
+static void test_pieces_for_syslog(void **state)
+{
+    (void)state;
+    pieces_have_the_priority(to_syslog(), "<26>1 20", "<30>1 20");
+}
+
+static void test_pieces_for_the_journal(void **state)
+{
+    static const struct spec_log log = {.driver = SPEC_LOG_JOURNALD, .facility = 3};
+    (void)state;
+    pieces_have_the_priority(&log, "PRIORITY=2\n", "PRIORITY=6\n");
+}
+
 /* Nobody listens: what does not fit in memory is dropped, and told of when somebody does. */
 static void test_nobody_is_there(void **state)
 {
@@ -316,6 +361,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bsd_syslog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pieces_for_syslog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pieces_for_the_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_one_reads, setup, teardown),
