@@ -22,6 +22,7 @@
 #include "sys/sys_time.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,18 +150,27 @@ static bool open_file(struct stream *s)
     return false;
 }
 
+/* Whether what is open is what its name stands for, of which *RET_SIZE is the size. By its full name, for its directory
+ * may have been moved, too. */
+static bool is_in_place(const struct file *f, uint64_t *ret_size)
+{
+    struct stat st;
+    /* A directory that we may not search any more is no reason to give up what is open in it. */
+    if (sys_fstatat(AT_FDCWD, f->path, &st) != 0 && (errno != EACCES || sys_fstatat(f->dir_fd, f->base, &st) != 0))
+        return false;
+    *ret_size = (uint64_t)st.st_size;
+    return st.st_dev == f->dev && st.st_ino == f->ino && st.st_nlink == 1;
+}
+
 /* Somebody may have moved, removed or emptied the file: then it is opened anew, or its size is what it is. */
 static bool check_file(struct stream *s)
 {
     struct file *f = file_of(s);
     double now = ev_now(s->logger->loop);
-    struct stat st;
     if (f->fd >= 0 && now - f->checked_at >= file_check_s) {
         f->checked_at = now;
-        if (sys_fstatat(f->dir_fd, f->base, &st) != 0 || st.st_dev != f->dev || st.st_ino != f->ino || st.st_nlink != 1)
+        if (!is_in_place(f, &f->size))
             close_file(f);
-        else
-            f->size = (uint64_t)st.st_size;
     }
     return open_file(s);
 }

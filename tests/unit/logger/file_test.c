@@ -193,15 +193,41 @@ static void test_what_others_do_to_it(void **state)
     rig_sync(&rig, s);
     read_all();
     assert_string_equal(here.data, "three\n");
-    assert_int_equal(unlink(here.path), 0);
-    /* By itself, within a second of writing. */
-    for (here.data[0] = '\0'; strstr(here.data, "more\n") == NULL;) {
-        say(s, "more\n");
-        rig_sync(&rig, s);
-        if (access(here.path, F_OK) == 0)
-            read_all();
-    }
     rig_finish(&rig);
+}
+
+/* A file is removed, the directory of another one is moved: that is noticed without a word, within a second of writing,
+ * and lines go where the names lead. */
+static void test_what_others_do_unasked(void **state)
+{
+    (void)state;
+    char dir[96], path[128], moved[128], in_moved[160];
+    struct spec_log log = to_file(), other = to_file();
+    struct stat st;
+    off_t n = 0;
+    snprintf(dir, sizeof dir, "%s/dir", here.dir);
+    snprintf(path, sizeof path, "%s/log", dir);
+    snprintf(moved, sizeof moved, "%s/moved", here.dir);
+    snprintf(in_moved, sizeof in_moved, "%s/log", moved);
+    other.path = path;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING), *t = rig_add(&rig, "other", &other, RING);
+    rig_start(&rig);
+    say(t, "one\n");
+    rig_sync(&rig, t);
+    assert_int_equal(unlink(here.path), 0);
+    assert_int_equal(rename(dir, moved), 0);
+    do {
+        say(s, "more\n");
+        say(t, "two\n");
+        rig_sync(&rig, s);
+        rig_sync(&rig, t);
+        n++;
+    } while (stat(here.path, &st) != 0 || st.st_size == 0 || stat(path, &st) != 0);
+    off_t size = st.st_size;
+    assert_int_equal(stat(in_moved, &st), 0);
+    assert_int_equal(size + st.st_size, 4 + 4 * n);
+    rig_finish(&rig);
+    assert_true(unlink(path) == 0 && rmdir(dir) == 0 && unlink(in_moved) == 0 && rmdir(moved) == 0);
 }
 
 static void test_what_is_in_its_way(void **state)
@@ -352,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_files_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_others_do_to_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_others_do_unasked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_in_its_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_raw, setup, teardown),
