@@ -10,6 +10,7 @@
 #define FOSTER_DAEMON_FOREST_H
 
 #include "base/compiler.h"
+#include "core/super.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,6 +21,9 @@ struct engine;
 /** So many processes are looked at, and shown, at most; and nested so deep: what is below is beside each other. */
 enum { FOREST_MAX = 16384, FOREST_DEPTH_MAX = 64 };
 
+/** In place of the number of a unit: the processes of fosterd's own, which are the logger and what is below it. */
+enum { FOREST_OWN = SUPER_NO_UNIT - 1 };
+
 /** What the processes of one unit come to: its main process, its members, and what is below them. */
 struct forest_sums {
     unsigned processes; /**< those that live */
@@ -29,8 +33,8 @@ struct forest_sums {
     int64_t cpu_ms;     /**< of those that live, without children that they have waited for */
 };
 
-/** The processes of unit number UNIT (SUPER_NO_UNIT: the unclaimed) as a JSON array of process; see doc/protocol.md.
- * NULL without memory. Call census_refresh() before. */
+/** The processes of unit number UNIT (SUPER_NO_UNIT: the unclaimed; FOREST_OWN) as a JSON array of process; see
+ * doc/protocol.md. NULL without memory. Call census_refresh() before. */
 json_t *forest_processes(struct engine *g, unsigned unit) MUST_CHECK NONNULL();
 
 /** Adds up the processes of unit number UNIT into RET. Call census_refresh() before. */

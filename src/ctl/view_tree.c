@@ -67,7 +67,9 @@ static void tree_remark(const json_t *p, struct buf *out)
 {
     char age[TEXT_CELL_MAX];
     const char *role = text_member(p, "role", "");
-    buf_puts(out, strcmp(role, "main") == 0 ? "  main, " : "  ");
+    buf_puts(out, "  ");
+    if (strcmp(role, "main") == 0 || strcmp(role, "logger") == 0)
+        buf_printf(out, "%s, ", role);
     if (strcmp(role, "helper") == 0)
         buf_printf(out, "%s, ", text_member(p, "helper", "helper"));
     buf_puts(out, text_age(p, "age_ms", age));
@@ -184,15 +186,18 @@ static size_t tree_depth_max(const struct view *v)
 void view_tree(struct buf *out, const struct view *v, const json_t *result)
 {
     struct tree t = {.out = out, .v = v, .lines = v->utf8 ? &tree_utf8 : &tree_ascii, .depth_max = tree_depth_max(v)};
-    const json_t *services = json_object_get(result, "services"), *unclaimed = json_object_get(result, "unclaimed"), *s;
-    bool strangers = json_array_size(unclaimed) > 0;
+    const json_t *services = json_object_get(result, "services"), *unclaimed = json_object_get(result, "unclaimed");
+    const json_t *own = json_object_get(result, "own"), *s;
+    bool strangers = json_array_size(unclaimed) > 0, has_own = json_array_size(own) > 0;
     size_t i, n = json_array_size(services);
     tree_head(&t, json_object_get(result, "daemon"));
     json_array_foreach(services, i, s)
     {
         tree_group(&t, text_member(s, "name", "-"), text_member(s, "state", "-"), json_object_get(s, "processes"),
-                   i + 1 < n || strangers);
+                   i + 1 < n || has_own || strangers);
     }
+    if (has_own)
+        tree_group(&t, "(fosterd's own)", NULL, own, strangers);
     if (strangers)
         tree_group(&t, "(unclaimed)", NULL, unclaimed, false);
     if (text_is_true(result, "cut")) {

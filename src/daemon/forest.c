@@ -26,9 +26,10 @@
 
 enum {
     FOREST_COMMAND_MAX = 256,
-    FOREST_ALL_MAX = 65536, /* of more processes the state is not read at once */
-    FOREST_FOREIGN = 2,     /* reading all pays up to so many processes for each child of ours, */
-    FOREST_FOREIGN_MIN = 32 /* and a few beside */
+    FOREST_ALL_MAX = 65536,  /* of more processes the state is not read at once */
+    FOREST_FOREIGN = 2,      /* reading all pays up to so many processes for each child of ours, */
+    FOREST_FOREIGN_MIN = 32, /* and a few beside */
+    FOREST_REST = 2          /* lists beside those of units */
 };
 
 #define FOREST_NONE UINT32_MAX
@@ -56,7 +57,7 @@ struct forest_look {
     struct forest_node *nodes; /* owned; our children, and behind them whoever is below */
     size_t n_nodes;
     size_t cap_nodes;
-    struct forest_list *tops; /* owned; our children, by unit, and behind them the unclaimed */
+    struct forest_list *tops; /* owned; our children, by unit, and behind them the unclaimed and our own */
     unsigned n_units;
     struct procstat *all; /* owned; by ppid and pid; NULL: there are lists of children */
     size_t n_all;
@@ -163,11 +164,17 @@ static const char *forest_helper(const struct attrib_proc *p)
     return p != NULL && p->run != NULL ? helper_name(p->run) : NULL;
 }
 
+/* Adds our child PID, and returns its place. */
+static uint32_t forest_add_pid(pid_t pid)
+{
+    struct procstat st;
+    return forest_add(pid, forest_see(pid, &st) ? &st : NULL, FOREST_NONE);
+}
+
 /* Adds our child P to its unit's, the main process before all others. */
 static void forest_add_top(const struct attrib_proc *p, struct forest_list *l)
 {
-    struct procstat st;
-    uint32_t at = forest_add(p->pid, forest_see(p->pid, &st) ? &st : NULL, FOREST_NONE);
+    uint32_t at = forest_add_pid(p->pid);
     if (at == FOREST_NONE)
         return;
     if (p->role != ATTRIB_MAIN || forest_helper(p) != NULL || l->first == FOREST_NONE) {
@@ -180,7 +187,7 @@ static void forest_add_top(const struct attrib_proc *p, struct forest_list *l)
 
 static void forest_add_tops(const struct engine *g)
 {
-    for (unsigned i = 0; i <= look.n_units; i++)
+    for (unsigned i = 0; i < look.n_units + FOREST_REST; i++)
         look.tops[i] = (struct forest_list){FOREST_NONE, FOREST_NONE};
     LIST_EACH (it, &g->attrib.runs) {
         const struct attrib_run *run = CONTAINER_OF(it, struct attrib_run, link);
@@ -190,6 +197,9 @@ static void forest_add_tops(const struct engine *g)
     }
     LIST_EACH (m, &g->attrib.unclaimed)
         forest_add_top(CONTAINER_OF(m, struct attrib_proc, in_run), &look.tops[look.n_units]);
+    uint32_t logger = g->logger.pid != 0 ? forest_add_pid(g->logger.pid) : FOREST_NONE;
+    if (logger != FOREST_NONE)
+        forest_append(&look.tops[look.n_units + 1], logger);
 }
 
 /* Adds the children of the process at PARENT, by the state of all. */
@@ -273,7 +283,7 @@ static bool forest_look(struct engine *g)
         ev_timer_stop(look.g->loop, &look.forget);
     forest_forget();
     look.n_units = g->n_units;
-    look.tops = mem_array((size_t)g->n_units + 1, sizeof *look.tops);
+    look.tops = mem_array((size_t)g->n_units + FOREST_REST, sizeof *look.tops);
     if (look.tops == NULL)
         return false;
     look.g = g;
@@ -296,7 +306,8 @@ struct forest_walk {
 
 static struct forest_walk forest_begin(unsigned unit)
 {
-    return (struct forest_walk){.at = look.tops[unit < look.n_units ? unit : look.n_units].first};
+    unsigned list = unit < look.n_units ? unit : look.n_units + (unit == FOREST_OWN);
+    return (struct forest_walk){.at = look.tops[list].first};
 }
 
 static void forest_next(struct forest_walk *w)
@@ -376,8 +387,10 @@ static json_t *forest_from(const struct attrib_proc *p)
                      p->from.name[0] != '\0' ? forest_text(p->from.name) : json_null());
 }
 
-static const char *forest_role(const struct attrib_proc *p)
+static const char *forest_role(const struct attrib_proc *p, bool own)
 {
+    if (own)
+        return "logger";
     if (p == NULL)
         return "descendant";
     if (forest_helper(p) != NULL)
@@ -385,8 +398,8 @@ static const char *forest_role(const struct attrib_proc *p)
     return p->role == ATTRIB_MAIN ? "main" : "member";
 }
 
-/* NODE as JSON; P is what the tables say of it, NULL when it is no child of ours. */
-static json_t *forest_object(const struct forest_node *node, const struct attrib_proc *p)
+/* NODE as JSON; P is what the tables say of it, NULL when it is no child of ours, or one of our own (OWN). */
+static json_t *forest_object(const struct forest_node *node, const struct attrib_proc *p, bool own)
 {
     const struct procstat *st = &node->st;
     bool adopted = p != NULL && p->evidence != ATTRIB_BORN;
@@ -400,9 +413,10 @@ static json_t *forest_object(const struct forest_node *node, const struct attrib
         {"command", forest_command(node)},
         {"state", node->seen ? json_stringn(&st->state, 1) : json_null()},
         {"age_ms", forest_age(node)},
-        {"role", json_string(forest_role(p))},
+        {"role", json_string(forest_role(p, own))},
         {"helper", forest_helper(p) != NULL ? json_string(forest_helper(p)) : json_null()},
-        {"attribution", json_string(p == NULL ? "below" : attrib_evidence_name(p->evidence))},
+        {"attribution",
+         json_string(p == NULL && !own ? "below" : attrib_evidence_name(own ? ATTRIB_BORN : p->evidence))},
         {"adopted", json_boolean(adopted)},
         {"adopted_ms", adopted ? json_integer(sys_now_ms() - p->since_ms) : json_null()},
         {"adopted_from", forest_from(p)},
@@ -430,7 +444,7 @@ json_t *forest_processes(struct engine *g, unsigned unit)
         const struct forest_node *node = &look.nodes[w.at];
         unsigned depth = w.depth < FOREST_DEPTH_MAX ? w.depth : FOREST_DEPTH_MAX - 1;
         const struct attrib_proc *p = w.depth == 0 ? attrib_find(&g->attrib, node->st.pid) : NULL;
-        json_t *object = forest_object(node, p);
+        json_t *object = forest_object(node, p, unit == FOREST_OWN && w.depth == 0);
         if (json_array_append_new(lists[depth], object) != 0) {
             json_decref(ret);
             return NULL;

@@ -183,7 +183,8 @@ void look_tree(struct client *c, const struct proto_request *req)
         services = snapshot_append(services, look_tree_service(g, sel.units[i]));
     select_done(&sel);
     methods_reply(c, req,
-                  json_pack("{s:o, s:o, s:o, s:b}", "daemon", look_daemon(g), "services", services, "unclaimed",
+                  json_pack("{s:o, s:o, s:o, s:o, s:b}", "daemon", look_daemon(g), "services", services, "own",
+                            all ? forest_processes(g, FOREST_OWN) : json_array(), "unclaimed",
                             all ? forest_processes(g, SUPER_NO_UNIT) : json_array(), "cut", forest_is_cut(g)));
 }
 

@@ -201,7 +201,7 @@ static void q26_tree(void **state)
     struct ctl *c;
     struct scenario *s = start_shop(&c);
     json_t *r = ctl_call(c, "tree", NULL);
-    ctl_check_keys(c, r, "daemon services unclaimed cut");
+    ctl_check_keys(c, r, "daemon services own unclaimed cut");
     json_t *db = ctl_service(c, r, "db"), *processes = json_object_get(db, "processes");
     ctl_check_keys(c, db, "name state pid processes");
     scenario_check(s, json_array_size(processes) == 1 && json_is_array(json_object_get(r, "unclaimed")));

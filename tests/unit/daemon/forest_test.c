@@ -226,6 +226,35 @@ static void units_and_the_unclaimed_are_kept_apart(void **state)
     json_decref(array);
 }
 
+/* The logger belongs to no service, nor is it a stranger: it stands apart, with who is below it. */
+static void our_own_stands_apart(void **state)
+{
+    pid_t own[2], web[1];
+    (void)state;
+    json_t *array = processes(FOREST_OWN);
+    assert_int_equal(json_array_size(array), 0);
+    json_decref(array);
+    bench_run(0, 1);
+    start_main(0, 0, false, web);
+    start((struct line){.depth = 1}, own);
+    bench.logger.pid = own[0];
+    array = processes(FOREST_OWN);
+    assert_int_equal(json_array_size(array), 1);
+    const json_t *p = process_at(array, 0, own[0]);
+    assert_string_equal(text(p, "role"), "logger");
+    assert_string_equal(text(p, "attribution"), "born");
+    assert_true(json_is_false(member(p, "adopted")));
+    assert_string_equal(text(process_at(member(p, "children"), 0, own[1]), "role"), "descendant");
+    json_decref(array);
+    array = processes(SUPER_NO_UNIT);
+    assert_int_equal(json_array_size(array), 0);
+    json_decref(array);
+    array = processes(0);
+    assert_int_equal(json_array_size(array), 1);
+    json_decref(array);
+    bench.logger.pid = 0;
+}
+
 /* A second run's main process comes before what an earlier run has left, whoever was met first. */
 static void the_main_process_comes_first(void **state)
 {
@@ -500,6 +529,7 @@ int main(void)
         TEST(a_service_is_a_tree),
         TEST(the_scan_says_the_same),
         TEST(units_and_the_unclaimed_are_kept_apart),
+        TEST(our_own_stands_apart),
         TEST(the_main_process_comes_first),
         TEST(a_command_beside_a_service_is_shown_as_one),
         TEST(sums_tell_the_living_from_zombies),
