@@ -111,7 +111,7 @@ static void j02_services_are_killed_while_they_write(void **state)
         scenario_start_with(&o, "services:\n"
                                 "  web:\n"
                                 "    command: '@ACTOR@ lines 2000000000'\n"
-                                "    restart: { policy: always, delay: 0s, max_attempts: 0 }\n"
+                                "    restart: { policy: always, delay: 1ms, max_delay: 10ms, max_attempts: 0 }\n"
                                 "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
     off_t next = 0;
     for (int run = 0; run < most; run++) {
