@@ -63,10 +63,10 @@ struct shared_batch {
 
 /** What fosterd and its logger share beside the rings. All of it zero: nothing is under way. */
 struct shared {
-    _Atomic uint64_t n_taken;       /**< bytes that came in, ever, … */
-    _Atomic uint64_t n_sent;        /**< … and that went out, a step at least: a logger that died and had moved nothing
-                                       is not started again at once */
-    _Atomic uint32_t stage_n;       /**< of moves, the last of which may have been under way */
+    _Atomic uint64_t n_taken; /**< bytes that came in, ever, … */
+    _Atomic uint64_t n_sent;  /**< … and that went out, a step at least: a logger that died and had moved nothing
+                                 is not started again at once */
+    _Atomic uint32_t stage_n; /**< of moves, the last of which may have been under way */
     _Atomic uint32_t stage_reading; /**< 0: the stage is being filled; 1: it is being emptied */
     struct shared_move moves[SHARED_STAGE_MAX];
     struct shared_batch out;  /**< for standard output */
