@@ -5,28 +5,24 @@
  */
 #include "scenario/support/scenario.h"
 
+#include "fixtures/tally.h"
 #include "scenario/support/procs.h"
 #include "scenario/support/worlds.h"
 #include "support/seed.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    KILLS = 100,
-    LINES_A_KILL = 1500,
-    KILLS_LONG = 1000,
-    LINES_A_KILL_LONG = 20000,
-    GUARD_LONG_MS = 900000,
-    BUFFERED = 128 << 10
-};
+enum { KILLS_LONG = 1000, GROWTH_MAX = 40000, TURNS_MAX = 100, LINES_A_RUN = 3000, GUARD_LONG_MS = 600000 };
 
 /* Whether FILE holds the lines 1 to N, each once and in order. */
 static void check_numbers(struct scenario *s, const char *file, long n)
@@ -47,109 +43,137 @@ static void check_numbers(struct scenario *s, const char *file, long n)
     }
 }
 
-static bool is_long(void)
+/* How often somebody is killed; FOSTER_TEST_LONG has it be a thousand times, and the guard wait for that. */
+static int n_kills(int usual, struct scenario_options *ret)
 {
-    return getenv("FOSTER_TEST_LONG") != NULL;
+    bool is_long = getenv("FOSTER_TEST_LONG") != NULL;
+    *ret = (struct scenario_options){.guard_ms = is_long ? GUARD_LONG_MS : 0};
+    return is_long ? KILLS_LONG : usual;
 }
 
-/* How many bytes the lines 1 to N have. */
-static off_t size_of_numbers(long n)
+/* The file of the fixture tally, with room for RUNS runs. */
+static struct tally *make_tally(struct scenario *s, int runs)
 {
-    off_t size = 0;
-    for (long i = 1; i <= n; i++) {
-        size += snprintf(NULL, 0, "%ld\n", i);
+    size_t size = sizeof(struct tally) + (size_t)runs * sizeof(uint64_t);
+    int fd = open(scenario_path(s, "tally"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    scenario_check(s, fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+    struct tally *t = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(t != MAP_FAILED);
+    (void)close(fd);
+    return t;
+}
+
+/* Fails unless run RUN, which nobody can tell about any more, has left LINES lines in the log. */
+static void check_run(struct scenario *s, const struct tally *t, uint64_t run, uint64_t lines)
+{
+    uint64_t told = t->lines[run - 1];
+    if (lines != told && (t->stop != 0 || lines != told + 1)) {
+        scenario_fail(s, "run %" PRIu64 " has %" PRIu64 " lines in the log, and has written %" PRIu64, run, lines,
+                      told);
     }
-    return size;
 }
 
-/* Kills loggers, MOST at most, until FILE has SIZE bytes. How many. */
-static int kill_loggers(struct scenario *s, const char *file, int most, off_t size)
+/* Fails unless web.log has each line of each run once, in order, and nothing else. How many. */
+static uint64_t check_tally(struct scenario *s, const struct tally *t)
 {
-    uint64_t seed = test_seed();
-    pid_t logger = 0;
-    int kills = 0;
-    struct stat st = {0};
-    for (off_t next = 0; kills < most && st.st_size < size; kills++) {
-        logger = procs_next_logger(s, logger);
-        while (stat(scenario_path(s, file), &st) != 0 || st.st_size < next) {
-            (void)scenario_time_left(s);
-            (void)sched_yield();
+    FILE *f = fopen(scenario_path(s, "web.log"), "re");
+    char line[64], wanted[64];
+    uint64_t run = 1, n = 0, total = 0;
+    scenario_check(s, f != NULL);
+    for (; fgets(line, sizeof(line), f) != NULL; total++, n++) {
+        for (uint64_t its = strtoull(line, NULL, 10); run < its && run < t->runs; n = 0) {
+            check_run(s, t, run++, n);
         }
-        (void)kill(logger, SIGKILL);
-        next = st.st_size + (off_t)test_rand_below(&seed, (uint64_t)LINES_A_KILL * 6);
-        next = next < size ? next : size;
+        (void)snprintf(wanted, sizeof(wanted), "%" PRIu64 " %" PRIu64 "\n", run, n + 1);
+        if (strcmp(line, wanted) != 0) {
+            scenario_fail(s, "\"%s\" instead of \"%s\"", line, wanted);
+        }
     }
-    print_message("%d loggers were killed\n", kills);
-    return kills;
+    (void)fclose(f);
+    for (; run <= t->runs; n = 0) {
+        check_run(s, t, run++, n);
+    }
+    return total;
 }
 
+/* Waits until web.log has grown by MORE bytes. */
+static void wait_for_growth(struct scenario *s, uint64_t more)
+{
+    struct stat st = {0};
+    const char *path = scenario_path(s, "web.log");
+    off_t wanted = (stat(path, &st) == 0 ? st.st_size : 0) + (off_t)more;
+    while (stat(path, &st) != 0 || st.st_size < wanted) {
+        (void)scenario_time_left(s);
+        (void)sched_yield();
+    }
+}
+
+/* Some loggers die before they have begun; were it all of them, fosterd would wait longer and longer for each. */
 static void j01_loggers_are_killed_while_a_file_is_written(void **state)
 {
     (void)state;
-    char yaml[512];
-    int most = is_long() ? KILLS_LONG : KILLS;
-    long lines = (long)most * (is_long() ? LINES_A_KILL_LONG : LINES_A_KILL);
-    const struct scenario_options o = {.guard_ms = is_long() ? GUARD_LONG_MS : 0};
-    (void)snprintf(yaml, sizeof(yaml),
+    struct scenario_options o;
+    const int kills = n_kills(40, &o);
+    uint64_t seed = test_seed();
+    struct scenario *s = scenario_new();
+    struct tally *t = make_tally(s, 1);
+    scenario_spawn(s, &o,
                    "services:\n"
                    "  other: { command: '@ACTOR@ wait', logging: { driver: none } }\n"
                    "  web:\n"
-                   "    command: '@ACTOR@ lines %ld'\n"
+                   "    command: '@FIXTURES@/tally @DIR@/tally'\n"
                    "    restart: 'no'\n"
-                   "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n",
-                   lines);
-    struct scenario *s = scenario_start_with(&o, yaml);
-    int kills = kill_loggers(s, "web.log", most, size_of_numbers(lines));
-    scenario_check(s, is_long() ? kills == most : kills >= 3);
+                   "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
+    pid_t logger = 0;
+    for (int i = 0; i < kills; i++) {
+        logger = procs_next_logger(s, logger);
+        if (test_rand_below(&seed, 8) > 0) {
+            wait_for_growth(s, 1 + test_rand_below(&seed, GROWTH_MAX));
+        }
+        for (uint64_t turns = test_rand_below(&seed, TURNS_MAX); turns > 0; turns--) {
+            (void)sched_yield();
+        }
+        scenario_check(s, kill(logger, SIGKILL) == 0);
+        assert_string_equal(scenario_wait_pid(s, "logger", NULL, logger)->signal, "SIGKILL");
+    }
+    scenario_check(s, scenario_count(s, "logger", NULL) == (size_t)kills);
+    t->stop = 1;
     (void)scenario_wait_state(s, "web", "done");
     scenario_signal(s, SIGTERM);
     scenario_end(s, 0);
-    check_numbers(s, "web.log", lines);
+    scenario_check(s, t->runs == 1);
+    print_message("%d loggers were killed during %" PRIu64 " lines\n", kills, check_tally(s, t));
+    (void)munmap(t, sizeof(*t) + sizeof(t->lines[0]));
 }
 
-/* A service that is killed while it writes: what it has written is there, and a new run begins at the beginning. */
+/* What a service has written before it was killed is there, all of it. */
 static void j02_services_are_killed_while_they_write(void **state)
 {
     (void)state;
-    const int most = is_long() ? KILLS_LONG : 10;
-    const struct scenario_options o = {.guard_ms = is_long() ? GUARD_LONG_MS : 0};
+    struct scenario_options o;
+    const int kills = n_kills(20, &o);
     uint64_t seed = test_seed();
-    struct scenario *s =
-        scenario_start_with(&o, "services:\n"
-                                "  web:\n"
-                                "    command: '@ACTOR@ lines 2000000000'\n"
-                                "    restart: { policy: always, delay: 1ms, max_delay: 10ms, max_attempts: 0 }\n"
-                                "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
-    off_t next = 0;
-    for (int run = 0; run < most; run++) {
+    struct scenario *s = scenario_new();
+    struct tally *t = make_tally(s, kills + 1);
+    scenario_spawn(s, &o,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@FIXTURES@/tally @DIR@/tally'\n"
+                   "    restart: { policy: always, delay: 0s, max_delay: 10ms, max_attempts: 0 }\n"
+                   "    logging: { driver: file, options: { path: '@DIR@/web.log', max-size: 0 } }\n");
+    for (uint64_t run = 0; run < (uint64_t)kills; run++) {
         pid_t pid = scenario_wait(s, "started", "web")->pid;
-        struct stat st = {0};
-        /* More than may be left of the run before it, in the pipe and in memory: so it is this one that writes. */
-        next += (off_t)test_rand_below(&seed, 100000) + BUFFERED;
-        while (stat(scenario_path(s, "web.log"), &st) != 0 || st.st_size < next) {
+        uint64_t wanted = test_rand_below(&seed, LINES_A_RUN);
+        while (t->runs <= run || t->lines[run] < wanted) {
             (void)scenario_time_left(s);
             (void)sched_yield();
         }
-        next = st.st_size;
-        (void)kill(pid, SIGKILL);
-        (void)scenario_wait_pid(s, "exited", "web", pid);
+        scenario_check(s, kill(pid, SIGKILL) == 0);
+        assert_string_equal(scenario_wait_pid(s, "exited", "web", pid)->signal, "SIGKILL");
     }
     scenario_stop(s);
-    FILE *f = fopen(scenario_path(s, "web.log"), "r");
-    char line[64];
-    long before = 0;
-    int runs = 0;
-    scenario_check(s, f != NULL);
-    while (fgets(line, sizeof(line), f) != NULL) {
-        /* A write that was cut short by the kill has left the beginning of a line. */
-        const char *at = strchr(line, '\n');
-        long n = strtol(line, NULL, 10);
-        runs += n == 1;
-        scenario_check(s, at != NULL && (n == before + 1 || n == 1));
-        before = n;
-    }
-    (void)fclose(f);
-    scenario_check(s, runs >= most);
+    print_message("%d services were killed during %" PRIu64 " lines\n", kills, check_tally(s, t));
+    (void)munmap(t, sizeof(*t) + ((size_t)kills + 1) * sizeof(t->lines[0]));
 }
 
 /* Nobody dies of SIGPIPE, and nothing is lost, when fosterd is gone without a word. */

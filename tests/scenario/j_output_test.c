@@ -24,6 +24,7 @@ enum {
     KILLS_LONG = 1000,
     LINES_A_KILL = 1000,
     LINES_AFTER = 20000,
+    GUARD_LONG_MS = 600000,
     LONG_LINE = 1 << 20,
     PIECE = 16 << 10
 };
@@ -71,9 +72,14 @@ static void use_pipe(void *data)
     }
 }
 
+static bool is_long(void)
+{
+    return getenv("FOSTER_TEST_LONG") != NULL;
+}
+
 static struct scenario *start(const char *yaml)
 {
-    const struct scenario_options o = {.prepare = use_pipe};
+    const struct scenario_options o = {.prepare = use_pipe, .guard_ms = is_long() ? GUARD_LONG_MS : 0};
     struct scenario *s = scenario_new();
     scenario_gate(s, "gate");
     scenario_ear(s, "ear");
@@ -246,7 +252,7 @@ static void j13_loggers_are_killed_while_it_is_read(void **state)
 {
     (void)state;
     uint64_t seed = test_seed();
-    int kills = getenv("FOSTER_TEST_LONG") != NULL ? KILLS_LONG : KILLS;
+    int kills = is_long() ? KILLS_LONG : KILLS;
     long wanted = (long)kills * LINES_A_KILL + LINES_AFTER, lines = 0, dropped = 0;
     char text[512];
     (void)snprintf(text, sizeof(text),
