@@ -37,16 +37,17 @@ static const char *other_user(struct scenario *s)
     return "    user: nobody\n";
 }
 
-/* The answer to a request for / comes, whatever it is. */
-static void get(struct scenario *s, int port)
+/* The answer to a request for PATH comes, whatever it is. */
+static void get(struct scenario *s, int port, const char *path)
 {
-    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    char request[64];
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     char byte;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     scenario_check(s, connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+    (void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
     assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
     struct pollfd p = {.fd = fd, .events = POLLIN};
     scenario_check(s, poll(&p, 1, scenario_time_left(s)) == 1 && recv(fd, &byte, 1, 0) == 1);
@@ -73,11 +74,10 @@ static void j31_a_shell_opens_its_output_anew(void **state)
     scenario_stop(s);
 }
 
-static void j32_nginx_logs_to_dev_stdout(void **state)
+/* nginx, as its master's USER has it (a line of a service's YAML, or none). */
+static void try_nginx(struct scenario *s, const char *user)
 {
-    (void)state;
     char conf[1024], yaml[1024];
-    struct scenario *s = scenario_new();
     const char *nginx = daemons_program(s, "nginx");
     int port = daemons_port();
     (void)snprintf(conf, sizeof(conf),
@@ -93,39 +93,67 @@ static void j32_nginx_logs_to_dev_stdout(void **state)
                    "  nginx:\n"
                    "    command: %s -e /dev/stderr -c @DIR@/nginx.conf\n"
                    "    stop_signal: SIGQUIT\n%s",
-                   nginx, other_user(s));
+                   nginx, user);
     scenario_spawn(s, NULL, yaml);
     pid_t master = scenario_wait(s, "started", "nginx")->pid;
     while (strstr(scenario_wait_line(s, "nginx", ""), "start worker process ") == NULL) {
         /* It tells of much. */
     }
-    get(s, port);
+    get(s, port, "/first");
     (void)scenario_wait_line(s, "nginx", "127.0.0.1 - - [");
     /* As logrotate has it open its logs anew. */
     assert_int_equal(kill(master, SIGUSR1), 0);
     while (strstr(scenario_wait_line(s, "nginx", ""), "reopening logs") == NULL) {
         /* It tells of much. */
     }
-    get(s, port);
-    (void)scenario_wait_line(s, "nginx", "127.0.0.1 - - [");
+    get(s, port, "/second");
+    while (strstr(scenario_wait_line(s, "nginx", ""), "GET /second ") == NULL) {
+        /* It may still be opening them. */
+    }
     scenario_stop(s);
 }
 
-static void j33_redis_logs_to_dev_stdout(void **state)
+static void j32_nginx_logs_to_dev_stdout(void **state)
 {
     (void)state;
-    char yaml[1024];
     struct scenario *s = scenario_new();
-    const char *redis = daemons_program(s, "redis-server");
+    assert_int_equal(mkdir(scenario_path(s, "his"), 0700), 0);
+    try_nginx(s, "");
+}
+
+static void j37_nginx_of_another_user(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_new();
+    const char *user = other_user(s);
+    if (*user == '\0') {
+        scenario_skip("another user needs root, and a user nobody");
+    }
+    try_nginx(s, user);
+}
+
+/* By the name of a file, and as it is by default. */
+static void j33_redis_logs_to_standard_output(void **state)
+{
+    (void)state;
+    char yaml[2048];
+    struct scenario *s = scenario_new();
+    const char *redis = daemons_program(s, "redis-server"), *user = other_user(s);
     (void)snprintf(yaml, sizeof(yaml),
                    "services:\n"
-                   "  redis:\n"
-                   "    command: %s --port 0 --unixsocket @DIR@/his/redis.sock --dir @DIR@/his --save ''\n"
-                   "      --logfile /dev/stdout\n%s",
-                   redis, other_user(s));
+                   "  file:\n"
+                   "    command: %s --port 0 --unixsocket @DIR@/his/file.sock --dir @DIR@/his --save ''\n"
+                   "      --logfile /dev/stdout\n%s"
+                   "  plain:\n"
+                   "    command: %s --port 0 --unixsocket @DIR@/his/plain.sock --dir @DIR@/his --save ''\n"
+                   "      --logfile ''\n%s",
+                   redis, user, redis, user);
     scenario_spawn(s, NULL, yaml);
-    while (strstr(scenario_wait_line(s, "redis", ""), "now ready to accept connections") == NULL) {
-        /* It draws something first. */
+    static const char *const services[] = {"file", "plain"};
+    for (size_t i = 0; i < 2; i++) {
+        while (strstr(scenario_wait_line(s, services[i], ""), "now ready to accept connections") == NULL) {
+            /* It draws something first. */
+        }
     }
     scenario_stop(s);
 }
@@ -162,23 +190,27 @@ static void j34_syslog_goes_away_and_comes_back(void **state)
     char pattern[128];
     struct scenario *s = scenario_new();
     int fd = listen_at(s, "log");
-    scenario_gate(s, "gate");
+    scenario_gate(s, "first");
+    scenario_gate(s, "second");
     scenario_spawn(
         s, NULL,
         "services:\n"
         "  web:\n"
-        "    command: ['@ACTOR@', print, one, print, '<3>two', await, '@DIR@/gate', print, three, print, four, wait]\n"
+        "    command: ['@ACTOR@', await, '@DIR@/first', print, one, print, '<3>two', await, '@DIR@/second',\n"
+        "      print, three, print, four, wait]\n"
         "    logging:\n"
         "      driver: syslog\n"
         "      options: { syslog-address: 'unix://@DIR@/log', syslog-facility: mail, tag: shop }\n");
     pid_t pid = scenario_wait(s, "started", "web")->pid;
+    /* What is written before the logger has been told the number of the process goes out without one. */
+    scenario_open_gate(s, "first");
     (void)snprintf(pattern, sizeof(pattern), "<22>1 2*T*.*Z * shop %d - - one", (int)pid);
     check_next(s, fd, pattern);
     (void)snprintf(pattern, sizeof(pattern), "<19>1 2*T*.*Z * shop %d - - two", (int)pid);
     check_next(s, fd, pattern);
     (void)close(fd);
     assert_int_equal(unlink(scenario_path(s, "log")), 0);
-    scenario_open_gate(s, "gate");
+    scenario_open_gate(s, "second");
     const struct scenario_event *e = scenario_wait(s, "log-failing", "web");
     scenario_check(s, strstr(e->msg, "/log") != NULL);
     fd = listen_at(s, "log");
@@ -190,13 +222,13 @@ static void j34_syslog_goes_away_and_comes_back(void **state)
     (void)close(fd);
 }
 
-/* Waits until the file NAME has LINE. */
-static void wait_for_line(struct scenario *s, const char *name, const char *line)
+/* Waits until the file NAME has a line that fits PATTERN (fnmatch(3)). */
+static void wait_for_line(struct scenario *s, const char *name, const char *pattern)
 {
-    for (char text[256];; (void)sched_yield()) {
+    for (char text[512];; (void)sched_yield()) {
         FILE *f = fopen(scenario_path(s, name), "re");
         while (f != NULL && fgets(text, sizeof(text), f) != NULL) {
-            if (strcmp(text, line) == 0) {
+            if (fnmatch(pattern, text, 0) == 0) {
                 (void)fclose(f);
                 return;
             }
@@ -208,44 +240,53 @@ static void wait_for_line(struct scenario *s, const char *name, const char *line
     }
 }
 
-/* As it ships rsyslog reads its socket as syslog(3) writes to it; RFC 5424 it reads where it is told not to. */
+/* As it ships rsyslog reads its socket as syslog(3) writes to it; RFC 5424 it reads where it is told not to. Ours are
+ * the times that end in Z; its own have an offset. */
 static void j36_rsyslog(void **state)
 {
     (void)state;
-    char yaml[2048];
+    char yaml[2048], host[256], pattern[512];
     struct scenario *s = scenario_new();
     const char *rsyslogd = daemons_program(s, "rsyslogd");
-    (void)scenario_write(
-        s, "rsyslog.conf", 0644,
-        "module(load=\"imuxsock\" SysSock.Name=\"@DIR@/shipped\")\n"
-        "input(type=\"imuxsock\" Socket=\"@DIR@/told\" UseSpecialParser=\"off\" ParseHostname=\"on\")\n"
-        "template(name=\"parts\" type=\"string\"\n"
-        "         string=\"%syslogfacility-text%.%syslogseverity-text% %APP-NAME% %PROCID% "
-        "%msg:::drop-last-lf%|\\n\")\n"
-        "*.* action(type=\"omfile\" file=\"@DIR@/messages\" template=\"parts\")\n");
+    assert_int_equal(gethostname(host, sizeof(host)), 0);
+    scenario_gate(s, "gate");
+    (void)scenario_write(s, "rsyslog.conf", 0644,
+                         "module(load=\"imuxsock\" SysSock.Name=\"@DIR@/shipped\")\n"
+                         "input(type=\"imuxsock\" Socket=\"@DIR@/told\" UseSpecialParser=\"off\" ParseHostname=\"on\"\n"
+                         "      IgnoreTimestamp=\"off\")\n"
+                         "template(name=\"parts\" type=\"string\"\n"
+                         "         string=\"%syslogfacility-text%.%syslogseverity-text%|%protocol-version%|"
+                         "%timereported:::date-rfc3339%|%HOSTNAME%|%APP-NAME%|%PROCID%|%MSGID%|%STRUCTURED-DATA%|"
+                         "%msg:::drop-last-lf%|\\n\")\n"
+                         "*.* action(type=\"omfile\" file=\"@DIR@/messages\" template=\"parts\")\n");
     (void)snprintf(
         yaml, sizeof(yaml),
         "services:\n"
         "  rsyslog:\n"
         "    command: %s -n -f @DIR@/rsyslog.conf -i @DIR@/rsyslog.pid\n"
         "  new:\n"
-        "    command: ['@ACTOR@', print, one, print, '<3>[two] 2: x', wait]\n"
+        "    command: ['@ACTOR@', await, '@DIR@/gate', print, one, print, '<3>[two x=\"1\"] 2: x', wait]\n"
         "    logging: { driver: syslog, options: { syslog-address: '@DIR@/told', syslog-facility: mail, tag: a-b.c } "
         "}\n"
         "  old:\n"
-        "    command: ['@ACTOR@', print, three, print, '<0>four', wait]\n"
+        "    command: ['@ACTOR@', await, '@DIR@/gate', print, three, print, '<0>four', wait]\n"
         "    logging:\n"
         "      driver: syslog\n"
         "      options: { syslog-address: '@DIR@/shipped', syslog-format: rfc3164, syslog-facility: local7 }\n",
         rsyslogd);
     scenario_spawn(s, NULL, yaml);
     const int new = (int)scenario_wait(s, "started", "new")->pid, old = (int)scenario_wait(s, "started", "old")->pid;
-    static const char *const ends[] = {" one", " [two] 2: x", "  three", "  four"};
-    static const char *const begins[] = {"mail.info a-b.c", "mail.err a-b.c", "local7.info old", "local7.emerg old"};
-    for (int i = 0; i < 4; i++) {
-        char line[128];
-        (void)snprintf(line, sizeof(line), "%s %d%s|\n", begins[i], i < 2 ? new : old, ends[i]);
-        wait_for_line(s, "messages", line);
+    scenario_open_gate(s, "gate");
+    static const char *const texts[] = {"one", "\\[two x=\"1\"\\] 2: x", "three", "four"};
+    static const char *const priorities[] = {"mail.info", "mail.err", "local7.info", "local7.emerg"};
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(pattern, sizeof(pattern), "%s|1|2*T*.??????Z|%s|a-b.c|%d|-|-|%s|\n", priorities[i], host, new,
+                       texts[i]);
+        wait_for_line(s, "messages", pattern);
+    }
+    for (int i = 2; i < 4; i++) {
+        (void)snprintf(pattern, sizeof(pattern), "%s|0|*|*|old|%d|-|-| %s|\n", priorities[i], old, texts[i]);
+        wait_for_line(s, "messages", pattern);
     }
     scenario_stop(s);
 }
@@ -269,14 +310,17 @@ static void j35_the_journal(void **state)
     char path[SCENARIO_PATH_MAX + 16], pattern[512];
     struct scenario *s = scenario_new();
     int fd = listen_at(s, "journal");
+    scenario_gate(s, "gate");
     (void)snprintf(path, sizeof(path), "%s", scenario_path(s, "journal"));
     const struct scenario_options o = {.prepare = other_journal, .data = path, .clone_flags = CLONE_NEWNS};
     scenario_spawn(s, &o,
                    "services:\n"
                    "  web:\n"
-                   "    command: ['@ACTOR@', print, '<4>careful', wait]\n"
+                   "    command: ['@ACTOR@', await, '@DIR@/gate', print, '<4>careful', wait]\n"
                    "    scale: 2\n"
                    "    logging: { driver: journald, options: { tag: shop } }\n");
+    (void)scenario_wait(s, "settled", NULL);
+    scenario_open_gate(s, "gate");
     for (int i = 0; i < 2; i++) {
         static const char *const parts[] = {"MESSAGE=careful\n",        "PRIORITY=4\n",
                                             "SYSLOG_IDENTIFIER=shop\n", "SYSLOG_FACILITY=3\n",
@@ -303,10 +347,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(j31_a_shell_opens_its_output_anew),
         SCENARIO(j32_nginx_logs_to_dev_stdout),
-        SCENARIO(j33_redis_logs_to_dev_stdout),
+        SCENARIO(j33_redis_logs_to_standard_output),
         SCENARIO(j34_syslog_goes_away_and_comes_back),
         SCENARIO(j35_the_journal),
         SCENARIO(j36_rsyslog),
+        SCENARIO(j37_nginx_of_another_user),
     };
     return SCENARIO_RUN("j_programs", tests);
 }
