@@ -101,8 +101,10 @@ static void s61_whose_process_is_which(void **state)
                    "| `~ * nginx: master process *  main, *s, adopted *s ago*\n"
                    "|  |- * nginx: worker process  *s\n"
                    "|  `- * nginx: worker process  *s\n"
-                   "`- redis ready\n"
-                   " `- * @DIR@/bin-redis-server *  main, *s\n",
+                   "|- redis ready\n"
+                   "| `- * @DIR@/bin-redis-server *  main, *s\n"
+                   "`- (fosterd's own)\n"
+                   " `- * foster-logger logger, *s\n",
                    "tree");
     struct command got = fosterctl_run(s, "--json", "tree", "nginx");
     json_t *tree = schema_read(s, got.out);

@@ -101,7 +101,9 @@ static void s02_tree(void **state)
                    "|- job stopped\n"
                    "|- bad stopped\n"
                    "|- slow stopped\n"
-                   "`- deaf stopped\n",
+                   "|- deaf stopped\n"
+                   "`- (fosterd's own)\n"
+                   " `- * foster-logger logger, *s\n",
                    "tree");
     fosterctl_says(s, "shop fosterd *\n`- web.2 ready\n `- * @ACTOR@ wait main, *s\n", "tree", "web.2");
     fosterctl_check(s, fosterctl_run(s, "tree", "wbe"), 4, "", "fosterctl: no such service: wbe; is it web?\n");
