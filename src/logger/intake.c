@@ -137,8 +137,9 @@ static enum taken take(struct intake *in, struct stream *s)
         return TAKEN_NOTHING;
     }
     ssize_t n = move(in, s, room);
-    if (n > in->fullest * s->pipe_size)
-        in->fullest = (double)n / s->pipe_size;
+    double part = (double)n / s->pipe_size;
+    if (part > in->fullest)
+        in->fullest = part;
     /* What did not fit in the ring waits in the pipe, and perhaps a writer behind it. */
     if (n > 0)
         return n > s->pipe_size / 2 || (size_t)n == room ? TAKEN_MUCH : TAKEN_SOME;
