@@ -3,7 +3,7 @@
  *
  * The ring of one stream of output: the bytes last taken in, those among them that have not gone out yet, and when they
  * came. It lies in memory that fosterd and its logger share, so that it outlives the logger: whoever is started in its
- * place goes on exactly where that one was stopped. The logger alone writes to it, but for `run_began`; fosterd looks.
+ * place goes on exactly where that one was stopped. The logger alone writes to it, but for the runs; fosterd looks.
  *
  * Positions count the bytes of the stream from its beginning and never wrap. The ring holds those from end - size on.
  * Its data is mapped twice, one behind the other, so that every piece of it is contiguous.
@@ -21,19 +21,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     LOGRING_SIZE_MIN = 4096,
     LOGRING_SIZE_DEFAULT = 64 << 10,
     LOGRING_SIZE_MAX = 64 << 20,
     LOGRING_BYTES_A_MARK = 64, /* a ring has room for a mark for so many bytes, on average */
-    LOGRING_PAGE = 4096,       /* the head takes a multiple of this; the system's pages may be larger */
+    LOGRING_RUNS = 8,    /* of which it is known where they began; as many as can wait behind a log that is stuck */
+    LOGRING_PAGE = 4096, /* the head takes a multiple of this; the system's pages may be larger */
 };
 
 /** From the byte `at` on, it came at `real_us` (microseconds since 1970). */
 struct logring_mark {
     uint64_t at;
     int64_t real_us;
+};
+
+/** What was written from the byte `at` on is of the run whose main process is `pid`; 0: not known (yet). */
+struct logring_run {
+    _Atomic uint64_t at;
+    _Atomic pid_t pid;
 };
 
 /** Why nothing goes out of a ring. */
@@ -50,14 +58,15 @@ struct logring_head {
     _Atomic uint64_t end;   /**< bytes that were taken into the ring */
     _Atomic uint64_t claimed;
     _Atomic uint64_t sent;       /**< bytes that have gone out, or were dropped */
-    _Atomic uint64_t run_began;  /**< position at which the present run began; fosterd's */
     _Atomic uint64_t lost_bytes; /**< bytes dropped, altogether */
     _Atomic uint64_t lost_lines; /**< the newlines among them */
     _Atomic uint64_t lost_told;  /**< of lost_bytes, those that a line in the output has told of */
     _Atomic uint64_t lost_lines_told;
     _Atomic uint64_t marks_begin; /**< numbers of the marks that there are, from … */
     _Atomic uint64_t marks_end;   /**< … to, without that one; mark I is at index I % n_marks */
-    _Atomic int trouble;          /**< enum logring_trouble */
+    _Atomic uint64_t n_runs; /**< that have begun behind the first; run I is at index I % LOGRING_RUNS; fosterd's */
+    struct logring_run runs[LOGRING_RUNS]; /**< the last ones; fosterd's, and of a process that it starts */
+    _Atomic int trouble;                   /**< enum logring_trouble */
     _Atomic int sink_errno;
     struct logline_state line; /**< where the bytes from `sent` on stand within their line; the logger's */
 };
@@ -104,6 +113,15 @@ void logring_release(struct logring *r, uint64_t sent) NONNULL();
 
 /** Drops of what waits at least WANT bytes (or all), up to the end of a line where there is one; counts them. */
 void logring_drop(struct logring *r, size_t want) NONNULL();
+
+/** What is written from AT on is another run's, whose main process is not known yet. */
+void logring_begin_run(struct logring *r, uint64_t at) NONNULL();
+
+/** The present run. */
+struct logring_run *logring_run(const struct logring *r) NONNULL();
+
+/** The main process of the run that has written the byte at AT; 0: not known. */
+pid_t logring_pid(const struct logring *r, uint64_t at) NONNULL();
 
 /** When the byte at position AT came: microseconds since 1970; of a byte older than all marks, as the oldest of them; 0
  * without marks. */

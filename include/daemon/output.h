@@ -48,7 +48,6 @@ struct output_stream {
     int ring_fd;  /**< owned; its memory, until a logger that runs has got it; -1: all have */
     void *base;   /**< owned; its mapping */
     struct logring ring;
-    pid_t pid;                 /**< what the logger knows as main process */
     char *match;               /**< owned; NULL: no line is looked for */
     uint64_t match_from;       /**< where */
     output_match_fn *on_match; /**< whoever is told */
@@ -77,6 +76,16 @@ void output_renew(struct engine_unit *u) NONNULL();
 
 /** The present run of U, or its next, begins: what is written from now on is its. */
 void output_begin_run(struct engine_unit *u) NONNULL();
+
+/** Has the children that are forked from now on share the ring of S, or not. -1 with errno. */
+int output_share(const struct output_stream *s, bool with_children) NONNULL();
+
+/** Where in memory that the next child shares it is to enter its number, so that the logger knows it before the first
+ * line comes; RET[0] up to the number returned. output_end_lending() is to be called when the child is there. */
+size_t output_lend_pids(const struct engine_unit *u, _Atomic pid_t *ret[static SPEC_STREAM_N]) NONNULL();
+
+/** Children do not share the memory any more. */
+void output_end_lending(const struct engine_unit *u) NONNULL();
 
 /** Where the output of the present run of U begins. */
 struct output_place output_run_began(const struct engine_unit *u) NONNULL();

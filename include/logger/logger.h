@@ -28,7 +28,6 @@ struct logger_stream {
     int pipe_fd; /**< the end to read from; non-blocking */
     void *ring;  /**< its mapping, see sys/ring.h */
     size_t ring_size;
-    pid_t pid;         /**< of the main process; 0: none */
     bool closing;      /**< it is to be drained and let go of */
     const char *match; /**< regular expression that a line from match_from on may match; NULL: none */
     uint64_t match_from;

@@ -20,7 +20,7 @@ enum { MESSAGE_MAX = 96 << 10, MESSAGE_FDS_MAX = 2 };
 enum message_kind {
     /* From fosterd. */
     MESSAGE_OPEN,  /**< a new stream: stream.*; fds: the pipe's end to read from, the ring's memory */
-    MESSAGE_SET,   /**< stream.name, .log, .pid, .match and .match_from of the stream `id` are now these */
+    MESSAGE_SET,   /**< stream.name, .log, .match and .match_from of the stream `id` are now these */
     MESSAGE_CLOSE, /**< drain the stream `id`, let it go, answer CLOSED */
     MESSAGE_SYNC, /**< take in what is in the pipe of `id`, send it out with what of a line there is, answer SYNCED with
                      `seq` */

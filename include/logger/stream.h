@@ -74,7 +74,6 @@ struct stream {
     struct spec_log log; /**< strings owned (stream_own_log()) */
     struct logring ring; /**< mapping owned */
     void *ring_base;
-    pid_t pid;
     int pipe_fd; /**< owned; -1 at its end */
     struct ev_io readable;
     int pipe_size;           /**< its capacity */

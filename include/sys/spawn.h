@@ -130,8 +130,10 @@ struct spawn_request {
         *signals;      /**< mask and ignored set to begin with; NULL: nothing blocked or ignored */
     bool keep_fds;     /**< descriptors above 2 without close-on-exec stay open */
     bool script_by_sh; /**< a file that the kernel cannot execute (ENOEXEC) is given to /bin/sh, as execvp(3) does */
-    char **pid_slots;  /**< NULL-terminated, or NULL: texts within envp, SPAWN_PID_ROOM bytes each, into which the
-                            child writes its pid */
+    _Atomic pid_t *const *pids; /**< n_pids numbers, in memory that the child shares with us, that it sets to its pid */
+    size_t n_pids;
+    char **pid_slots; /**< NULL-terminated, or NULL: texts within envp, SPAWN_PID_ROOM bytes each, into which the
+                           child writes its pid */
 };
 
 /** What came of it. */

@@ -129,6 +129,32 @@ void logring_drop(struct logring *r, size_t want)
     put(&h->sent, sent + n);
 }
 
+void logring_begin_run(struct logring *r, uint64_t at)
+{
+    struct logring_head *h = r->head;
+    uint64_t n = get(&h->n_runs) + 1;
+    h->runs[n % LOGRING_RUNS].pid = 0;
+    put(&h->runs[n % LOGRING_RUNS].at, at);
+    put(&h->n_runs, n);
+}
+
+struct logring_run *logring_run(const struct logring *r)
+{
+    return &r->head->runs[get(&r->head->n_runs) % LOGRING_RUNS];
+}
+
+pid_t logring_pid(const struct logring *r, uint64_t at)
+{
+    uint64_t n = get(&r->head->n_runs);
+    uint64_t oldest = n < LOGRING_RUNS ? 0 : n - LOGRING_RUNS + 1;
+    for (uint64_t i = n; i + 1 > oldest; i--) {
+        const struct logring_run *run = &r->head->runs[i % LOGRING_RUNS];
+        if (get(&run->at) <= at)
+            return run->pid;
+    }
+    return 0;
+}
+
 int64_t logring_time(const struct logring *r, uint64_t at)
 {
     uint64_t begin = get(&r->head->marks_begin), end = get(&r->head->marks_end);

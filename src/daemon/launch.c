@@ -94,10 +94,14 @@ static bool launch_spawn(struct engine_unit *u, struct err *e)
     struct arena arena = {0};
     struct spawn_request req;
     struct spawn_child child;
+    _Atomic pid_t *pids[SPEC_STREAM_N];
     bool ok = launch_request(u, &arena, &req);
-    if (ok)
+    if (ok) {
+        req.pids = pids;
+        req.n_pids = output_lend_pids(u, pids);
         ok = launch_process(u, u->run, &req, &child, e);
-    else
+        output_end_lending(u);
+    } else
         err_set_errno(e, ENOMEM, "arguments and environment");
     arena_done(&arena);
     if (!ok)

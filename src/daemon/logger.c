@@ -265,11 +265,8 @@ static void each(void (*fn)(const struct logger_stream *s, void *fn_data), void 
 static bool inherit_rings(struct logger_host *h, bool inherit)
 {
     bool ok = true;
-    LIST_EACH (it, &h->streams) {
-        struct output_stream *s = CONTAINER_OF(it, struct output_stream, link);
-        size_t head = logring_head_bytes(s->ring.size, ring_page());
-        ok = ring_inherit(s->base, head, s->ring.size, inherit) == 0 && ok;
-    }
+    LIST_EACH (it, &h->streams)
+        ok = output_share(CONTAINER_OF(it, struct output_stream, link), inherit) == 0 && ok;
     return ok;
 }
 

@@ -114,14 +114,8 @@ static bool open_stream(struct engine_unit *u, enum spec_stream which, struct er
         err_set_errno(e, ENOMEM, "its output");
         return false;
     }
-    *s = (struct output_stream){.host = h,
-                                .unit = u,
-                                .which = which,
-                                .read_fd = -1,
-                                .write_fd = -1,
-                                .ring_fd = -1,
-                                .is_synced = true,
-                                .pid = u->main_pid};
+    *s = (struct output_stream){
+        .host = h, .unit = u, .which = which, .read_fd = -1, .write_fd = -1, .ring_fd = -1, .is_synced = true};
     list_init(&s->link);
     list_init(&s->in_unsent);
     name_it(s);
@@ -130,6 +124,7 @@ static bool open_stream(struct engine_unit *u, enum spec_stream which, struct er
         errno = ENOMEM;
     } else if (logger_host_prepare(h, e) && make_pipe(s) && make_ring(s)) {
         s->id = ++h->n_streams;
+        logring_run(&s->ring)->pid = u->main_pid;
         list_append(&h->streams, &s->link);
         u->out[which] = s;
         tell(s, OUTPUT_TELL_OPEN);
@@ -212,18 +207,11 @@ static bool is_same_log(const struct spec_log *a, const struct spec_log *b)
            is_same_text(a->address, b->address) && is_same_text(a->tag, b->tag);
 }
 
-/* Whether the logger has to know of another main process: where it is part of what it sends. */
-static bool is_pid_news(const struct output_stream *s)
-{
-    return (s->log.driver == SPEC_LOG_SYSLOG || s->log.driver == SPEC_LOG_JOURNALD) && s->unit->main_pid != 0 &&
-           s->pid != s->unit->main_pid;
-}
-
 static void renew_stream(struct output_stream *s)
 {
     const struct engine_unit *u = s->unit;
     struct spec_log log;
-    bool is_news = strcmp(s->name, u->name) != 0 || is_pid_news(s);
+    bool is_news = strcmp(s->name, u->name) != 0;
     /* One whose driver needs no pipe any more stays as it is until its unit starts anew. */
     if (spec_log_is_piped(driver_of(u, s->which)) && !is_same_log(&s->log, &u->spec->log[s->which]) &&
         logger_copy_log(&log, &u->spec->log[s->which])) {
@@ -233,7 +221,7 @@ static void renew_stream(struct output_stream *s)
     }
     name_it(s);
     if (u->main_pid != 0)
-        s->pid = u->main_pid;
+        logring_run(&s->ring)->pid = u->main_pid;
     if (is_news)
         tell(s, OUTPUT_TELL_SET);
 }
@@ -264,7 +252,7 @@ void output_begin_run(struct engine_unit *u)
 {
     for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
         if (u->out[i] != NULL)
-            u->out[i]->ring.head->run_began = written(u->out[i]);
+            logring_begin_run(&u->out[i]->ring, written(u->out[i]));
 }
 
 struct output_place output_run_began(const struct engine_unit *u)
@@ -272,8 +260,39 @@ struct output_place output_run_began(const struct engine_unit *u)
     struct output_place p = {0};
     for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
         if (u->out[i] != NULL)
-            p.at[i] = u->out[i]->ring.head->run_began;
+            p.at[i] = logring_run(&u->out[i]->ring)->at;
     return p;
+}
+
+/* ------------------------------------------------------------------ who writes */
+
+/* Whether the number of the main process is part of what becomes of S. */
+static bool tells_pid(const struct output_stream *s)
+{
+    return s->log.driver == SPEC_LOG_SYSLOG || s->log.driver == SPEC_LOG_JOURNALD;
+}
+
+int output_share(const struct output_stream *s, bool with_children)
+{
+    return ring_inherit(s->base, logring_head_bytes(s->ring.size, ring_page()), s->ring.size, with_children);
+}
+
+size_t output_lend_pids(const struct engine_unit *u, _Atomic pid_t *ret[static SPEC_STREAM_N])
+{
+    size_t n = 0;
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        /* Refused, a first line may go out without the number, which is entered here soon after. */
+        if (u->out[i] != NULL && tells_pid(u->out[i]) && output_share(u->out[i], true) == 0)
+            ret[n++] = &logring_run(&u->out[i]->ring)->pid;
+    return n;
+}
+
+void output_end_lending(const struct engine_unit *u)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        /* That it stays so costs the next child some memory. */
+        if (u->out[i] != NULL && tells_pid(u->out[i]) && output_share(u->out[i], false) != 0)
+            log_debug("%s: its ring cannot be taken back: %s", u->name, err_errno_text(errno));
 }
 
 /* ------------------------------------------------------------------ what the logger is asked for */
@@ -337,7 +356,6 @@ struct logger_stream output_describe(const struct output_stream *s)
         .pipe_fd = s->read_fd,
         .ring = s->base,
         .ring_size = s->ring.size,
-        .pid = s->pid,
         .closing = s->unit == NULL,
         .match = s->match,
         .match_from = s->match_from,

@@ -59,7 +59,7 @@ static bool read_stream(struct reader *r, const struct output_stream *s, const u
 {
     const struct logring_head *h = s->ring.head;
     uint64_t to = h->end;
-    uint64_t next = h->run_began;
+    uint64_t next = logring_run(&s->ring)->at;
     /* What a later run has written is not its output. */
     if (from != NULL && next > *from && next < to)
         to = next;

@@ -189,7 +189,7 @@ void cursor_skip_lost(struct cursor *c, bool follow, struct buf *out)
 void cursor_look(struct cursor *c, bool follow, int64_t now_us)
 {
     const struct logring *r = &c->stream->ring;
-    uint64_t end = follow ? (uint64_t)r->head->end : c->until, run = r->head->run_began;
+    uint64_t end = follow ? (uint64_t)r->head->end : c->until, run = logring_run(r)->at;
     c->waits = false;
     if (c->n > 0 || c->at >= end)
         return;

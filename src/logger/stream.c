@@ -130,7 +130,6 @@ struct stream *stream_new(struct logger *l, const struct logger_stream *d)
         .logger = l,
         .id = d->id,
         .which = d->which,
-        .pid = d->pid,
         .pipe_fd = d->pipe_fd,
         .ring_base = d->ring,
         .closing = d->closing,
@@ -176,7 +175,6 @@ void stream_set(struct stream *s, const struct logger_stream *d)
         mem_free(s->name);
         s->name = name;
     }
-    s->pid = d->pid;
     match_set(s, d->match, d->match_from);
     match_on_bytes(s, false);
     if (!logger_copy_log(&log, d->log))
@@ -295,7 +293,7 @@ void stream_pump(struct stream *s)
 {
     bool sends = s->sink != NULL && logring_pending(&s->ring) > 0;
     /* A run begins with a line of its own, whatever the one before it has left without an end. */
-    if (s->ring.head->sent == s->ring.head->run_began)
+    if (s->ring.head->sent == logring_run(&s->ring)->at)
         s->ring.head->line.within = false;
     if (sends && has_no_room_for_line(s))
         s->flush = true;
@@ -392,7 +390,7 @@ struct logline_label stream_label(const struct stream *s)
         .width = s->logger->width,
         .colour = o != NULL && o->has_colours ? palette_of(s->id) : 0,
         .facility = s->log.facility,
-        .pid = s->pid,
+        .pid = logring_pid(&s->ring, s->ring.head->sent),
     };
 }
 

@@ -307,6 +307,8 @@ static bool step_exec(struct child_plan *plan)
     bool denied = false;
     if (plan->req->pid_slots != NULL)
         write_pid(plan->req->pid_slots);
+    for (size_t i = 0; i < plan->req->n_pids; i++)
+        *plan->req->pids[i] = sys_getpid();
     for (size_t i = 0; plan->programs[i] != NULL; i++) {
         int r = try_exec(plan, plan->programs[i]);
         if (r == -1 && errno == EACCES)

@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { DATAGRAM_MAX = 65536 };
+enum { DATAGRAM_MAX = 65536, LIVES = 100 };
 
 /* What makes a service another user's where we may decide that, and a directory of his. */
 static const char *other_user(struct scenario *s)
@@ -202,7 +202,6 @@ static void j34_syslog_goes_away_and_comes_back(void **state)
         "      driver: syslog\n"
         "      options: { syslog-address: 'unix://@DIR@/log', syslog-facility: mail, tag: shop }\n");
     pid_t pid = scenario_wait(s, "started", "web")->pid;
-    /* What is written before the logger has been told the number of the process goes out without one. */
     scenario_open_gate(s, "first");
     (void)snprintf(pattern, sizeof(pattern), "<22>1 2*T*.*Z * shop %d - - one", (int)pid);
     check_next(s, fd, pattern);
@@ -218,6 +217,38 @@ static void j34_syslog_goes_away_and_comes_back(void **state)
     check_next(s, fd, "<22>1 * four");
     e = scenario_wait(s, "log-resumed", "web");
     scenario_check(s, strstr(e->msg, "nothing was lost") != NULL);
+    scenario_stop(s);
+    (void)close(fd);
+}
+
+/* The number is there before the program is: each of many short lives says its own, and is told of with that. */
+static void j38_first_line_has_the_number(void **state)
+{
+    (void)state;
+    char data[512], number[32];
+    struct scenario *s = scenario_new();
+    int fd = listen_at(s, "log");
+    scenario_spawn(s, NULL,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: [sh, -c, 'echo $$$$']\n"
+                   "    restart: { policy: always, delay: 0s, max_delay: 10ms }\n"
+                   "    logging:\n"
+                   "      driver: syslog\n"
+                   "      options: { syslog-address: 'unix://@DIR@/log', tag: shop }\n");
+    for (int i = 0; i < LIVES; i++) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        scenario_check(s, poll(&p, 1, scenario_time_left(s)) == 1);
+        ssize_t n = recv(fd, data, sizeof(data) - 1, 0);
+        scenario_check(s, n > 0);
+        data[n] = '\0';
+        const char *says = strrchr(data, ' ');
+        scenario_check(s, says != NULL && says[1] != '\0');
+        (void)snprintf(number, sizeof(number), " shop %s - - ", says + 1);
+        if (strstr(data, number) == NULL) {
+            scenario_fail(s, "life %d: %s", i, data);
+        }
+    }
     scenario_stop(s);
     (void)close(fd);
 }
@@ -349,6 +380,7 @@ int main(void)
         SCENARIO(j32_nginx_logs_to_dev_stdout),
         SCENARIO(j33_redis_logs_to_standard_output),
         SCENARIO(j34_syslog_goes_away_and_comes_back),
+        SCENARIO(j38_first_line_has_the_number),
         SCENARIO(j35_the_journal),
         SCENARIO(j36_rsyslog),
         SCENARIO(j37_nginx_of_another_user),

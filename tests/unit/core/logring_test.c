@@ -203,6 +203,33 @@ static void test_copies_of_what_is_overwritten(void **state)
     assert_int_equal(logring_copy(r, 0, 13, out), 13);
 }
 
+static void test_runs(void **state)
+{
+    struct bench *b = *state;
+    struct logring *r = &b->ring;
+    assert_int_equal(logring_pid(r, 0), 0);
+    logring_run(r)->pid = 100;
+    assert_int_equal(logring_pid(r, 0), 100);
+    assert_int_equal(logring_pid(r, 9), 100);
+    for (int i = 1; i < LOGRING_RUNS; i++) {
+        logring_begin_run(r, (uint64_t)i * 10);
+        assert_int_equal(logring_pid(r, (uint64_t)i * 10), 0);
+        logring_run(r)->pid = 100 + i;
+        for (int k = 0; k <= i; k++) {
+            assert_int_equal(logring_pid(r, (uint64_t)k * 10), 100 + k);
+            assert_int_equal(logring_pid(r, (uint64_t)k * 10 + 9), 100 + k);
+        }
+    }
+    /* A run that has written nothing is followed by one at the same place. */
+    logring_begin_run(r, LOGRING_RUNS * 10);
+    logring_begin_run(r, LOGRING_RUNS * 10);
+    logring_run(r)->pid = 200;
+    assert_int_equal(logring_pid(r, LOGRING_RUNS * 10), 200);
+    /* The first two are forgotten. */
+    assert_int_equal(logring_pid(r, 19), 0);
+    assert_int_equal(logring_pid(r, 20), 102);
+}
+
 static void test_last_lines(void **state)
 {
     (void)state;
@@ -259,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropping, setup, teardown),
         cmocka_unit_test_setup_teardown(test_positions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_copies_of_what_is_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
         cmocka_unit_test(test_last_lines),
         cmocka_unit_test_setup_teardown(test_against_a_model, setup, teardown),
     };

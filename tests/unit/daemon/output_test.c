@@ -242,6 +242,57 @@ static void settings_change_at_once(void **state)
     assert_memory_equal(text, "two\n", 4);
 }
 
+/** Whether a child of ours that is forked now sees the ring of unit I. */
+static bool is_seen_by_child(unsigned i)
+{
+    void *base = bench_units[i].out[SPEC_STREAM_OUT]->base;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(msync(base, 1, MS_ASYNC) == 0 ? 1 : 2);
+    int status = rig_reap(pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    return WEXITSTATUS(status) == 1;
+}
+
+static void child_enters_its_number(void **state)
+{
+    static const enum spec_log_driver drivers[] = {SPEC_LOG_SYSLOG, SPEC_LOG_JOURNALD, SPEC_LOG_STDOUT};
+    struct engine_unit *u = &bench_units[0];
+    char none[] = "/nonexistent/log";
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+        _Atomic pid_t *pids[SPEC_STREAM_N];
+        bench_specs[0].log[SPEC_STREAM_OUT].driver = drivers[i];
+        bench_specs[0].log[SPEC_STREAM_OUT].address = none;
+        open_unit(0);
+        output_renew(u);
+        output_begin_run(u);
+        const struct logring *r = &u->out[SPEC_STREAM_OUT]->ring;
+        /* Where nobody is told of it, it takes no system calls. */
+        size_t n = output_lend_pids(u, pids);
+        assert_int_equal(n, drivers[i] == SPEC_LOG_STDOUT ? 0 : 1);
+        assert_int_equal(is_seen_by_child(0), n == 1);
+        if (n == 1) {
+            pid_t pid = fork();
+            assert_true(pid >= 0);
+            if (pid == 0) {
+                *pids[0] = getpid();
+                _exit(0);
+            }
+            rig_reap(pid);
+            assert_int_equal(logring_pid(r, r->head->end), pid);
+        }
+        output_end_lending(u);
+        assert_false(is_seen_by_child(0));
+        u->main_pid = 4321;
+        output_renew(u);
+        assert_int_equal(logring_pid(r, r->head->end), 4321);
+    }
+    u->main_pid = 0;
+    bench_specs[0].log[SPEC_STREAM_OUT].address = NULL;
+}
+
 static void on_match(struct engine_unit *u)
 {
     assert_ptr_equal(u, &bench_units[0]);
@@ -374,6 +425,7 @@ int main(void)
         TEST(one_that_does_nothing_is_replaced_later),
         TEST(streams_that_were_closing_are_closed_by_the_next_one),
         TEST(settings_change_at_once),
+        TEST(child_enters_its_number),
         TEST(only_later_lines_match),
         TEST(a_logger_that_is_stopped_holds_nobody_up),
         TEST(our_own_messages_come_behind_output),

@@ -162,7 +162,7 @@ static void why_it_failed_and_what_it_said(void **state)
     db.out[SPEC_STREAM_OUT] = &out;
     stream_make(&out, LOGRING_SIZE_MIN);
     stream_put(&out, "earlier\n", 8, 0);
-    out.ring.head->run_began = 8;
+    logring_begin_run(&out.ring, 8);
     ask(1, EVENT_START, "db", OUTCOME_UP);
     kit_fail(&desk.k, EVENT_SPAWN_FAILED, "db", 2, "no such program");
     /* Its last words are on their way, and then the next run has begun. */
@@ -171,7 +171,7 @@ static void why_it_failed_and_what_it_said(void **state)
     parked_settle_all(&desk.control);
     check_said("");
     stream_put(&out, "hello\n", 6, 0);
-    out.ring.head->run_began = 14;
+    logring_begin_run(&out.ring, 14);
     stream_put(&out, "later\n", 6, 0);
     out.is_synced = true;
     parked_settle_all(&desk.control);

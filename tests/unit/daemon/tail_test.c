@@ -75,12 +75,12 @@ static void runs_are_apart(void **state)
     struct output_place first = {{0}}, second = {{4}};
     (void)state;
     put(SPEC_STREAM_OUT, "a\nb\n", 1);
-    streams[0].ring.head->run_began = 4;
+    logring_begin_run(&streams[0].ring, 4);
     put(SPEC_STREAM_OUT, "c\n", 2);
     check(9, &first, "a/b/");
     check(9, &second, "c/");
     check(9, NULL, "a/b/c/");
-    streams[0].ring.head->run_began = 6;
+    logring_begin_run(&streams[0].ring, 6);
     check(9, &second, "c/");
     check(9, &(struct output_place){{6}}, "");
 }

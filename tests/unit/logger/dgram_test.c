@@ -90,7 +90,7 @@ static void test_syslog(void **state)
 {
     (void)state;
     struct rig_stream *s = rig_add(&rig, "web", to_syslog(), RING);
-    s->d.pid = 77;
+    logring_run(&s->ring)->pid = 77;
     rig_start(&rig);
     say(s, "hello\n<3>bad thing\nno end");
     rig_sync(&rig, s);
@@ -102,13 +102,33 @@ static void test_syslog(void **state)
     rig_finish(&rig);
 }
 
+/* What has waited behind a log that is stuck, or came while the next process was being started. */
+static void test_numbers_of_runs(void **state)
+{
+    (void)state;
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), RING);
+    logring_run(&s->ring)->pid = 77;
+    say(s, "a\nb\n");
+    logring_begin_run(&s->ring, 4);
+    say(s, "before the program\n");
+    logring_begin_run(&s->ring, 4 + 19);
+    logring_run(&s->ring)->pid = 78;
+    say(s, "c\n");
+    rig_start(&rig);
+    assert_true(ends_with(hear(), " shop 77 - - a"));
+    assert_true(ends_with(hear(), " shop 77 - - b"));
+    assert_true(ends_with(hear(), " shop - - - before the program"));
+    assert_true(ends_with(hear(), " shop 78 - - c"));
+    rig_finish(&rig);
+}
+
 static void test_bsd_syslog(void **state)
 {
     (void)state;
     struct spec_log log = *to_syslog();
     log.syslog_format = SPEC_SYSLOG_RFC3164;
     struct rig_stream *s = rig_add(&rig, "web", &log, RING);
-    s->d.pid = 77;
+    logring_run(&s->ring)->pid = 77;
     rig_start(&rig);
     say(s, "<3>bad thing\n");
     rig_sync(&rig, s);
@@ -359,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_numbers_of_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bsd_syslog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pieces_for_syslog, setup, teardown),

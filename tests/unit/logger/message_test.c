@@ -45,8 +45,7 @@ static void test_everything_arrives(void **state)
         .kind = MESSAGE_OPEN,
         .id = 7,
         .seq = 8,
-        .stream =
-            {.id = 7, .name = "web.2", .service = "web", .log = &log, .match = "^up$", .match_from = 99, .pid = 12},
+        .stream = {.id = 7, .name = "web.2", .service = "web", .log = &log, .match = "^up$", .match_from = 99},
         .fds = {pipe_fds[0], pipe_fds[1]},
     };
     assert_true(message_send(sock[0], &m) == 0);
@@ -55,7 +54,7 @@ static void test_everything_arrives(void **state)
     assert_string_equal(in.m.stream.name, "web.2");
     assert_string_equal(in.m.stream.service, "web");
     assert_string_equal(in.m.stream.match, "^up$");
-    assert_true(in.m.stream.match_from == 99 && in.m.stream.pid == 12);
+    assert_true(in.m.stream.match_from == 99);
     const struct spec_log *got = in.m.stream.log;
     assert_true(got->driver == SPEC_LOG_FILE && got->max_size == 1 << 20 && got->user.uid == 33 && got->user.gid == 34);
     assert_string_equal(got->path, "/var/log/a b.log");

@@ -273,13 +273,13 @@ static void test_following(void **state)
     assert_true(has(next_line(p, 1, "ning"), "continues"));
     /* What a run leaves is not the beginning of what the next one says. */
     say(a, "last words");
-    atomic_store(&a->ring.head->run_began, a->ring.head->end);
+    logring_begin_run(&a->ring, a->ring.head->end);
     say(a, "first words\n");
     assert_true(has(next_line(p, 1, "last words"), "partial"));
     assert_null(json_object_get(next_line(p, 1, "first words"), "continues"));
     say(a, "and again");
     (void)next_line(p, 1, "and again");
-    atomic_store(&a->ring.head->run_began, a->ring.head->end);
+    logring_begin_run(&a->ring, a->ring.head->end);
     say(a, "something else\n");
     assert_null(json_object_get(next_line(p, 1, "something else"), "continues"));
     rig_finish(&rig);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include <setjmp.h>
 
@@ -285,6 +286,33 @@ static void program_is_told_its_pid(void **state UNUSED)
     sys_kernel()->no_clone3 = no_clone3;
 }
 
+static void number_is_there_before_the_program(void **state UNUSED)
+{
+    char *argv[] = {self, (char *)"report", NULL};
+    char *envp[] = {spawn_kit_quiet[0], spawn_kit_quiet[1], NULL};
+    bool no_clone3 = sys_kernel()->no_clone3;
+    _Atomic pid_t *words = mmap(NULL, 2 * sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(words, MAP_FAILED);
+    _Atomic pid_t *pids[] = {&words[1], &words[0]};
+    for (int forked = 0; forked < 2; forked++) {
+        struct spawn_child child;
+        struct spawn_failure failure;
+        struct err e = {0};
+        sys_kernel()->no_clone3 = no_clone3 || forked != 0;
+        struct spawn_request req = {.argv = argv, .envp = envp, .umask = -1, .stdio = {-1, -1, 2}, .pids = pids};
+        words[0] = words[1] = 0;
+        req.n_pids = (size_t)forked + 1;
+        assert_true(spawn_start(&req, &child, &e));
+        assert_int_equal(spawn_kit_verdict(&child, &failure), SPAWN_EXECED);
+        assert_int_equal(words[1], child.pid);
+        assert_int_equal(words[0], forked != 0 ? child.pid : 0);
+        assert_int_equal(kit_wait(child.pid), 0);
+        spawn_kit_close(&child);
+    }
+    sys_kernel()->no_clone3 = no_clone3;
+    assert_int_equal(munmap((void *)words, 2 * sizeof *words), 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -296,9 +324,10 @@ int main(int argc, char **argv)
     if (realpath(argv[0], self) == NULL)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signals_are_exactly_those_given), cmocka_unit_test(signal_for_a_child_that_blocks_it_waits),
-        cmocka_unit_test(closed_descriptors_stay_closed),  cmocka_unit_test(descriptors_are_kept_on_request),
-        cmocka_unit_test(script_is_read_by_the_shell),     cmocka_unit_test(program_is_told_its_pid),
+        cmocka_unit_test(signals_are_exactly_those_given),    cmocka_unit_test(signal_for_a_child_that_blocks_it_waits),
+        cmocka_unit_test(closed_descriptors_stay_closed),     cmocka_unit_test(descriptors_are_kept_on_request),
+        cmocka_unit_test(script_is_read_by_the_shell),        cmocka_unit_test(program_is_told_its_pid),
+        cmocka_unit_test(number_is_there_before_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
