@@ -30,6 +30,9 @@ enum {
     SHARED_STREAMS_MAX = 512,     /**< streams of which a batch has something */
 };
 
+/** In shared_batch.done: the outbox is being filled, or emptied in vain. What it holds has left `data`, too. */
+#define SHARED_BOXING UINT32_C(0x80000000)
+
 /** Bytes on their way from a pipe to a ring. */
 struct shared_move {
     uint64_t stream; /**< id */
@@ -54,7 +57,7 @@ struct shared_batch {
     uint32_t n_parts;
     uint32_t len;
     uint32_t raw;                /**< the bytes are in the ring of its one part, up to `sent`, instead of in `data` */
-    _Atomic uint32_t done;       /**< of standard output that splice(2) cannot reach: bytes that are known to be out */
+    _Atomic uint32_t done;       /**< of standard output: bytes that have left `data`; see SHARED_BOXING */
     uint64_t file_size;          /**< of a file: before */
     uint64_t file_dev, file_ino; /**< which file that is */
     struct shared_part parts[SHARED_STREAMS_MAX];

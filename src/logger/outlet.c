@@ -4,9 +4,9 @@
  * Standard output. See outlet.h.
  *
  * A batch is composed in struct shared, then `active`: from now on it survives us, and its lines have left the rings.
- * Then it is written: by way of the outbox, which is empty before, or straight. `done` counts what has left it; FILLING
- * in it says that a write to the outbox is under way, how far that got is what the outbox holds. What is in the outbox
- * is as good as out: it survives us, too.
+ * Then it is written: by way of the outbox, which is empty before, or straight. `done` counts what has left it;
+ * SHARED_BOXING in it says that the outbox is being filled, or emptied in vain: what it holds is to be added. What is
+ * in the outbox is as good as out: it survives us, too.
  */
 #include "logger/outlet.h"
 
@@ -28,8 +28,6 @@ enum {
     OUTLET_SHARE = 2048, /* bytes of a batch that a stream has at least */
     OUTLET_CHUNK = 4096, /* what something that polls writable takes without waiting */
 };
-
-#define FILLING UINT32_C(0x80000000)
 
 static const double outlet_retry_s = 1.;
 
@@ -98,11 +96,16 @@ static void unbox(struct outlet *o)
     o->by_write = true;
     if (n == 0)
         return;
-    if (!b->active)
+    if (!b->active) {
         b->n_parts = 0;
-    b->done = (b->active ? b->done : b->len) - (uint32_t)n;
+        b->done = b->len;
+    }
+    uint32_t from = b->done - (uint32_t)n;
+    /* Until it is out of the outbox, what is in that still counts as written. */
+    b->done = from | SHARED_BOXING;
     b->active = 1;
     pipes_discard(o->box_read_fd, n);
+    b->done = from;
 }
 
 /* Moves the outbox on. True when it is empty. */
@@ -138,16 +141,16 @@ static bool write_batch(struct outlet *o)
         if (o->by_write) {
             n = write_out(o, data, len);
         } else {
-            b->done |= FILLING;
+            b->done |= SHARED_BOXING;
             n = sys_write(o->box_write_fd, data, len);
         }
         if (n <= 0) {
             int errnum = n == 0 ? EAGAIN : errno;
-            b->done &= ~FILLING;
+            b->done &= ~SHARED_BOXING;
             wait_for_room(o, errnum == EAGAIN ? 0 : errnum);
             return false;
         }
-        b->done = (b->done & ~FILLING) + (uint32_t)n;
+        b->done = (b->done & ~SHARED_BOXING) + (uint32_t)n;
         o->logger->shared->n_sent += (size_t)n;
     }
     b->active = 0;
@@ -312,13 +315,16 @@ bool outlet_is_empty(const struct outlet *o)
 void outlet_recover(struct outlet *o)
 {
     struct shared_batch *b = batch_of(o);
-    if (!b->active)
-        return;
-    for (uint32_t i = 0; i < b->n_parts; i++)
-        o->composed[i] = stream_find(o->logger, b->parts[i].stream);
-    apply(o);
-    if ((b->done & FILLING) != 0)
-        b->done = (b->done & ~FILLING) + (uint32_t)boxed(o);
+    if (b->active) {
+        for (uint32_t i = 0; i < b->n_parts; i++)
+            o->composed[i] = stream_find(o->logger, b->parts[i].stream);
+        apply(o);
+        if ((b->done & SHARED_BOXING) != 0)
+            b->done = (b->done & ~SHARED_BOXING) + (uint32_t)boxed(o);
+    }
+    /* The one before us may have been able to do what we cannot: somebody has set O_APPEND meanwhile. */
+    if (o->by_write)
+        unbox(o);
     outlet_flush(o);
 }
 

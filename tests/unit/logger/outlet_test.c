@@ -71,6 +71,73 @@ static int outlet_of(enum kind kind, int *ret)
     return fds[1];
 }
 
+/* ------------------------------------------------------------------ what a killed one has left */
+
+static const char left_text[] = "web | one\nweb | two\n";
+
+/** Where the logger before was killed: of the batch OUT bytes are out, BOXED wait in the outbox. */
+struct left {
+    uint32_t active, done, out, boxed;
+};
+
+/* Leaves that behind; what is in the outbox ends at END of the batch. Then another logger comes and goes. */
+static void goes_on(enum kind kind, const struct left *left, uint32_t end)
+{
+    enum { FIRST = 10 };
+    uint32_t len = (uint32_t)strlen(left_text), boxed = left->boxed;
+    char text[TEXT_MAX];
+    int fd;
+    rig_init(&rig);
+    rig.stdout_fd = outlet_of(kind, &fd);
+    assert_true(rig.stdout_fd >= 0);
+    struct rig_stream *s = rig_add(&rig, "web", &to_stdout, RING);
+    struct shared_batch *b = &rig.shared->out;
+    memcpy(b->data, left_text, len);
+    b->len = len;
+    b->active = left->active;
+    b->done = left->done;
+    b->n_parts = 1;
+    b->parts[0] = (struct shared_part){.stream = s->d.id};
+    assert_int_equal(write(rig.stdout_fd, left_text, left->out), left->out);
+    assert_int_equal(write(rig.outbox[1], left_text + end - boxed, boxed), boxed);
+    rig_start(&rig);
+    rig_finish(&rig);
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    assert_string_equal(text, left_text);
+    assert_int_equal(b->active, 0);
+    close(rig.stdout_fd);
+    close(fd);
+    rig_done(&rig);
+}
+
+static void test_what_a_killed_one_has_left(void **state)
+{
+    enum { LEN = sizeof left_text - 1 };
+    static const struct left cases[] = {
+        {1, 0, 0, 0},                 /* nothing has gone anywhere */
+        {1, SHARED_BOXING, 0, 0},     /* before a write to the outbox */
+        {1, SHARED_BOXING, 0, 6},     /* behind one */
+        {1, SHARED_BOXING, 0, LEN},   /* behind one of all */
+        {1, 6, 0, 6},                 /* which is known of */
+        {1, 6, 2, 4},                 /* and some of it is out */
+        {1, 6 | SHARED_BOXING, 6, 7}, /* the second write */
+        {1, LEN, 6, LEN - 6},         /* nothing is left but the outbox */
+        {0, LEN, 6, LEN - 6},         /* which is known, too */
+        {1, 4 | SHARED_BOXING, 4, 8}, /* the outbox goes back, and has not yet … */
+        {1, 4 | SHARED_BOXING, 4, 0}, /* … and has */
+        {1, (LEN - 5) | SHARED_BOXING, LEN - 5, 5},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct left *left = &cases[i];
+        uint32_t end = left->out + left->boxed;
+        goes_on(KIND_FILE, left, end);
+        goes_on(KIND_APPENDING, left, end);
+    }
+}
+
 /** Reads LEN bytes, or what there is of a file, and asserts that they are EXPECTED. */
 static void check_heard(enum kind kind, int fd, const char *expected)
 {
@@ -212,6 +279,7 @@ int main(void)
         TEST(test_a_file_that_is_appended_to),
         TEST(test_a_full_device),
         TEST(test_a_pipe_without_reader),
+        cmocka_unit_test(test_what_a_killed_one_has_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
