@@ -12,6 +12,7 @@
 #include "logger/file.h"
 #include "logger/intake.h"
 #include "logger/loop.h"
+#include "logger/match.h"
 #include "logger/outlet.h"
 #include "logger/serve.h"
 #include "logger/stream.h"
@@ -119,8 +120,12 @@ int logger_run(const struct logger_boot *boot)
     intake_recover(l.intake);
     file_recover(&l);
     outlet_recover(l.outlet);
-    LIST_EACH (it, &l.streams)
-        stream_pump(CONTAINER_OF(it, struct stream, link));
+    LIST_EACH (it, &l.streams) {
+        struct stream *s = CONTAINER_OF(it, struct stream, link);
+        /* What the one before us took in and did not get to look at. */
+        match_on_bytes(s, false);
+        stream_pump(s);
+    }
     ev_run(l.loop, 0);
     while (!list_is_empty(&l.streams))
         stream_free(CONTAINER_OF(l.streams.next, struct stream, link));
