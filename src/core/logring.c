@@ -195,6 +195,9 @@ uint64_t logring_copy(const struct logring *r, uint64_t from, uint64_t to, char 
     uint64_t at = from > oldest ? from : oldest;
     if (at >= to)
         return to;
+    /* Whatever the other process says: no more than is mapped. */
+    if (to - at > r->size)
+        at = to - r->size;
     memcpy(out, logring_at(r, at), (size_t)(to - at));
     atomic_thread_fence(memory_order_seq_cst);
     oldest = logring_oldest(r);

@@ -203,6 +203,18 @@ static void test_copies_of_what_is_overwritten(void **state)
     assert_int_equal(logring_copy(r, 0, 13, out), 13);
 }
 
+/* The other process may have gone mad: what it says is in the ring is not more than there is memory for. */
+static void test_copying_what_cannot_be(void **state)
+{
+    struct bench *b = *state;
+    struct logring *r = &b->ring;
+    static char out[4 * SIZE];
+    r->head->claimed = 0;
+    assert_int_equal(logring_copy(r, 0, 4 * SIZE, out), 3 * SIZE);
+    r->head->claimed = UINT64_MAX;
+    assert_int_equal(logring_copy(r, 0, 4 * SIZE, out), 4 * SIZE);
+}
+
 static void test_runs(void **state)
 {
     struct bench *b = *state;
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropping, setup, teardown),
         cmocka_unit_test_setup_teardown(test_positions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_copies_of_what_is_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_copying_what_cannot_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
         cmocka_unit_test(test_last_lines),
         cmocka_unit_test_setup_teardown(test_against_a_model, setup, teardown),
