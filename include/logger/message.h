@@ -60,8 +60,8 @@ struct message_in {
 int message_send(int fd, const struct message *m) MUST_CHECK NONNULL();
 
 /** Receives one on FD, without waiting. 1; 0: the other side has gone; -1 with errno (EAGAIN: there is none; EBADMSG:
- * it is none of ours). The descriptors of M that are not taken (set to -1) by the caller have to be closed by
- * message_close_fds(). */
+ * it is none of ours; EMFILE: all of it is there but its descriptors, for which there is no room). The descriptors of M
+ * that are not taken (set to -1) by the caller have to be closed by message_close_fds(). */
 int message_receive(int fd, struct message_in *ret) MUST_CHECK NONNULL();
 
 /** Closes the descriptors that are left in M. */

@@ -154,7 +154,7 @@ static void receive(struct logger_host *h, size_t n)
         if (r == 1) {
             message_close_fds(&in.m);
             on_message(h, &in.m);
-        } else if (r == 0 || (errno != EBADMSG && errno != EAGAIN)) {
+        } else if (r == 0 || (errno != EBADMSG && errno != EMFILE && errno != EAGAIN)) {
             /* It is about to die; what is to be done about that is done then. */
             ev_io_stop(h->loop, &h->io);
             break;

@@ -4,7 +4,7 @@
  * The logger and fosterd. See control.h.
  *
  * DIAGNOSTICS: when fosterd is gone there is nobody to tell anything; the logger then goes on until the last of the
- * pipes has ended.
+ * pipes has ended. A stream for which there are no descriptors or no memory ends the logger, with 71: see give_way().
  */
 #include "logger/control.h"
 
@@ -20,6 +20,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 enum { CONTROL_TEXT_MAX = 512 };
 
@@ -103,6 +105,15 @@ void logger_say(struct logger *l, const struct stream *s, enum log_level level, 
     logger_send(l, &m);
 }
 
+/* The stream NAME cannot be had by a message, for ERRNUM. Whoever comes after us inherits it from fosterd, and finds
+ * all that we were in the middle of; if we went on, nobody would read what the service writes. */
+static _Noreturn void give_way(struct logger *l, const char *name, int errnum)
+{
+    logger_say(l, NULL, LOG_LEVEL_WARN, "log-failing", "output of %s: %s; another logger is to take it over", name,
+               err_errno_text(errnum));
+    _exit(EX_OSERR);
+}
+
 static void open_stream(struct logger *l, struct message *m)
 {
     size_t page = ring_page();
@@ -110,16 +121,14 @@ static void open_stream(struct logger *l, struct message *m)
     if (stream_find(l, d.id) != NULL || m->fds[0] < 0 || m->fds[1] < 0)
         return;
     d.ring = ring_map(m->fds[1], logring_head_bytes(d.ring_size, page), d.ring_size);
-    if (d.ring == NULL) {
-        logger_say(l, NULL, LOG_LEVEL_ERROR, "log-failing", "output of %s: %s; it is not read", d.name,
-                   err_errno_text(errno));
-        return;
-    }
+    if (d.ring == NULL)
+        give_way(l, d.name, errno);
     d.pipe_fd = m->fds[0];
     m->fds[0] = -1;
     struct stream *s = stream_new(l, &d);
-    if (s != NULL)
-        stream_pump(s);
+    if (s == NULL)
+        give_way(l, d.name, ENOMEM);
+    stream_pump(s);
 }
 
 static void answer(struct logger *l, enum message_kind kind, const struct message *m)
@@ -188,8 +197,10 @@ static void on_control(struct ev_loop *loop, struct ev_io *w, int revents)
         int r = message_receive(l->control_fd, &in);
         if (r == 1)
             on_message(l, &in.m);
+        else if (r < 0 && errno == EMFILE && in.m.kind == MESSAGE_OPEN)
+            give_way(l, in.m.stream.name, EMFILE);
         /* A reset says that it went with words of ours unread; what it said before is still there. */
-        goes_on = r == 1 || (r < 0 && (errno == EBADMSG || errno == ECONNRESET));
+        goes_on = r == 1 || (r < 0 && (errno == EBADMSG || errno == EMFILE || errno == ECONNRESET));
         if (!goes_on && (r == 0 || errno != EAGAIN))
             fosterd_is_gone(l);
     }

@@ -118,11 +118,12 @@ int message_receive(int fd, struct message_in *ret)
         ret->m.log.user.n_groups = 0;
     }
     take_fds(&h, &ret->m);
-    if (fits && (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && ret->m.kind < MESSAGE_N &&
-        take_strings(ret, &f, (size_t)n))
+    bool is_ours =
+        fits && (h.msg_flags & MSG_TRUNC) == 0 && ret->m.kind < MESSAGE_N && take_strings(ret, &f, (size_t)n);
+    if (is_ours && (h.msg_flags & MSG_CTRUNC) == 0)
         return 1;
     message_close_fds(&ret->m);
-    errno = EBADMSG;
+    errno = is_ours ? EMFILE : EBADMSG;
     return -1;
 }
 

@@ -16,6 +16,9 @@
 
 #include "support/seed.h"
 
+#include <sys/resource.h>
+#include <sysexits.h>
+
 enum { RING = 65536, KILLS = 60, BLOCK = 65536 };
 
 static const struct spec_log to_stdout = {.driver = SPEC_LOG_STDOUT};
@@ -178,6 +181,38 @@ static void test_streams_come_and_go(void **state)
     rig_finish(&rig);
     out_close();
     assert_non_null(strstr(out.data, "\"service\":\"b\",\"stream\":\"stdout\",\"message\":\"to b\"}\na | to a\n"));
+}
+
+/* Nobody would ever read a stream whose descriptors were refused: the logger ends, and the next one inherits them. */
+static void test_no_descriptors_for_a_stream(void **state)
+{
+    (void)state;
+    const struct rlimit few = {.rlim_cur = 3, .rlim_max = 3};
+    int status, r;
+    const struct rig_stream *a = rig_add(&rig, "a", &to_stdout, RING);
+    rig_start(&rig);
+    (void)rig_await(&rig, MESSAGE_UP);
+    assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    const struct rig_stream *b = rig_add(&rig, "b", &to_stdout, RING);
+    const struct message open = {
+        .kind = MESSAGE_OPEN, .id = b->d.id, .stream = b->d, .fds = {b->d.pipe_fd, rig.stdout_fd}};
+    const struct message sync = {.kind = MESSAGE_SYNC, .id = a->d.id, .seq = 1, .fds = {-1, -1}};
+    rig_send(&rig, &open);
+    rig_send(&rig, &sync);
+    do {
+        struct pollfd p = {.fd = rig.sock, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);
+        r = message_receive(rig.sock, &rig.in);
+        assert_true(r < 1 || rig.in.m.kind != MESSAGE_SYNCED);
+    } while (r == 1);
+    assert_int_equal(waitpid(rig.pid, &status, 0), rig.pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EX_OSERR);
+    close(rig.sock);
+    say(b, "to b\n");
+    rig_start(&rig);
+    rig_finish(&rig);
+    out_close();
+    assert_string_equal(out.data, "b | to b\n");
 }
 
 /* Fills the pipe of S with lines until nobody takes more: then the service would wait. Returns how many bytes those
@@ -400,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_come_by_themselves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lines_come_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_come_and_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_descriptors_for_a_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_line_longer_than_the_ring, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_burst_is_not_dropped, setup, teardown),
