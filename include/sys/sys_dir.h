@@ -25,10 +25,6 @@ ssize_t sys_fgetxattr(int fd, const char *name, void *buf, size_t size) MUST_CHE
 /** inotify_rm_watch(2). */
 int sys_inotify_rm_watch(int fd, int watch) MUST_CHECK;
 
-/** fchmodat(2). */
-int sys_fchmodat(int dir_fd, const char *name, mode_t mode) MUST_CHECK NONNULL();
-/** fchownat(2) of NAME itself, not of what a symbolic link leads to. */
-int sys_fchownat(int dir_fd, const char *name, uid_t uid, gid_t gid) MUST_CHECK NONNULL();
 /** fchmod(2). */
 int sys_fchmod(int fd, mode_t mode) MUST_CHECK;
 /** fstatat(2) of NAME itself. */

@@ -69,10 +69,11 @@ static void give_rights_back(const struct rights *r)
     errno = errnum;
 }
 
-/* What we made is the configured user's. */
-static bool own(int dir_fd, const char *name, const struct logfile_manner *m)
+/* Gives the directory FD, which we have made, its mode and owner. */
+static bool settle_dir(int fd, const struct logfile_manner *m)
 {
-    return sys_geteuid() != 0 || !m->has_owner || sys_fchownat(dir_fd, name, m->uid, m->gid) == 0;
+    bool to_give = sys_geteuid() == 0 && m->has_owner;
+    return sys_fchmod(fd, m->directory_mode) == 0 && (!to_give || sys_fchown(fd, m->uid, m->gid) == 0);
 }
 
 /* Makes the directory NAME in DIR_FD and opens it. */
@@ -81,11 +82,12 @@ static int make_dir(int dir_fd, const char *name, const struct logfile_manner *m
     struct rights r;
     int fd = -1;
     if (take_rights(&r, dir_fd, m)) {
-        bool is_new = sys_mkdirat(dir_fd, name, m->directory_mode) == 0;
+        bool is_new = sys_mkdirat(dir_fd, name, m->directory_mode | S_IRWXU) == 0;
         if (is_new || errno == EEXIST)
-            fd = sys_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-        /* Not less than was asked for, whatever our umask is; and not what would do as it is the next time. */
-        if (fd >= 0 && is_new && (sys_fchmodat(dir_fd, name, m->directory_mode) != 0 || !own(dir_fd, name, m))) {
+            fd = sys_openat(dir_fd, name, (is_new ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW, 0);
+        /* Not less than was asked for, whatever our umask is; and not what would do as it is the next time. Not by its
+         * name: where others may write, that may be a link to anything by now. */
+        if (fd >= 0 && is_new && !settle_dir(fd, m)) {
             int errnum = errno, gone = sys_rmdirat(dir_fd, name);
             (void)gone;
             sys_close_fd(&fd);

@@ -38,16 +38,6 @@ int sys_inotify_rm_watch(int fd, int watch)
     return inotify_rm_watch(fd, watch);
 }
 
-int sys_fchmodat(int dir_fd, const char *name, mode_t mode)
-{
-    return fchmodat(dir_fd, name, mode, 0);
-}
-
-int sys_fchownat(int dir_fd, const char *name, uid_t uid, gid_t gid)
-{
-    return fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW);
-}
-
 int sys_fchmod(int fd, mode_t mode)
 {
     return fchmod(fd, mode);

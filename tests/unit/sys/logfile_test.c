@@ -16,8 +16,10 @@
 
 #include "unit/sys/kit.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 enum { SOMEBODY = 54321, SOMEBODY_ELSE = 54322, NOON_US_PART = 123456 };
 
@@ -294,6 +296,54 @@ static void test_a_directory_of_a_group(void **state)
     assert_refused(b->path, &m, "it belongs to user 54322");
 }
 
+/* In the directory that FD is, puts a link to ../victim in the place of each directory NAME. Does not return. */
+static _Noreturn void swap_directories(int fd, const char *name)
+{
+    if (setgid(SOMEBODY_ELSE) != 0 || setuid(SOMEBODY_ELSE) != 0)
+        _exit(1);
+    for (;;)
+        if (renameat(fd, name, fd, "old") == 0 && symlinkat("../victim", fd, name) != 0)
+            continue;
+}
+
+/* Who may write there puts a link in the place of a directory at the moment in which root has made that. */
+static void test_a_directory_that_is_swapped(void **state)
+{
+    enum { TRIES = 4000 };
+    const struct bench *b = *state;
+    const struct logfile_manner m = manner();
+    char victim[KIT_PATH_MAX], logs[KIT_PATH_MAX], path[KIT_PATH_MAX];
+    int status;
+    if (!is_root())
+        skip();
+    kit_file(victim, b->dir, "victim", "", 0600);
+    kit_path(logs, "%s/logs", b->dir);
+    kit_path(path, "%s/new/web.log", logs);
+    assert_int_equal(mkdir(logs, 0755), 0);
+    assert_int_equal(chown(logs, 0, SOMEBODY_ELSE), 0);
+    assert_int_equal(chmod(logs, 0775), 0);
+    int fd = open(logs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        swap_directories(fd, "new");
+    for (int i = 0; i < TRIES; i++) {
+        struct err e = {0};
+        (void)opens(path, &m, &e);
+        (void)unlink(path);
+        (void)unlinkat(fd, "old/web.log", 0);
+        for (int k = 0; k < 2; k++)
+            if (unlinkat(fd, k == 0 ? "new" : "old", 0) != 0)
+                (void)unlinkat(fd, k == 0 ? "new" : "old", AT_REMOVEDIR);
+    }
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    close(fd);
+    assert_int_equal(look(victim).st_mode, S_IFREG | 0600);
+}
+
 static void test_links_between_directories(void **state)
 {
     const struct bench *b = *state;
@@ -428,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_owner_of_what_is_made, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_of_somebody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_of_a_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_is_swapped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_between_directories, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_our_own_are_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_are_in_order_whatever_the_clock_does, setup, teardown),
