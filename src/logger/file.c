@@ -366,6 +366,9 @@ static bool compose(struct stream *s, struct shared_part *part)
     struct logline_piece p;
     size_t n, left = room(s), most = room_for_rest(s);
     bool is_full = false;
+    /* A line that the last run, or another format, has left without an end. */
+    if (f->within && (!part->state.within || s->log.format == SPEC_LOG_JSON) && logring_pending(&s->ring) > 0)
+        out.data[out.len++] = '\n';
     while ((n = next_piece(s, part, &p)) > 0) {
         size_t before = out.len;
         if (!put_piece(s, &label, &out, &p, logring_time(&s->ring, part->sent)))

@@ -66,6 +66,37 @@ static void test_times_and_json(void **state)
         strstr(line, "\"service\":\"b\",\"stream\":\"stdout\",\"message\":\"\\\"quoted\\\" \xef\xbf\xbd\"}\n"));
 }
 
+/* What a run, or another format, has left without an end is no beginning of a line with a time, or of an object. */
+static void test_lines_of_their_own(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    log.timestamps = true;
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    rig_start(&rig);
+    say(s, "last words");
+    rig_sync(&rig, s);
+    logring_begin_run(&s->ring, s->ring.head->end);
+    say(s, "first words\nbegin");
+    rig_sync(&rig, s);
+    s->log.format = SPEC_LOG_JSON;
+    const struct message m = {.kind = MESSAGE_SET, .id = s->d.id, .stream = s->d, .fds = {-1, -1}};
+    rig_send(&rig, &m);
+    say(s, "ning\n");
+    rig_finish(&rig);
+    read_all();
+    static const char *const lines[] = {"last words", "first words", "begin"};
+    char *at = here.data;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        size_t len = strlen(lines[i]);
+        assert_memory_equal(at + LOGLINE_STAMP_LEN + 1, lines[i], len);
+        at += LOGLINE_STAMP_LEN + 1 + len;
+        assert_int_equal(*at++, '\n');
+    }
+    assert_int_equal(*at, '{');
+    assert_non_null(strstr(at, "\"ning\"}\n"));
+}
+
 static void write_random_lines(const struct rig_stream *s, uint64_t *seed, size_t total, char *all)
 {
     for (size_t len = 0; len < total;) {
@@ -374,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bytes_as_they_are, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times_and_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lines_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_between_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_files_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
