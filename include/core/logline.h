@@ -88,7 +88,8 @@ bool logline_put_stamped(struct logline_out *o, const struct logline_piece *p, s
                          int64_t real_us) NONNULL();
 
 /** {"time":…,"service":…,"instance":…,"stream":…,"message":…}\n; "instance" where it has another name than its service,
- * "partial":true where the line goes on. Bytes that are no UTF-8 become U+FFFD. */
+ * "continues":true where it is not the beginning of its line, "partial":true where the line does not end: what a run
+ * has left without an end is partial, too, and nothing continues it. Bytes that are no UTF-8 become U+FFFD. */
 bool logline_put_json(struct logline_out *o, const struct logline_label *l, const struct logline_piece *p,
                       struct logline_clock *clock, int64_t real_us) NONNULL();
 

@@ -271,6 +271,8 @@ bool logline_put_json(struct logline_out *o, const struct logline_label *l, cons
     }
     pen_puts(&pen, ",\"stream\":");
     pen_json(&pen, l->stream, strlen(l->stream));
+    if (p->continues)
+        pen_puts(&pen, ",\"continues\":true");
     if (!p->ends)
         pen_puts(&pen, ",\"partial\":true");
     pen_puts(&pen, ",\"message\":");

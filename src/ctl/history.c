@@ -218,12 +218,13 @@ static bool history_find_last(struct history *h, uint64_t inode)
 
 /* ------------------------------------------------------------------ lines of all of them */
 
-/* Finds the time in LINE, and takes off what is not the text. */
+/* Finds the time in LINE, and whether that goes on with the one before; takes off what is not the text. */
 static void history_parse(struct history *h, struct history_line *line)
 {
     enum { STAMP = 27 };
     json_decref(h->json);
     h->json = NULL;
+    line->continues = h->within;
     if (h->format == HISTORY_TIMESTAMPS && line->len > STAMP && line->text[STAMP] == ' ' &&
         when_of_line(line->text, &line->us)) {
         line->text += STAMP + 1;
@@ -235,6 +236,7 @@ static void history_parse(struct history *h, struct history_line *line)
             return;
         line->text = json_string_value(text);
         line->len = json_string_length(text);
+        line->continues = text_is_true(h->json, "continues");
         line->partial = line->partial || text_is_true(h->json, "partial");
     }
 }
@@ -245,7 +247,6 @@ static bool history_take(struct history *h, struct history_line *line)
     history_parse(h, line);
     if (line->us >= 0)
         h->last_us = line->us;
-    line->continues = h->within;
     h->within = line->partial;
     return h->since_us < 0 || h->last_us >= h->since_us;
 }

@@ -221,13 +221,16 @@ static void test_json(void **state)
     assert_string_equal(json_string_value(json_object_get(json, "message")),
                         "say \"hi\"\\ \b\t\f\r\001\037\177 \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd");
     assert_null(json_object_get(json, "partial"));
+    assert_null(json_object_get(json, "continues"));
     json_decref(json);
     struct logline_label alone = web;
     alone.name = "web";
     p.ends = false;
+    p.continues = true;
     json = json_of(&alone, &p);
     assert_null(json_object_get(json, "instance"));
     assert_true(json_is_true(json_object_get(json, "partial")));
+    assert_true(json_is_true(json_object_get(json, "continues")));
     json_decref(json);
 }
 

@@ -245,14 +245,17 @@ static void lines_of_json(void **state)
     unlink(logs.older);
     put(logs.path, "{\"time\":\"2026-11-22T08:14:01.000000Z\",\"service\":\"web\",\"message\":\"one\"}\n"
                    "{\"time\":\"2026-11-22T08:14:02.000000Z\",\"message\":\"long\",\"partial\":true}\n"
-                   "{\"time\":\"2026-11-22T08:14:02.000000Z\",\"message\":\"est\"}\nno JSON\n");
+                   "{\"time\":\"2026-11-22T08:14:02.000000Z\",\"continues\":true,\"message\":\"est\"}\n"
+                   "{\"time\":\"2026-11-22T08:14:03.000000Z\",\"partial\":true,\"message\":\"last words\"}\n"
+                   "{\"time\":\"2026-11-22T08:14:04.000000Z\",\"message\":\"next run\"}\nno JSON\n");
     assert_int_equal(stat(logs.path, &st), 0);
     const struct run_case cases[] = {
         {{"logs", "web"},
          {{LOGS("{\"services\":[\"web\"],\"follow\":false}"),
            with_file("json", (unsigned long long)st.st_ino, (long long)st.st_size)}},
          0,
-         "web | one\nweb | long\nweb + est\nweb | no JSON\ndb  | zero\ndb  | five\nweb | six\n",
+         "web | one\nweb | long\nweb + est\nweb | last words\nweb | next run\nweb | no JSON\ndb  | zero\ndb  | "
+         "five\nweb | six\n",
          NULL},
     };
     RUN_CASES(cases);
