@@ -28,6 +28,7 @@ struct file {
     int64_t born_us; /**< when the file was begun, in microseconds since 1970 */
     dev_t dev;
     ino_t ino;
+    uint64_t mirrored;  /**< so many bytes at its end are those of the ring before `sent`, if none were dropped since */
     bool within;        /**< its last line has not ended */
     bool is_old;        /**< it is to be rotated at the end of the line that has begun */
     double grows_until; /**< ev_now() before which no other rotation is tried; 0: the last one went well */

@@ -225,7 +225,7 @@ static bool logs_open(struct logs *v, struct logs_stream *s)
         .inode = (uint64_t)text_number(file, "inode", 0),
         .size = (uint64_t)text_number(file, "size", 0),
         .format = logs_format(text_member(file, "format", "")),
-        .lines = v->c->args.number,
+        .lines = text_number(file, "lines", -1),
         .since_us = v->c->args.since_us,
     };
     if (text_is_true(s->told, "untimed"))

@@ -53,8 +53,7 @@ static void close_file(struct file *f)
 }
 
 /* Something has failed: what waits, waits for the next try, which begins with opening the file. So one that was removed
- * to make room for others is let go of, and one on a disk that was away is found again. WHY: in place of the errno's
- * text. */
+ * to make room is let go of, and one on a disk that was away is found again. WHY: in place of the errno's text. */
 static void fail(struct stream *s, int errnum, const char *why)
 {
     struct file *f = file_of(s);
@@ -113,6 +112,7 @@ static bool open_base(struct stream *s, struct err *e)
         return false;
     }
     f->within = f->within && st.st_size > 0;
+    f->mirrored = 0;
     int64_t now_us = sys_unix_us(), birth_us = st.st_size > 0 ? sys_birth_s(f->fd) * US_A_S : 0;
     f->size = (uint64_t)st.st_size;
     f->dev = st.st_dev;
@@ -236,8 +236,7 @@ static size_t room_for_rest(const struct stream *s)
     return size < max ? (size_t)(max - size) : 0;
 }
 
-/* Of the LEN bytes at DATA, those that go to the present file: whole lines, as many as there is room for. 0: it is
- * full. */
+/* Of the LEN bytes at DATA, those that go to the present file: as many whole lines as it has room for. 0: none. */
 static size_t share_of_file(const struct stream *s, const char *data, size_t len)
 {
     const struct file *f = file_of(s);
@@ -271,6 +270,7 @@ static void apply(struct stream *s, const struct shared_part *p)
     const struct shared_batch *b = batch_of(s);
     struct logring_head *h = s->ring.head;
     file_of(s)->within = b->data[b->len - 1] != '\n';
+    file_of(s)->mirrored = 0;
     s->logger->shared->n_sent += b->len;
     h->line = p->state;
     h->lost_told = p->lost_told;
@@ -284,6 +284,7 @@ static void apply_raw(struct stream *s, uint64_t from, size_t n)
     if (n == 0)
         return;
     s->logger->shared->n_sent += n;
+    file_of(s)->mirrored += n;
     file_of(s)->within = s->ring.head->line.within = *logring_at(&s->ring, from + n - 1) != '\n';
     logring_release(&s->ring, from + n);
 }

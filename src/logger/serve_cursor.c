@@ -3,11 +3,13 @@
  *
  * What one client reads of one stream: where that begins, the line that is next, and how it is told.
  *
- * History has one source. Memory is it when it holds all that was asked for; else, where lines go to files, these are,
- * up to the byte that corresponds to what has gone out of the ring. The client reads them itself.
+ * Memory is the source of history when it holds all that was asked for. Else, where lines go to files, these are, up to
+ * the byte at which memory goes on: where they have no times that is as early as can be, else where what has gone out
+ * of the ring ends. The client reads them itself.
  */
 #include "base/utf8.h"
 #include "core/select.h"
+#include "logger/file.h"
 #include "logger/serve_impl.h"
 #include "sys/sys.h"
 
@@ -105,7 +107,7 @@ static bool move_to_wish(struct cursor *c, const struct serve_wish *w)
 
 /* The file that holds older lines than memory does, as far as it corresponds to what has gone out of the ring. NULL:
  * there is none. */
-static json_t *file_of(const struct stream *s)
+static json_t *describe_file(const struct stream *s)
 {
     struct stat st;
     const char *path = s->sink != NULL && s->sink->path != NULL ? s->sink->path(s) : NULL;
@@ -116,6 +118,55 @@ static json_t *file_of(const struct stream *s)
                      s->log.format == SPEC_LOG_JSON ? "json"
                      : s->log.timestamps            ? "timestamps"
                                                     : "raw");
+}
+
+/* So many bytes at the end of FILE are those before `sent` in memory. */
+static uint64_t in_both(const struct stream *s, const json_t *file)
+{
+    const struct logring_head *h = s->ring.head;
+    uint64_t size = (uint64_t)json_integer_value(json_object_get(file, "size"));
+    const struct file *f = s->sink == &sink_file ? file_of(s) : NULL;
+    if (f == NULL || (json_int_t)f->ino != json_integer_value(json_object_get(file, "inode")) ||
+        h->lost_bytes != h->lost_told)
+        return 0;
+    return f->mirrored < size ? f->mirrored : size;
+}
+
+/* How many of the lines that C will show begin there. */
+static json_int_t count_lines(const struct cursor *c)
+{
+    const char *at = logring_at(&c->stream->ring, c->at), *end = at + (c->until - c->at);
+    json_int_t n = at < end && !c->line.within;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL && ++at < end)
+        n++;
+    return n;
+}
+
+/* Moves C, which stands at the oldest line, to where memory goes on with FILE: of what is in both, memory alone knows
+ * the times of lines that have none in the file. The older half of the ring is left to the file, for it may be
+ * overwritten while that is read. */
+static void move_behind_file(struct cursor *c, const struct serve_wish *w, json_t *file)
+{
+    const struct stream *s = c->stream;
+    const struct logring_head *h = s->ring.head;
+    uint64_t half = s->ring.size / 2, recent = c->until > half ? c->until - half : 0;
+    uint64_t from = h->sent - in_both(s, file);
+    if (from < recent)
+        from = recent;
+    if (from < c->at)
+        from = c->at;
+    if (from < h->sent)
+        move_to_line(c, from, c->until);
+    if (from >= h->sent || c->at > h->sent) {
+        c->at = h->sent;
+        c->line = h->line;
+    }
+    json_int_t size = json_integer_value(json_object_get(file, "size")) - (json_int_t)(h->sent - c->at);
+    json_object_set_new(file, "size", json_integer(size));
+    if (w->lines < 0)
+        return;
+    json_int_t shown = count_lines(c);
+    json_object_set_new(file, "lines", json_integer(shown < w->lines ? w->lines - shown : 0));
 }
 
 /* What is said of the stream of C; FILE is taken over, and may be NULL. */
@@ -150,17 +201,15 @@ json_t *cursor_begin(struct cursor *c, const struct serve_wish *w)
         return describe(c, begins, false, NULL);
     }
     /* Who goes on has read the files already, if it wanted them. */
-    json_t *file = w->after != NULL || move_to_wish(c, w) ? NULL : file_of(c->stream);
+    json_t *file = w->after != NULL || move_to_wish(c, w) ? NULL : describe_file(c->stream);
     bool untimed =
         file != NULL && w->since_us >= 0 && strcmp(json_string_value(json_object_get(file, "format")), "raw") == 0;
     if (untimed) {
         json_decref(file);
         file = NULL;
     }
-    if (file != NULL) {
-        c->at = h->sent;
-        c->line = h->line;
-    }
+    if (file != NULL)
+        move_behind_file(c, w, file);
     return describe(c, begins, untimed, file);
 }
 

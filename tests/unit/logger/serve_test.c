@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 enum { RING = 4096, SMALL_BUFFER = 4096, VIEWERS_MAX = 64 };
 
@@ -236,6 +237,59 @@ static void test_since(void **state)
     rig_finish(&rig);
 }
 
+/* What the client is told of a file of A, and that all of WISH is in that or, from `from` on, in memory. */
+static const json_t *file_before(struct peer *p, const struct rig_stream *a, const char *wish)
+{
+    struct stat st;
+    const json_t *s = reply(ask(p, wish), 1, 0), *file = json_object_get(s, "file");
+    assert_int_equal(stat(a->log.path, &st), 0);
+    assert_int_equal(number(file, "inode"), st.st_ino);
+    assert_int_equal(number(file, "size") + ((long long)a->ring.head->sent - number(s, "from")), st.st_size);
+    return file;
+}
+
+/* A file that has no times has only what memory has not; and not the older half of that, which may be overwritten while
+ * the file is read. */
+static void test_file_without_times(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/foster-serve-XXXXXX", line[64];
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, "old\n", 4), 4);
+    const struct spec_log log = {.driver = SPEC_LOG_FILE, .path = path, .max_file = 2, .file_mode = 0600};
+    struct rig_stream *a = rig_add(&rig, "a", &log, RING);
+    rig_start(&rig);
+    say(a, "one\ntwo\nthr");
+    const json_t *file = file_before(peers, a, "'services':null");
+    assert_int_equal(number(file, "size"), strlen("old\n"));
+    assert_null(json_object_get(file, "lines"));
+    assert_int_equal(json_string_length(json_object_get(next_line(peers, 1, "one"), "time")), LOGLINE_STAMP_LEN);
+    hang_up(peers);
+    /* What memory shows counts as lines that were asked for. */
+    file = file_before(peers, a, "'lines':5");
+    assert_true(number(file, "lines") == 2 && number(file, "size") == 4);
+    hang_up(peers);
+    say(a, "ee\n");
+    for (int i = 0; i < 100; i++) {
+        snprintf(line, sizeof line, "%030d\n", i);
+        say(a, line);
+    }
+    file = file_before(peers, a, "'services':null");
+    assert_int_equal((number(file, "size") - (long long)strlen("old\none\ntwo\nthree\n")) % 31, 0);
+    assert_in_range(number(file, "size"), a->ring.head->end - RING / 2, a->ring.head->end - RING / 2 + 4 + 31);
+    hang_up(peers);
+    /* Another file than what was written to: nothing of it is in memory. */
+    close(fd);
+    fd = unlink(path) == 0 ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    assert_true(write(fd, line, 31) == 31 && write(fd, line, 31) == 31);
+    file = file_before(peers, a, "'services':null");
+    assert_int_equal(number(file, "size"), 62);
+    rig_finish(&rig);
+    hang_up(peers);
+    close(fd);
+    unlink(path);
+}
+
 static void test_bytes_that_are_no_text(void **state)
 {
     (void)state;
@@ -432,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_there_by_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_what_was_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_since, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_without_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_following, setup, teardown),
         cmocka_unit_test_setup_teardown(test_services_that_come_later, setup, teardown),
