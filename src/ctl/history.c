@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HISTORY_CHUNK = 64 << 10, HISTORY_LINE_MAX = 1 << 20, HISTORY_FILES_MAX = 100000 };
+enum { HISTORY_CHUNK = 64 << 10, HISTORY_LINE_MAX = 1 << 20, HISTORY_FILES_MAX = 100000, HISTORY_LOOKS = 5 };
 
 /** One file, or what gzip makes of it. */
 struct history_file {
@@ -42,7 +42,8 @@ struct history_file {
 struct history {
     char **paths; /* owned; oldest first */
     size_t n, cap, at;
-    uint64_t size; /* of the last one */
+    int last_fd;   /* owned; the last one, which gets another name when it is rotated while those before it are read */
+    uint64_t size; /* of that */
     enum history_format format;
     int64_t since_us;
     size_t skip; /* so many lines are not wanted */
@@ -95,12 +96,16 @@ static bool history_unpack(struct history_file *f)
     return errnum == 0;
 }
 
-/* Opens PATH, of which LEFT bytes are wanted. */
-static bool history_open_file(struct history_file *f, const char *path, uint64_t left)
+static int history_open_path(const char *path)
 {
-    *f = (struct history_file){.left = left};
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* Makes F read FD (taken over; -1: it could not be opened), which is PATH, and of which LEFT bytes are wanted. */
+static bool history_open_file(struct history_file *f, int fd, const char *path, uint64_t left)
+{
+    *f = (struct history_file){.fd = fd, .left = left};
     buf_init(&f->bytes, HISTORY_LINE_MAX + HISTORY_CHUNK);
-    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (f->fd < 0 || (rotated_is_compressed(path) && !history_unpack(f))) {
         int errnum = errno;
         history_close(f);
@@ -206,14 +211,36 @@ static bool history_list(struct history *h, const char *path)
     return ok;
 }
 
-/* Drops what is newer than the file that fosterd had written to, which may have been rotated since. False: it is not
- * there. */
+/* Drops what is newer than the file that fosterd had written to, which may have been rotated since, and opens that.
+ * False: it is not there, and nothing is. */
 static bool history_find_last(struct history *h, uint64_t inode)
 {
     struct stat st;
-    while (h->n > 0 && (stat(h->paths[h->n - 1], &st) != 0 || (uint64_t)st.st_ino != inode))
-        free(h->paths[--h->n]);
-    return h->n > 0;
+    for (; h->n > 0; free(h->paths[--h->n])) {
+        h->last_fd = history_open_path(h->paths[h->n - 1]);
+        if (h->last_fd >= 0 && fstat(h->last_fd, &st) == 0 && (uint64_t)st.st_ino == inode)
+            return true;
+        if (h->last_fd >= 0)
+            close(h->last_fd);
+        h->last_fd = -1;
+    }
+    return false;
+}
+
+/* Finds all files that W wants. It may be rotated between two looks, and have neither name at that moment. */
+static bool history_find(struct history *h, const struct history_wish *w, struct err *e)
+{
+    for (int i = 0; i < HISTORY_LOOKS; i++) {
+        errno = ENOMEM;
+        if (!history_list(h, w->path) || !history_add(h, "", w->path) || access(w->path, R_OK) != 0) {
+            err_set_errno(e, errno, "%s", w->path);
+            return false;
+        }
+        if (history_find_last(h, w->inode))
+            return true;
+    }
+    err_set(e, ERR_INPUT, "%s is not the file that fosterd writes to; look from where fosterd is", w->path);
+    return false;
 }
 
 /* ------------------------------------------------------------------ lines of all of them */
@@ -254,14 +281,17 @@ static bool history_take(struct history *h, struct history_line *line)
 /* Opens file number I, which may have been compressed since it was found. */
 static bool history_begin(struct history *h, size_t i)
 {
-    uint64_t size = i + 1 == h->n ? h->size : UINT64_MAX;
     char *packed = NULL;
-    if (history_open_file(&h->file, h->paths[i], size))
+    if (i + 1 == h->n) {
+        if (lseek(h->last_fd, 0, SEEK_SET) == 0 &&
+            history_open_file(&h->file, fcntl(h->last_fd, F_DUPFD_CLOEXEC, 0), h->paths[i], h->size))
+            return true;
+    } else if (history_open_file(&h->file, history_open_path(h->paths[i]), h->paths[i], UINT64_MAX))
         return true;
     if (errno == ENOENT && !rotated_is_compressed(h->paths[i]) && asprintf(&packed, "%s.gz", h->paths[i]) > 0) {
         free(h->paths[i]);
         h->paths[i] = packed;
-        if (history_open_file(&h->file, packed, size))
+        if (history_open_file(&h->file, history_open_path(packed), packed, UINT64_MAX))
             return true;
     }
     err_set_errno(&h->trouble, errno, "%s", h->paths[i]);
@@ -300,19 +330,14 @@ struct history *history_open(const struct history_wish *w, struct err *e)
         err_set_errno(e, ENOMEM, "%s", w->path);
         return NULL;
     }
-    *h = (struct history){.size = w->size, .format = w->format, .since_us = w->since_us, .file.fd = -1};
-    errno = ENOMEM;
-    if (!history_list(h, w->path) || !history_add(h, "", w->path) || access(w->path, R_OK) != 0)
-        err_set_errno(e, errno, "%s", w->path);
-    else if (!history_find_last(h, w->inode))
-        err_set(e, ERR_INPUT, "%s is not the file that fosterd writes to; look from where fosterd is", w->path);
-    else {
-        if (w->lines >= 0)
-            history_seek(h, (size_t)w->lines);
-        return h;
+    *h = (struct history){.size = w->size, .format = w->format, .since_us = w->since_us, .last_fd = -1, .file.fd = -1};
+    if (!history_find(h, w, e)) {
+        history_free(h);
+        return NULL;
     }
-    history_free(h);
-    return NULL;
+    if (w->lines >= 0)
+        history_seek(h, (size_t)w->lines);
+    return h;
 }
 
 bool history_next(struct history *h, struct history_line *ret)
@@ -352,6 +377,8 @@ void history_free(struct history *h)
     if (h == NULL)
         return;
     history_close(&h->file);
+    if (h->last_fd >= 0)
+        close(h->last_fd);
     for (size_t i = 0; i < h->n; i++)
         free(h->paths[i]);
     mem_free(h->paths);

@@ -247,6 +247,36 @@ static void files_that_are_rotated_meanwhile(void **state)
     unlink(newer);
 }
 
+/* The same while the files before it are read: a gzip that rotates shows that. */
+static void files_that_are_rotated_while_others_are_read(void **state)
+{
+    char program[64], script[512], path[4096];
+    const char *was = getenv("PATH");
+    unsigned long long inode = logs.st.st_ino;
+    const struct run_case cases[] = {
+        {{"logs", "web"},
+         {{LOGS("{\"services\":[\"web\"],\"follow\":false}"), with_file("timestamps", inode, FOUR)}},
+         0,
+         "db  | zero\nweb | one\nweb | two\nweb | three\nweb | four\ndb  | five\nweb | six\n",
+         NULL},
+    };
+    (void)state;
+    snprintf(program, sizeof program, "%s/gzip", logs.dir);
+    snprintf(script, sizeof script,
+             "#!/bin/sh\nPATH='%s'\nmv %s %s.20261122T081507.000000Z\n"
+             "echo '2026-11-22T08:15:08.000000Z eight' > %s\nexec gzip \"$@\"\n",
+             was, logs.path, logs.path, logs.path);
+    put(program, script);
+    assert_int_equal(chmod(program, 0755), 0);
+    snprintf(path, sizeof path, "%s:%s", logs.dir, was);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    RUN_CASES(cases);
+    assert_int_equal(setenv("PATH", strchr(path, ':') + 1, 1), 0);
+    unlink(program);
+    snprintf(script, sizeof script, "%s.20261122T081507.000000Z", logs.path);
+    assert_int_equal(unlink(script), 0);
+}
+
 static void lines_of_json(void **state)
 {
     struct stat st;
@@ -326,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(older_lines_come_from_files, make_files, remove_files),
         cmocka_unit_test_setup_teardown(files_without_times_come_first, make_files, remove_files),
         cmocka_unit_test_setup_teardown(files_that_are_rotated_meanwhile, make_files, remove_files),
+        cmocka_unit_test_setup_teardown(files_that_are_rotated_while_others_are_read, make_files, remove_files),
         cmocka_unit_test_setup_teardown(lines_of_json, make_files, remove_files),
         cmocka_unit_test(times),
     };
