@@ -37,6 +37,7 @@ struct history_file {
     struct buf bytes; /* read, and */
     size_t taken;     /* so much of them handed out */
     bool is_over;
+    bool no_gzip; /* that is why it could not be opened */
 };
 
 struct history {
@@ -58,19 +59,24 @@ struct history {
 
 /* ------------------------------------------------------------------ one file */
 
-static void history_close(struct history_file *f)
+/* Lets go of F. False: gzip says that there is more in it than it could unpack. */
+static bool history_close(struct history_file *f)
 {
+    int status = 0;
     if (f->fd >= 0)
         close(f->fd);
     if (f->gzip > 0) {
         /* It may have more to say than was wanted. */
-        kill(f->gzip, SIGTERM);
-        while (waitpid(f->gzip, NULL, 0) < 0 && errno == EINTR) {
+        if (!f->is_over)
+            kill(f->gzip, SIGTERM);
+        while (waitpid(f->gzip, &status, 0) < 0 && errno == EINTR) {
             /* Once more. */
         }
     }
+    bool is_whole = !f->is_over || (WIFEXITED(status) && WEXITSTATUS(status) != EXIT_FAILURE);
     buf_done(&f->bytes);
     *f = (struct history_file){.fd = -1};
+    return is_whole;
 }
 
 /* Makes F read what gzip makes of it. */
@@ -85,6 +91,8 @@ static bool history_unpack(struct history_file *f)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, f->fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    /* It has no name for what is wrong with; we have. */
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     int errnum = posix_spawnp(&f->gzip, program, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
@@ -106,9 +114,11 @@ static bool history_open_file(struct history_file *f, int fd, const char *path, 
 {
     *f = (struct history_file){.fd = fd, .left = left};
     buf_init(&f->bytes, HISTORY_LINE_MAX + HISTORY_CHUNK);
-    if (f->fd < 0 || (rotated_is_compressed(path) && !history_unpack(f))) {
+    bool is_there = f->fd >= 0;
+    if (!is_there || (rotated_is_compressed(path) && !history_unpack(f))) {
         int errnum = errno;
-        history_close(f);
+        (void)history_close(f);
+        f->no_gzip = is_there;
         errno = errnum;
         return false;
     }
@@ -294,7 +304,7 @@ static bool history_begin(struct history *h, size_t i)
         if (history_open_file(&h->file, history_open_path(packed), packed, UINT64_MAX))
             return true;
     }
-    err_set_errno(&h->trouble, errno, "%s", h->paths[i]);
+    err_set_errno(&h->trouble, errno, h->file.no_gzip ? "%s: gzip" : "%s", h->paths[i]);
     return false;
 }
 
@@ -307,7 +317,7 @@ static size_t history_count(struct history *h, size_t i)
         return 0;
     while (history_read(&h->file, &line))
         n += history_take(h, &line) && !line.continues;
-    history_close(&h->file);
+    (void)history_close(&h->file);
     h->within = false;
     h->last_us = 0;
     return n;
@@ -352,7 +362,8 @@ bool history_next(struct history *h, struct history_line *ret)
             continue;
         }
         if (!history_read(&h->file, &line)) {
-            history_close(&h->file);
+            if (!history_close(&h->file))
+                err_set(&h->trouble, ERR_INPUT, "%s: gzip cannot unpack all of it", h->paths[h->at - 1]);
             h->is_open = false;
             continue;
         }
@@ -376,7 +387,7 @@ void history_free(struct history *h)
 {
     if (h == NULL)
         return;
-    history_close(&h->file);
+    (void)history_close(&h->file);
     if (h->last_fd >= 0)
         close(h->last_fd);
     for (size_t i = 0; i < h->n; i++)

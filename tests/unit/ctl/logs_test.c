@@ -277,6 +277,36 @@ static void files_that_are_rotated_while_others_are_read(void **state)
     assert_int_equal(unlink(script), 0);
 }
 
+/* Whoever has called it learns which file has less than it should, and what was looked for in vain. */
+static void files_that_cannot_be_unpacked(void **state)
+{
+    char command[4096];
+    const char *was = getenv("PATH");
+    unsigned long long inode = logs.st.st_ino;
+    const struct run_case cut[] = {
+        {{"logs", "web"},
+         {{LOGS("{\"services\":[\"web\"],\"follow\":false}"), with_file("timestamps", inode, FOUR)}},
+         0,
+         "%web | two\n",
+         "%web.20261122T081501.000000Z.gz: gzip cannot unpack all of it\n"},
+    };
+    const struct run_case missing[] = {
+        {{"logs", "web"},
+         {{LOGS("{\"services\":[\"web\"],\"follow\":false}"), with_file("timestamps", inode, FOUR)}},
+         0,
+         "%web | two\n",
+         "%web.20261122T081501.000000Z.gz: gzip: No such file or directory\n"},
+    };
+    (void)state;
+    snprintf(command, sizeof command, "truncate -s -9 %s", logs.older);
+    assert_int_equal(system(command), 0);
+    RUN_CASES(cut);
+    snprintf(command, sizeof command, "%s", was);
+    assert_int_equal(setenv("PATH", logs.dir, 1), 0);
+    RUN_CASES(missing);
+    assert_int_equal(setenv("PATH", command, 1), 0);
+}
+
 static void lines_of_json(void **state)
 {
     struct stat st;
@@ -357,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_without_times_come_first, make_files, remove_files),
         cmocka_unit_test_setup_teardown(files_that_are_rotated_meanwhile, make_files, remove_files),
         cmocka_unit_test_setup_teardown(files_that_are_rotated_while_others_are_read, make_files, remove_files),
+        cmocka_unit_test_setup_teardown(files_that_cannot_be_unpacked, make_files, remove_files),
         cmocka_unit_test_setup_teardown(lines_of_json, make_files, remove_files),
         cmocka_unit_test(times),
     };
