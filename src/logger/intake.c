@@ -23,6 +23,8 @@
 #include "sys/sys_time.h"
 
 #include <errno.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 /* A move is at most as much as one ring of the usual size holds; a drain goes on until so much has come. */
 enum { INTAKE_MOVE_MAX = 256 << 10, INTAKE_DRAIN_MAX = 1 << 20, INTAKE_ROUNDS = 16, INTAKE_SLACK_NS = 1000 };
@@ -32,8 +34,10 @@ static void read_all(const struct intake *in, struct iovec *iov, int n)
 {
     while (n > 0) {
         ssize_t got = sys_readv(in->read_fd, iov, n);
-        if (BUG_IF(got <= 0))
-            return;
+        /* Memory may be short. What is in the stage stays there for the logger that comes after us; if we went on, bytes
+         * of one service would count as another's. */
+        if (got <= 0)
+            _exit(EX_OSERR);
         for (; n > 0 && (size_t)got >= iov->iov_len; iov++, n--)
             got -= (ssize_t)iov->iov_len;
         if (n > 0) {

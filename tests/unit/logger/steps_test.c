@@ -20,7 +20,7 @@
 #include <sys/ptrace.h>
 
 enum {
-    SAMPLES = 25,
+    SAMPLES = 15,
     ROUNDS = 4, /* over all system calls, in a thorough run */
     STREAMS = 4,
     TEXT_MAX = 12000, /* of a stream, at first */
