@@ -34,8 +34,8 @@ static void read_all(const struct intake *in, struct iovec *iov, int n)
 {
     while (n > 0) {
         ssize_t got = sys_readv(in->read_fd, iov, n);
-        /* Memory may be short. What is in the stage stays there for the logger that comes after us; if we went on, bytes
-         * of one service would count as another's. */
+        /* Memory may be short. What is in the stage stays there for the logger that comes after us; if we went on,
+         * bytes of one service would count as another's. */
         if (got <= 0)
             _exit(EX_OSERR);
         for (; n > 0 && (size_t)got >= iov->iov_len; iov++, n--)
