@@ -36,16 +36,21 @@ static inline int setup(void **state)
     return 0;
 }
 
-static inline int teardown(void **state)
+static inline void empty_dir(void)
 {
-    (void)state;
-    rig_done(&rig);
     DIR *d = opendir(here.dir);
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d)) != NULL;)
         if (e->d_name[0] != '.')
             assert_true(unlinkat(dirfd(d), e->d_name, 0) == 0 || unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0);
     closedir(d);
+}
+
+static inline int teardown(void **state)
+{
+    (void)state;
+    rig_done(&rig);
+    empty_dir();
     assert_int_equal(rmdir(here.dir), 0);
     free(here.data);
     here.data = NULL;

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ struct rig {
     struct message_in in;
     int width;
     const char *journal_path;
+    bool traced; /* the logger is ours to trace, and stops before its first instruction, where that may be */
 };
 
 static inline void rig_init(struct rig *r)
@@ -115,6 +117,8 @@ static inline void rig_start(struct rig *r)
         memcpy(boot.stage, r->stage, sizeof r->stage);
         memcpy(boot.outbox, r->outbox, sizeof r->outbox);
         if (r->stdout_fd >= 0 && dup2(r->stdout_fd, STDOUT_FILENO) < 0)
+            _exit(99);
+        if (r->traced && (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0))
             _exit(99);
         _exit(logger_run(&boot));
     }

@@ -17,8 +17,6 @@
 
 #include "support/seed.h"
 
-#include <sys/ptrace.h>
-
 enum {
     SAMPLES = 15,
     ROUNDS = 4, /* over all system calls, in a thorough run */
@@ -31,7 +29,7 @@ enum {
 };
 
 /** What standard output is. */
-enum kind { KIND_PIPE, KIND_SMALL_PIPE, KIND_FILE, KIND_N };
+enum kind { KIND_PIPE, KIND_SMALL_PIPE, KIND_FILE };
 
 static struct {
     char text[STREAMS][TEXT_MAX + MORE + 64];
@@ -105,15 +103,15 @@ static void read_out(void)
         it.out_len += (size_t)n;
 }
 
-/* Of the LEN bytes at DATA, takes what the lines of stream I say: those that begin with HEAD, up to TAIL. */
-static void check_lines(size_t i, const char *data, size_t len, const char *head, const char *tail)
+/* Of the LEN bytes at DATA, takes what the lines of stream I say: those that begin with HEAD. */
+static void check_lines(size_t i, const char *data, size_t len, const char *head)
 {
     size_t at = 0;
     for (const char *p = data, *end = data + len; p < end;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         assert_non_null(newline);
         if (strncmp(p, head, strlen(head)) == 0) {
-            size_t n = (size_t)(newline - p) - strlen(head) - strlen(tail);
+            size_t n = (size_t)(newline - p) - strlen(head);
             assert_true(at + n + 1 <= it.len[i]);
             assert_memory_equal(p + strlen(head), it.text[i] + at, n);
             assert_int_equal(it.text[i][at + n], '\n');
@@ -138,16 +136,16 @@ static void check_json(void)
         n += (size_t)sprintf(plain + n, "%.*s\n", (int)(end - text - 11), text + 11);
     }
     fclose(f);
-    check_lines(1, plain, n, "", "");
+    check_lines(1, plain, n, "");
 }
 
 static void check(void)
 {
     read_all();
-    check_lines(0, here.data, here.len, "", "");
+    check_lines(0, here.data, here.len, "");
     check_json();
-    check_lines(2, it.out, it.out_len, "a | ", "");
-    check_lines(3, it.out, it.out_len, "b | ", "");
+    check_lines(2, it.out, it.out_len, "a | ");
+    check_lines(3, it.out, it.out_len, "b | ");
 }
 
 static void end(void)
@@ -155,12 +153,7 @@ static void end(void)
     close(rig.stdout_fd);
     close(it.out_fd);
     rig_done(&rig);
-    DIR *d = opendir(here.dir);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (e->d_name[0] != '.')
-            assert_int_equal(unlinkat(dirfd(d), e->d_name, 0), 0);
-    closedir(d);
+    empty_dir();
 }
 
 /* ------------------------------------------------------------------ steps */
@@ -168,24 +161,10 @@ static void end(void)
 /* Starts a logger that stops before its first instruction. False: nobody may trace here. */
 static bool start_traced(void)
 {
-    int sock[2], status;
-    assert_int_equal(sys_packet_pair(sock), 0);
-    rig_inherit(&rig, true);
-    rig.pid = fork();
-    assert_true(rig.pid >= 0);
-    if (rig.pid == 0) {
-        struct logger_boot boot = {
-            .control_fd = sock[1], .shared = rig.shared, .width = 1, .each = rig_each, .data = &rig};
-        memcpy(boot.stage, rig.stage, sizeof rig.stage);
-        memcpy(boot.outbox, rig.outbox, sizeof rig.outbox);
-        if (dup2(rig.stdout_fd, STDOUT_FILENO) < 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(99);
-        raise(SIGSTOP);
-        _exit(logger_run(&boot));
-    }
-    rig_inherit(&rig, false);
-    close(sock[1]);
-    rig.sock = sock[0];
+    int status;
+    rig.traced = true;
+    rig_start(&rig);
+    rig.traced = false;
     assert_int_equal(waitpid(rig.pid, &status, 0), rig.pid);
     if (!WIFSTOPPED(status))
         return false;

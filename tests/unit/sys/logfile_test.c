@@ -301,9 +301,10 @@ static _Noreturn void swap_directories(int fd, const char *name)
 {
     if (setgid(SOMEBODY_ELSE) != 0 || setuid(SOMEBODY_ELSE) != 0)
         _exit(1);
-    for (;;)
-        if (renameat(fd, name, fd, "old") == 0 && symlinkat("../victim", fd, name) != 0)
-            continue;
+    for (;;) {
+        int r = renameat(fd, name, fd, "old") == 0 ? symlinkat("../victim", fd, name) : -1;
+        (void)r;
+    }
 }
 
 /* Who may write there puts a link in the place of a directory at the moment in which root has made that. */
