@@ -423,7 +423,7 @@ int main(int argc, char **argv)
     /* Whole lines: as much as a multiple of both is. */
     size_t size = (mib << 20) / (LINE * BLOCK) * (LINE * BLOCK);
     compare("blocks of 64 KiB", BLOCK / LINE * LINE, size / (BLOCK / LINE * LINE) * (BLOCK / LINE * LINE), rounds);
-    compare("a write a line", LINE, size / LINE * LINE, rounds);
+    compare("a write a line", LINE, size, rounds);
     printf("\n%d services, %d lines a second each\n", services, TICKS_A_SECOND);
     many_services("driver: stdout", services);
     many_services("driver: file, options: { path: '@/{name}.log' }", services);

@@ -140,6 +140,9 @@ uint64_t logring_oldest(const struct logring *r) NONNULL();
  * has been overwritten). */
 uint64_t logring_copy(const struct logring *r, uint64_t from, uint64_t to, char *out) NONNULL();
 
+/** How many newlines are in the LEN bytes at DATA. */
+size_t logring_newlines(const char *data, size_t len) NONNULL();
+
 /** The position at which the last N lines before TO begin, not before FROM. A last line without an end counts. DATA are
  * the bytes from FROM to TO. */
 uint64_t logring_last_lines(const char *data, uint64_t from, uint64_t to, size_t n) NONNULL();

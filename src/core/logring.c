@@ -102,7 +102,7 @@ void logring_release(struct logring *r, uint64_t sent)
     put(&r->head->sent, sent);
 }
 
-static size_t count_lines(const char *data, size_t len)
+size_t logring_newlines(const char *data, size_t len)
 {
     size_t n = 0;
     const char *end = data + len;
@@ -124,7 +124,7 @@ void logring_drop(struct logring *r, size_t want)
     const char *newline = memchr(data + want - 1, '\n', pending - want + 1);
     size_t n = newline != NULL ? (size_t)(newline - data) + 1 : want;
     h->lost_bytes += n;
-    h->lost_lines += count_lines(data, n);
+    h->lost_lines += logring_newlines(data, n);
     h->line = (struct logline_state){.within = data[n - 1] != '\n'};
     put(&h->sent, sent + n);
 }
@@ -146,9 +146,8 @@ struct logring_run *logring_run(const struct logring *r)
 pid_t logring_pid(const struct logring *r, uint64_t at)
 {
     uint64_t n = get(&r->head->n_runs);
-    uint64_t oldest = n < LOGRING_RUNS ? 0 : n - LOGRING_RUNS + 1;
-    for (uint64_t i = n; i + 1 > oldest; i--) {
-        const struct logring_run *run = &r->head->runs[i % LOGRING_RUNS];
+    for (uint64_t back = 0; back < LOGRING_RUNS && back <= n; back++) {
+        const struct logring_run *run = &r->head->runs[(n - back) % LOGRING_RUNS];
         if (get(&run->at) <= at)
             return run->pid;
     }

@@ -105,29 +105,28 @@ static bool move_to_wish(struct cursor *c, const struct serve_wish *w)
     return has_all;
 }
 
-/* The file that holds older lines than memory does, as far as it corresponds to what has gone out of the ring. NULL:
- * there is none. */
-static json_t *describe_file(const struct stream *s)
+/* The file that holds older lines than memory does, as far as it corresponds to what has gone out of the ring; what it
+ * is in *RET. NULL: there is none. */
+static const char *find_file(const struct stream *s, struct stat *ret)
 {
-    struct stat st;
     const char *path = s->sink != NULL && s->sink->path != NULL ? s->sink->path(s) : NULL;
-    if (s->log.driver != SPEC_LOG_FILE || path == NULL || sys_lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+    if (s->log.driver != SPEC_LOG_FILE || path == NULL || sys_lstat(path, ret) != 0 || !S_ISREG(ret->st_mode))
         return NULL;
-    return json_pack("{s:s, s:I, s:I, s:s}", "path", path, "inode", (json_int_t)st.st_ino, "size",
-                     (json_int_t)st.st_size, "format",
-                     s->log.format == SPEC_LOG_JSON ? "json"
-                     : s->log.timestamps            ? "timestamps"
-                                                    : "raw");
+    return path;
 }
 
-/* So many bytes at the end of FILE are those before `sent` in memory. */
-static uint64_t in_both(const struct stream *s, const json_t *file)
+static bool is_raw(const struct stream *s)
+{
+    return s->log.format != SPEC_LOG_JSON && !s->log.timestamps;
+}
+
+/* So many bytes at the end of the file that is ST are those before `sent` in memory. */
+static uint64_t in_both(const struct stream *s, const struct stat *st)
 {
     const struct logring_head *h = s->ring.head;
-    uint64_t size = (uint64_t)json_integer_value(json_object_get(file, "size"));
+    uint64_t size = (uint64_t)st->st_size;
     const struct file *f = s->sink == &sink_file ? file_of(s) : NULL;
-    if (f == NULL || (json_int_t)f->ino != json_integer_value(json_object_get(file, "inode")) ||
-        h->lost_bytes != h->lost_told)
+    if (f == NULL || f->ino != st->st_ino || h->lost_bytes != h->lost_told)
         return 0;
     return f->mirrored < size ? f->mirrored : size;
 }
@@ -135,22 +134,20 @@ static uint64_t in_both(const struct stream *s, const json_t *file)
 /* How many of the lines that C will show begin there. */
 static json_int_t count_lines(const struct cursor *c)
 {
-    const char *at = logring_at(&c->stream->ring, c->at), *end = at + (c->until - c->at);
-    json_int_t n = at < end && !c->line.within;
-    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL && ++at < end)
-        n++;
-    return n;
+    size_t len = (size_t)(c->until - c->at);
+    /* The newline at the very end begins none. */
+    return len == 0 ? 0 : (json_int_t)logring_newlines(logring_at(&c->stream->ring, c->at), len - 1) + !c->line.within;
 }
 
-/* Moves C, which stands at the oldest line, to where memory goes on with FILE: of what is in both, memory alone knows
- * the times of lines that have none in the file. The older half of the ring is left to the file, for it may be
- * overwritten while that is read. */
-static void move_behind_file(struct cursor *c, const struct serve_wish *w, json_t *file)
+/* Moves C, which stands at the oldest line, to where memory goes on with the file that is ST: of what is in both,
+ * memory alone knows the times of lines that have none in the file. The older half of the ring is left to the file, for
+ * it may be overwritten while that is read. */
+static void move_behind_file(struct cursor *c, const struct stat *st)
 {
     const struct stream *s = c->stream;
     const struct logring_head *h = s->ring.head;
     uint64_t half = s->ring.size / 2, recent = c->until > half ? c->until - half : 0;
-    uint64_t from = h->sent - in_both(s, file);
+    uint64_t from = h->sent - in_both(s, st);
     if (from < recent)
         from = recent;
     if (from < c->at)
@@ -161,12 +158,22 @@ static void move_behind_file(struct cursor *c, const struct serve_wish *w, json_
         c->at = h->sent;
         c->line = h->line;
     }
-    json_int_t size = json_integer_value(json_object_get(file, "size")) - (json_int_t)(h->sent - c->at);
-    json_object_set_new(file, "size", json_integer(size));
-    if (w->lines < 0)
-        return;
-    json_int_t shown = count_lines(c);
-    json_object_set_new(file, "lines", json_integer(shown < w->lines ? w->lines - shown : 0));
+}
+
+/* What is said of the file at PATH, which is ST and ends where C stands. */
+static json_t *describe_file(const struct cursor *c, const struct serve_wish *w, const char *path,
+                             const struct stat *st)
+{
+    const struct stream *s = c->stream;
+    json_int_t size = st->st_size - (json_int_t)(s->ring.head->sent - c->at), shown = count_lines(c);
+    json_t *file =
+        json_pack("{s:s, s:I, s:I, s:s}", "path", path, "inode", (json_int_t)st->st_ino, "size", size, "format",
+                  s->log.format == SPEC_LOG_JSON ? "json"
+                  : is_raw(s)                    ? "raw"
+                                                 : "timestamps");
+    if (w->lines >= 0)
+        json_object_set_new(file, "lines", json_integer(shown < w->lines ? w->lines - shown : 0));
+    return file;
 }
 
 /* What is said of the stream of C; FILE is taken over, and may be NULL. */
@@ -201,16 +208,13 @@ json_t *cursor_begin(struct cursor *c, const struct serve_wish *w)
         return describe(c, begins, false, NULL);
     }
     /* Who goes on has read the files already, if it wanted them. */
-    json_t *file = w->after != NULL || move_to_wish(c, w) ? NULL : describe_file(c->stream);
-    bool untimed =
-        file != NULL && w->since_us >= 0 && strcmp(json_string_value(json_object_get(file, "format")), "raw") == 0;
-    if (untimed) {
-        json_decref(file);
-        file = NULL;
-    }
-    if (file != NULL)
-        move_behind_file(c, w, file);
-    return describe(c, begins, untimed, file);
+    struct stat st;
+    const char *path = w->after != NULL || move_to_wish(c, w) ? NULL : find_file(c->stream, &st);
+    bool untimed = path != NULL && w->since_us >= 0 && is_raw(c->stream);
+    if (path == NULL || untimed)
+        return describe(c, begins, untimed, NULL);
+    move_behind_file(c, &st);
+    return describe(c, begins, false, describe_file(c, w, path, &st));
 }
 
 static void put_gap(const struct cursor *c, uint64_t bytes, struct buf *out)
