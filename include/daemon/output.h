@@ -77,6 +77,9 @@ void output_renew(struct engine_unit *u) NONNULL();
 /** The present run of U, or its next, begins: what is written from now on is its. */
 void output_begin_run(struct engine_unit *u) NONNULL();
 
+/** Where the output of the present run of U begins. */
+struct output_place output_run_began(const struct engine_unit *u) NONNULL();
+
 /** Has the children that are forked from now on share the ring of S, or not. -1 with errno. */
 int output_share(const struct output_stream *s, bool with_children) NONNULL();
 
@@ -86,9 +89,6 @@ size_t output_lend_pids(const struct engine_unit *u, _Atomic pid_t *ret[static S
 
 /** Children do not share the memory any more. */
 void output_end_lending(const struct engine_unit *u) NONNULL();
-
-/** Where the output of the present run of U begins. */
-struct output_place output_run_began(const struct engine_unit *u) NONNULL();
 
 /** Has the logger take in what processes of U have written so far, and send it on; with FLUSH also what there is of a
  * line. Our own messages wait for that for a moment, so that they come behind it. */

@@ -134,7 +134,7 @@ enum { STREAM_GAP_MAX = 128 };
 bool stream_gap(const struct stream *s, char buf[static STREAM_GAP_MAX], struct logline_piece *ret) MUST_CHECK
     NONNULL();
 
-/** What lines of S are marked with. */
+/** What lines of S are marked with, but for the process. */
 struct logline_label stream_label(const struct stream *s) NONNULL();
 
 /** Frees S; what has not gone out is lost. */

@@ -180,6 +180,7 @@ static int send_piece(struct stream *s, const struct logline_piece *p, int prior
     struct logline_out out = {.data = data, .cap = sizeof data};
     struct logline_label label = stream_label(s);
     bool fits;
+    label.pid = logring_pid(&s->ring, s->ring.head->sent);
     if (s->log.driver == SPEC_LOG_JOURNALD)
         fits = logline_put_journal(&out, &label, p, priority);
     else if (s->log.syslog_format == SPEC_SYSLOG_RFC3164)

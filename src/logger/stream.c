@@ -390,7 +390,6 @@ struct logline_label stream_label(const struct stream *s)
         .width = s->logger->width,
         .colour = o != NULL && o->has_colours ? palette_of(s->id) : 0,
         .facility = s->log.facility,
-        .pid = logring_pid(&s->ring, s->ring.head->sent),
     };
 }
 
