@@ -206,7 +206,7 @@ static void ask_on_looked(struct zombie_job *job)
 /* What has come of P, into BUF. */
 static void ask_verdict(enum zombie_task task, const struct zombie_patient *p, char *buf)
 {
-    bool tried = p->verdict == UNZOMBIE_DONE || p->verdict == UNZOMBIE_LATER;
+    bool tried = p->verdict == UNZOMBIE_DONE;
     if (p->n_left == 0)
         snprintf(buf, ASK_TEXT_MAX, "it has waited for all of them");
     else if (task == ZOMBIE_NUDGE)

@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RIG_STREAMS_MAX = 8, RIG_GUARD_MS = 60000 };
+enum { RIG_STREAMS_MAX = 8, RIG_GUARD_MS = 60000, RIG_SAID_MAX = 8192 };
 
 /** One stream of output. */
 struct rig_stream {
@@ -46,6 +46,7 @@ struct rig {
     struct rig_stream streams[RIG_STREAMS_MAX];
     size_t n;
     struct message_in in;
+    char said[RIG_SAID_MAX]; /* its messages for the log that nobody has waited for yet, a line each */
     int width;
     const char *journal_path;
     bool traced; /* the logger is ours to trace, and stops before its first instruction, where that may be */
@@ -103,6 +104,7 @@ static inline void rig_inherit(struct rig *r, bool inherit)
 static inline void rig_start(struct rig *r)
 {
     int sock[2];
+    r->said[0] = '\0';
     assert_int_equal(sys_packet_pair(sock), 0);
     rig_inherit(r, true);
     r->pid = fork();
@@ -144,7 +146,8 @@ static inline void rig_send(struct rig *r, const struct message *m)
     assert_int_equal(message_send(r->sock, m), 0);
 }
 
-/** The next message of KIND; others are passed over, but a message for the log that is not wanted is shown. */
+/** The next message of KIND; others are passed over, but a message for the log that is not wanted yet is shown and
+ * kept for rig_await_say(). */
 static inline struct message *rig_await(struct rig *r, enum message_kind kind)
 {
     for (;;) {
@@ -153,8 +156,26 @@ static inline struct message *rig_await(struct rig *r, enum message_kind kind)
         assert_int_equal(message_receive(r->sock, &r->in), 1);
         if (r->in.m.kind == kind)
             return &r->in.m;
-        if (r->in.m.kind == MESSAGE_SAY)
+        if (r->in.m.kind == MESSAGE_SAY) {
+            size_t n = strlen(r->said);
             fprintf(stderr, "said: %s\n", r->in.m.text);
+            assert_true(snprintf(r->said + n, sizeof r->said - n, "%s\n", r->in.m.text) < (int)(sizeof r->said - n));
+        }
+    }
+}
+
+/** Waits for a message for the log with TEXT in it, unless there was one that nobody has waited for. */
+static inline void rig_await_say(struct rig *r, const char *text)
+{
+    const char *at = strstr(r->said, text);
+    if (at != NULL) {
+        const char *rest = strchr(at, '\n') + 1;
+        memmove(r->said, rest, strlen(rest) + 1);
+        return;
+    }
+    r->said[0] = '\0';
+    while (strstr(rig_await(r, MESSAGE_SAY)->text, text) == NULL) {
+        /* Something else. */
     }
 }
 

@@ -63,13 +63,6 @@ static int sync_and_count(const struct rig_stream *s, const char *text)
     }
 }
 
-static void await_say(const char *text)
-{
-    while (strstr(rig_await(&rig, MESSAGE_SAY)->text, text) == NULL) {
-        /* Something else. */
-    }
-}
-
 static bool is_there(const char *name)
 {
     int fd = open(here.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -286,7 +279,7 @@ static void full_disk(const struct spec_log *log, size_t prefix)
     size_t lost = s->ring.head->lost_bytes, lines = s->ring.head->lost_lines;
     assert_true(lost > LINE * 300);
     limit_files(RLIM_INFINITY);
-    await_say("works again");
+    rig_await_say(&rig, "works again");
     rig_finish(&rig);
     read_all();
     assert_int_equal(s->ring.head->lost_bytes, lost);
@@ -348,7 +341,7 @@ static void test_no_gzip(void **state)
     rig_start(&rig);
     for (int i = 0; i < 150; i++)
         say(s, "012345678901234567890123456789\n");
-    await_say("there is no gzip in PATH; install it, or leave `compress` out");
+    rig_await_say(&rig, "there is no gzip in PATH; install it, or leave `compress` out");
     for (int i = 0; i < 300; i++)
         say(s, "012345678901234567890123456789\n");
     assert_int_equal(sync_and_count(s, "gzip"), 0);
@@ -390,7 +383,7 @@ static void test_gzip_is_killed(void **state)
     struct rig_stream *s = rig_add(&rig, "web", &log, RING);
     rig_start(&rig);
     say_lines(s, 0, 150);
-    await_say("is left as it is: gzip has failed");
+    rig_await_say(&rig, "is left as it is: gzip has failed");
     assert_int_equal(list_files(), 1);
     assert_false(rotated_is_compressed(first_name));
     assert_false(has_remains());
