@@ -18,7 +18,7 @@
 enum {
     MAX_NTH = 20,
     N_TRACES = 12,      /* so many calls of ptrace(2) a cure makes */
-    BUDGET_US = 100000, /* what a refusal may cost that looks as if nothing had happened */
+    BUDGET_US = 2000000, /* what a refusal may cost that looks as if nothing had happened */
 };
 
 /* Cures a parent, of one that is a zombie of it and one that is not, and shows that it goes on with what it was doing.
