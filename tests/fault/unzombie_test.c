@@ -17,7 +17,7 @@
 
 enum {
     MAX_NTH = 20,
-    N_TRACES = 12,      /* so many calls of ptrace(2) a cure makes */
+    N_TRACES = 12,       /* so many calls of ptrace(2) a cure makes */
     BUDGET_US = 2000000, /* what a refusal may cost that looks as if nothing had happened */
 };
 
