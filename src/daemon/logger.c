@@ -348,6 +348,9 @@ static void start(struct logger_host *h)
 {
     int pair[2];
     pid_t pid = -1;
+    /* It may be at work before the fork returns here. */
+    h->started_ms = sys_now_ms();
+    h->moved_before = moved(h);
     if (sys_packet_pair(pair) == 0) {
         pid = fork_logger(h, pair[1]);
         int errnum = errno;
@@ -368,8 +371,6 @@ static void start(struct logger_host *h)
     }
     h->pid = pid;
     h->fd = pair[0];
-    h->started_ms = sys_now_ms();
-    h->moved_before = moved(h);
     ev_io_set(&h->io, h->fd, EV_READ);
     ev_io_start(h->loop, &h->io);
     note_inherited(h);
