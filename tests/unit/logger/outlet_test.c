@@ -217,22 +217,6 @@ static void test_a_file_that_is_appended_to(void **state)
     lines_go_to(KIND_APPENDING);
 }
 
-/** Has the logger send what S has; returns how many of its messages meanwhile have WORD in them. */
-static int said(const struct rig_stream *s, const char *word)
-{
-    const struct message m = {.kind = MESSAGE_SYNC, .id = s->d.id, .seq = 1, .fds = {-1, -1}};
-    int n = 0;
-    rig_send(&rig, &m);
-    for (;;) {
-        struct pollfd p = {.fd = rig.sock, .events = POLLIN};
-        assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);
-        assert_int_equal(message_receive(rig.sock, &rig.in), 1);
-        if (rig.in.m.kind == MESSAGE_SYNCED)
-            return n;
-        n += rig.in.m.kind == MESSAGE_SAY && strstr(rig.in.m.text, word) != NULL;
-    }
-}
-
 /** Standard output FD fails, for the reason WORD. */
 static void failure_is_told_once(int fd, const char *word)
 {
@@ -242,7 +226,7 @@ static void failure_is_told_once(int fd, const char *word)
     int n = 0;
     for (int i = 0; i < FAILURES; i++) {
         say(a, "gone\n");
-        n += said(a, word);
+        n += rig_sync_and_count(&rig, a, word);
     }
     assert_int_equal(n, 1);
     assert_int_equal(a->ring.head->trouble, LOGRING_FAILING);

@@ -190,6 +190,18 @@ static inline void rig_sync(struct rig *r, const struct rig_stream *s)
     }
 }
 
+/** rig_sync(); how many messages for the log with TEXT in them have come meanwhile. They are used up. */
+static inline int rig_sync_and_count(struct rig *r, const struct rig_stream *s, const char *text)
+{
+    int n = 0;
+    r->said[0] = '\0';
+    rig_sync(r, s);
+    for (char *line = strtok(r->said, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        n += strstr(line, text) != NULL;
+    r->said[0] = '\0';
+    return n;
+}
+
 /** Has the logger let go of all streams, and waits until it has ended. */
 static inline void rig_finish(struct rig *r)
 {

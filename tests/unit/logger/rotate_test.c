@@ -47,22 +47,6 @@ static void say_lines(const struct rig_stream *s, int from, int to)
     rig_sync(&rig, s);
 }
 
-/* Has all that was said go out; how many messages with TEXT have come meanwhile. */
-static int sync_and_count(const struct rig_stream *s, const char *text)
-{
-    const struct message m = {.kind = MESSAGE_SYNC, .id = s->d.id, .seq = UINT64_MAX, .fds = {-1, -1}};
-    int n = 0;
-    rig_send(&rig, &m);
-    for (;;) {
-        struct pollfd p = {.fd = rig.sock, .events = POLLIN};
-        assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);
-        assert_int_equal(message_receive(rig.sock, &rig.in), 1);
-        if (rig.in.m.kind == MESSAGE_SYNCED && rig.in.m.seq == UINT64_MAX)
-            return n;
-        n += rig.in.m.kind == MESSAGE_SAY && strstr(rig.in.m.text, text) != NULL;
-    }
-}
-
 static bool is_there(const char *name)
 {
     int fd = open(here.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -86,10 +70,10 @@ static void rotation_that_fails(bool timestamps)
     rig_start(&rig);
     for (int i = 0; i < 500; i++)
         say(s, "012345678901234567890123456789\n");
-    assert_int_equal(sync_and_count(s, "cannot be rotated: File name too long"), 1);
+    assert_int_equal(rig_sync_and_count(&rig, s, "cannot be rotated: File name too long"), 1);
     for (int i = 0; i < 500; i++)
         say(s, "012345678901234567890123456789\n");
-    assert_int_equal(sync_and_count(s, "cannot be rotated"), 0);
+    assert_int_equal(rig_sync_and_count(&rig, s, "cannot be rotated"), 0);
     assert_int_equal(s->ring.head->trouble, LOGRING_FLOWS);
     rig_finish(&rig);
     assert_int_equal(stat(path, &st), 0);
@@ -243,7 +227,7 @@ static void test_age(void **state)
         rig_sync(&rig, b);
     }
     close(fd);
-    assert_int_equal(sync_and_count(a, ""), 0);
+    assert_int_equal(rig_sync_and_count(&rig, a, ""), 0);
     read_all();
     assert_int_equal(here.n_files, 1);
     say(a, "ning\nsecond\n");
@@ -266,10 +250,10 @@ static void full_disk(const struct spec_log *log, size_t prefix)
 {
     struct rig_stream *s = rig_add(&rig, "web", log, SHORT_RING);
     rig_start(&rig);
-    assert_int_equal(sync_and_count(s, ""), 0);
+    assert_int_equal(rig_sync_and_count(&rig, s, ""), 0);
     limit_files(10000);
     say_lines(s, 0, 400);
-    assert_int_equal(sync_and_count(s, "File too large"), 0);
+    assert_int_equal(rig_sync_and_count(&rig, s, "File too large"), 0);
     say_lines(s, 400, 1000);
     read_all();
     assert_true(here.len <= 10000);
@@ -344,7 +328,7 @@ static void test_no_gzip(void **state)
     rig_await_say(&rig, "there is no gzip in PATH; install it, or leave `compress` out");
     for (int i = 0; i < 300; i++)
         say(s, "012345678901234567890123456789\n");
-    assert_int_equal(sync_and_count(s, "gzip"), 0);
+    assert_int_equal(rig_sync_and_count(&rig, s, "gzip"), 0);
     /* Nothing is tried any more, so that this comes to an end. */
     rig_finish(&rig);
     assert_int_equal(setenv("PATH", saved_path, 1), 0);
