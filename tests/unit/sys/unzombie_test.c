@@ -14,6 +14,7 @@
 
 #include "unit/sys/unzombie_kit.h"
 
+#include <dirent.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -252,15 +253,17 @@ static void whatever_it_is_blocked_in_goes_on(void **state UNUSED)
 
 struct pool {
     pthread_mutex_t mutex;
-    pthread_cond_t cond;
+    pthread_cond_t cond, waiting;
     bool is_open;
-    int n_done;
+    int n_waiting, n_done;
 };
 
 static void *work(void *data)
 {
     struct pool *p = data;
     REQUIRE(pthread_mutex_lock(&p->mutex) == 0);
+    p->n_waiting++;
+    REQUIRE(pthread_cond_signal(&p->waiting) == 0);
     while (!p->is_open)
         REQUIRE(pthread_cond_wait(&p->cond, &p->mutex) == 0);
     p->n_done++;
@@ -270,10 +273,15 @@ static void *work(void *data)
 
 static int thread_pool(const struct zk_world *w)
 {
-    static struct pool pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    static struct pool pool = {
+        .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .waiting = PTHREAD_COND_INITIALIZER};
     pthread_t threads[N_THREADS];
     for (size_t i = 0; i < N_THREADS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, work, &pool) == 0);
+    REQUIRE(pthread_mutex_lock(&pool.mutex) == 0);
+    while (pool.n_waiting < N_THREADS)
+        REQUIRE(pthread_cond_wait(&pool.waiting, &pool.mutex) == 0);
+    REQUIRE(pthread_mutex_unlock(&pool.mutex) == 0);
     REQUIRE(zk_read_go(w) == 0);
     REQUIRE(pthread_mutex_lock(&pool.mutex) == 0);
     pool.is_open = true;
@@ -321,11 +329,28 @@ static int busy_leader(const struct zk_world *w)
     return 1;
 }
 
+/* Threads that begin may be in state D for a moment, and then their process is left alone. */
+static void await_pool(pid_t pid)
+{
+    char path[32];
+    const struct dirent *entry;
+    zk_await_call(pid, SYS_read, SYS_read);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10); /* 0 for "." and ".." */
+        if (tid > 0 && tid != pid)
+            zk_await_call(tid, SYS_futex, SYS_futex);
+    }
+    closedir(dir);
+}
+
 static void a_pool_of_threads_goes_on(void **state UNUSED)
 {
     struct zk_parent p;
     zk_start(&p, N_ZOMBIES, thread_pool);
-    zk_await_call(p.pid, SYS_read, SYS_read);
+    await_pool(p.pid);
     zk_cure(&p);
     zk_go(&p);
     assert_int_equal(zk_end(&p), 0);
