@@ -9,9 +9,22 @@
 #include "base/compiler.h"
 #include "daemon/engine.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Takes in the N notes: settles what the dead leave open, looks for what they left behind, and posts. */
 void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n) NONNULL();
+
+/** Whether nothing is to come any more of the end of U's main process: it has none, and super has been told. */
+static inline bool deaths_main_is_over(const struct engine_unit *u)
+{
+    return u->main_pid == 0 && u->late == NULL;
+}
+
+/** An end of U that has not been told yet never will be. */
+void deaths_forget(struct engine_unit *u) NONNULL();
+
+/** Seconds for which an end waits at most for what was written before it. Tests make it shorter. */
+extern double deaths_words_s;
 
 #endif

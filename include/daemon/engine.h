@@ -30,6 +30,7 @@
 
 struct cgroups;
 struct cgroups_unit;
+struct deaths_late;
 struct health_watch;
 struct hooks;
 struct ready;
@@ -69,8 +70,11 @@ struct engine_unit {
     struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
     unsigned n_helpers;              /**< helpers of it of which something is left */
     struct notify *notify;           /**< owned; what it says of itself; NULL: nothing */
+    struct deaths_late
+        *late; /**< owned; the end of its main process, until what was written before it is known; NULL */
     /** Owned; its streams; the second only with `stderr` in `logging`. NULL: not open. */
     struct output_stream *out[SPEC_STREAM_N];
+    output_settled_fn *on_settled; /**< whoever waits for output_sync(); NULL: nobody */
 };
 
 struct spawn_request;

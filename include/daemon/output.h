@@ -28,6 +28,9 @@ struct logger_host;
 /** Is told that a line of U has matched; see output_match(). It may do anything but close the stream. */
 typedef void output_match_fn(struct engine_unit *u);
 
+/** Is told that all that was asked for by output_sync() of U is there. It posts nothing and frees nothing. */
+typedef void output_settled_fn(struct engine_unit *u);
+
 /** What the logger is still to be told of a stream. */
 enum { OUTPUT_TELL_OPEN = 1, OUTPUT_TELL_SET = 2, OUTPUT_TELL_SYNC = 4, OUTPUT_TELL_TAKE = 8, OUTPUT_TELL_CLOSE = 16 };
 
@@ -91,8 +94,12 @@ size_t output_lend_pids(const struct engine_unit *u, _Atomic pid_t *ret[static S
 void output_end_lending(const struct engine_unit *u) NONNULL();
 
 /** Has the logger take in what processes of U have written so far, and send it on; with FLUSH also what there is of a
- * line. Our own messages wait for that for a moment, so that they come behind it. */
+ * line. Our own messages wait for that for a moment, so that they come behind it. Where a line is looked for, what was
+ * found is known, too, when it has come. */
 void output_sync(struct engine_unit *u, bool flush) NONNULL();
+
+/** Whether all that was asked for by output_sync() of U is there. */
+bool output_is_settled(const struct engine_unit *u) NONNULL();
 
 /** Until when (sys_now_ms()) what was asked for by output_sync() is worth waiting for; 0: it is there. */
 int64_t output_unsettled_until(const struct engine_unit *u) NONNULL();

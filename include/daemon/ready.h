@@ -41,6 +41,10 @@ void ready_on_state(struct engine_unit *u, enum unit_state to) NONNULL();
 /** Takes in what the main process of U, which has ended, has still shown: that comes before its end. */
 void ready_settle(struct engine_unit *u) NONNULL();
 
+/** Whether U, which is not ready yet, may turn out to have been by what it has written, of which the logger has been
+ * asked and has not told yet. */
+bool ready_awaits_output(const struct engine_unit *u) MUST_CHECK NONNULL();
+
 /** U's spec may be another one now: as long as it is not ready, it goes by that. */
 void ready_renew(struct engine_unit *u) NONNULL();
 

@@ -5,6 +5,9 @@
  * of the dead are still known; then all the dead are taken out of the tables, for their pids are free
  * from now on; then their last words are sent for and their exec status is read; and only then is anything posted,
  * since what follows may start new processes.
+ *
+ * One end may have to wait: that of a run whose last line may show that it was ready, while the logger has not said yet
+ * what that line was. Without a logger it waits for deaths_words_s, and then counts as it is.
  */
 #include "daemon/deaths.h"
 
@@ -17,6 +20,7 @@
 #include "daemon/notify.h"
 #include "daemon/ready.h"
 #include "daemon/svcreload.h"
+#include "logger/loop.h"
 #include "sys/files.h"
 
 #include <signal.h>
@@ -31,6 +35,15 @@ struct deaths_entry {
     bool is_main;
     bool is_logger;
     bool ended;
+};
+
+double deaths_words_s = 5.;
+
+/* The end of a main process that has not been told yet. */
+struct deaths_late {
+    struct reaper_note note;
+    struct deaths_entry entry;
+    struct ev_timer timer;
 };
 
 static struct engine_unit *deaths_unit(const struct engine *g, const struct deaths_entry *d)
@@ -69,8 +82,6 @@ static struct deaths_entry deaths_entry_of(struct engine *g, const struct reaper
 {
     struct deaths_entry d = {.unit = SUPER_NO_UNIT, .ended = deaths_has_ended(note)};
     d.is_logger = logger_host_is(&g->logger, note->pid);
-    if (d.is_logger && d.ended)
-        logger_host_died(&g->logger, note->wstatus);
     struct attrib_proc *p = attrib_find(&g->attrib, note->pid);
     if (p == NULL)
         return d;
@@ -188,17 +199,9 @@ static void deaths_tell_helper(struct engine *g, struct engine_unit *u, const st
         deaths_say_orphan(u, note, d);
 }
 
-static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+static void deaths_post_of_run(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
+                               const struct deaths_entry *d)
 {
-    struct engine_unit *u = deaths_unit(g, d);
-    if (d->is_logger)
-        return;
-    if (d->helper_run != 0) {
-        deaths_tell_helper(g, u, note, d);
-        return;
-    }
-    if (u != NULL)
-        u->touched = u->touched || d->ended;
     /* What it has said last may have made another process the main one. */
     if (u != NULL && d->is_main && (!d->ended || u->main_pid == 0))
         deaths_post_main(g, u, note, d);
@@ -218,10 +221,77 @@ static void deaths_count(struct engine *g, struct engine_unit *u)
     if (n > 0)
         return;
     u->killing = false;
-    if (u->main_pid == 0) {
+    if (deaths_main_is_over(u)) {
         struct event ev = {.kind = EVENT_MEMBERS_GONE, .unit = u->index};
         engine_post(g, &ev);
     }
+}
+
+/* ------------------------------------------------------------------ an end that waits */
+
+void deaths_forget(struct engine_unit *u)
+{
+    if (u->late == NULL)
+        return;
+    ev_timer_stop(u->engine->loop, &u->late->timer);
+    mem_free(u->late);
+    u->late = NULL;
+    u->on_settled = NULL;
+}
+
+static void deaths_on_late(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct engine_unit *u = w->data;
+    struct engine *g = u->engine;
+    struct deaths_late late = *u->late;
+    late.entry.unit = u->index;
+    deaths_forget(u);
+    deaths_post_of_run(g, u, &late.note, &late.entry);
+    u = deaths_unit(g, &late.entry);
+    if (u != NULL)
+        deaths_count(g, u);
+}
+
+/* The logger is heard in the middle of a slice, too, before any death of that is told. */
+static void deaths_on_settled(struct engine_unit *u)
+{
+    loop_arm(u->engine->loop, &u->late->timer, 0.);
+}
+
+/* Puts off the end of U's main process that D and NOTE tell of, if what it has written may still come before it. */
+static bool deaths_put_off(struct engine_unit *u, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    if (u == NULL || !d->is_main || !d->ended || !ready_awaits_output(u) || BUG_IF(u->late != NULL))
+        return false;
+    struct deaths_late *late = mem_alloc(sizeof *late);
+    if (late == NULL)
+        return false;
+    *late = (struct deaths_late){.note = *note, .entry = *d};
+    ev_init(&late->timer, deaths_on_late);
+    late->timer.data = u;
+    u->late = late;
+    u->on_settled = deaths_on_settled;
+    loop_arm(u->engine->loop, &late->timer, deaths_words_s);
+    return true;
+}
+
+/* ------------------------------------------------------------------ a slice */
+
+static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+{
+    struct engine_unit *u = deaths_unit(g, d);
+    if (d->is_logger)
+        return;
+    if (d->helper_run != 0) {
+        deaths_tell_helper(g, u, note, d);
+        return;
+    }
+    if (u != NULL)
+        u->touched = u->touched || d->ended;
+    if (!deaths_put_off(u, note, d))
+        deaths_post_of_run(g, u, note, d);
 }
 
 void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
@@ -238,6 +308,9 @@ void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
     for (size_t i = 0; i < n; i++)
         entries[i] = deaths_entry_of(g, &notes[i]);
     logger_host_hear(&g->logger);
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].is_logger && entries[i].ended)
+            logger_host_died(&g->logger, notes[i].wstatus);
     for (size_t i = 0; i < n; i++) {
         struct engine_unit *u = deaths_unit(g, &entries[i]);
         /* Whatever became of the process: nothing calls for a second time for what has been taken in. */

@@ -185,7 +185,7 @@ static void engine_kill(struct engine *g, struct engine_unit *u, enum effect_sco
     cgroups_oom_settle(u);
     census_kill(g, u, scope);
     /* Those whom we may not kill are not waited for, and there may be no others. */
-    if (u->main_pid == 0 && census_count(g, u) == 0)
+    if (deaths_main_is_over(u) && census_count(g, u) == 0)
         engine_post(g, &gone);
 }
 

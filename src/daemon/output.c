@@ -307,7 +307,7 @@ void output_sync(struct engine_unit *u, bool flush)
 {
     for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++) {
         struct output_stream *s = u->out[i];
-        if (s == NULL || !has_unsent(s))
+        if (s == NULL || (!has_unsent(s) && s->match == NULL))
             continue;
         s->sync = ++s->host->n_syncs;
         s->sync_ms = sys_now_ms();
@@ -315,6 +315,14 @@ void output_sync(struct engine_unit *u, bool flush)
         logger_host_hold(s->host, s);
         tell(s, flush ? OUTPUT_TELL_SYNC : OUTPUT_TELL_TAKE);
     }
+}
+
+bool output_is_settled(const struct engine_unit *u)
+{
+    for (enum spec_stream i = 0; i < SPEC_STREAM_N; i++)
+        if (u->out[i] != NULL && !u->out[i]->is_synced)
+            return false;
+    return true;
 }
 
 int64_t output_unsettled_until(const struct engine_unit *u)

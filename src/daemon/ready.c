@@ -332,6 +332,11 @@ void ready_settle(struct engine_unit *u)
         ready_show(r);
 }
 
+bool ready_awaits_output(const struct engine_unit *u)
+{
+    return u->ready != NULL && u->ready->is_on && u->ready->is_matching && !output_is_settled(u);
+}
+
 /* Whether U has a program that may still come to be ready, or is about to have one. */
 static bool ready_is_awaited(const struct engine_unit *u, struct unit_view *ret)
 {

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/cgroups.h"
+#include "daemon/deaths.h"
 #include "daemon/health.h"
 #include "daemon/helper.h"
 #include "daemon/hooks.h"
@@ -44,6 +45,7 @@ static void slots_free(struct engine *g, unsigned i)
     list_remove(&u->start_link);
     hooks_end(u);
     svcreload_free(u);
+    deaths_forget(u);
     ready_free(u);
     health_free(u);
     /* Behind all who own one. */
