@@ -16,7 +16,6 @@
 #include "daemon/deaths.h"
 #include "daemon/launch.h"
 #include "daemon/notify.h"
-#include "daemon/ready.h"
 #include "sys/spawn.h"
 
 #include <sys/socket.h>
@@ -384,107 +383,6 @@ static void exec_and_last_words_come_before_the_end(void **state)
     assert_string_equal(out, "web | last words\n");
 }
 
-/* ------------------------------------------------------------------ a line that shows that it is ready */
-
-static void await_stopped(pid_t pid)
-{
-    siginfo_t info;
-    assert_int_equal(kill(pid, SIGSTOP), 0);
-    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED), 0);
-    assert_int_equal(info.si_code, CLD_STOPPED);
-}
-
-/* Run 1 of unit 0, ready by a line "up", writes TEXT and ends with 3, both while the logger is stopped. Returns the
- * logger. */
-static pid_t die_unheard(const char *text)
-{
-    static char name[] = "sh", option[] = "-c", script[64], pattern[] = "^up$";
-    static char *sh[] = {name, option, script, NULL};
-    snprintf(script, sizeof script, "printf '%s'; exit 3", text);
-    rig_replace(STDOUT_FILENO, open("/dev/null", O_WRONLY | O_CLOEXEC));
-    bench_specs[0].command = sh;
-    bench_specs[0].n_command = 3;
-    bench_specs[0].ready.kind = SPEC_READY_LOG;
-    bench_specs[0].ready.log = pattern;
-    launch_unit(&bench_units[0], 1);
-    assert_told(0, EVENT_SPAWNED, 0);
-    await_stopped(bench.logger.pid);
-    ready_on_state(&bench_units[0], UNIT_RUNNING);
-    pid_t pid = bench_units[0].main_pid;
-    take(&pid, 1);
-    assert_int_equal(told.n, 2);
-    assert_told(1, EVENT_EXEC_OK, 0);
-    assert_false(deaths_main_is_over(&bench_units[0]));
-    return bench.logger.pid;
-}
-
-static bool is_over(void *data)
-{
-    (void)data;
-    return told.n > 0 && told.events[told.n - 1].kind == EVENT_MEMBERS_GONE;
-}
-
-/* The end of it is told now, as the event I, and once. */
-static void assert_end(size_t i)
-{
-    rig_run_until(is_over, NULL);
-    assert_int_equal(told.n, i + 2);
-    const struct event *ev = assert_told(i, EVENT_MAIN_EXITED, 0);
-    assert_int_equal(ev->run, 1);
-    assert_int_equal(ev->wstatus, STATUS_3);
-    assert_told(i + 1, EVENT_MEMBERS_GONE, 0);
-    assert_true(deaths_main_is_over(&bench_units[0]));
-    ready_free(&bench_units[0]);
-}
-
-static void a_line_that_shows_that_it_is_ready_comes_before_the_end(void **state)
-{
-    (void)state;
-    assert_int_equal(kill(die_unheard("up"), SIGCONT), 0);
-    assert_end(3);
-    assert_int_equal(assert_told(2, EVENT_READY, 0)->run, 1);
-}
-
-static void a_line_that_does_not_only_puts_the_end_off(void **state)
-{
-    (void)state;
-    assert_int_equal(kill(die_unheard("upper"), SIGCONT), 0);
-    assert_end(2);
-}
-
-static void the_next_logger_finds_it_too(void **state)
-{
-    (void)state;
-    pid_t pid = die_unheard("up");
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    take(&pid, 1);
-    assert_int_not_equal(bench.logger.pid, pid);
-    assert_end(3);
-    assert_told(2, EVENT_READY, 0);
-}
-
-static void what_is_not_known_in_time_does_not_count(void **state)
-{
-    (void)state;
-    double before = deaths_words_s;
-    deaths_words_s = 0.;
-    pid_t pid = die_unheard("up");
-    deaths_words_s = before;
-    assert_end(2);
-    assert_int_equal(kill(pid, SIGCONT), 0);
-}
-
-static void who_is_gone_before_is_not_told(void **state)
-{
-    (void)state;
-    pid_t pid = die_unheard("up");
-    deaths_forget(&bench_units[0]);
-    ready_free(&bench_units[0]);
-    assert_int_equal(kill(pid, SIGCONT), 0);
-    rig_run_until(bench_is_synced, &bench_units[0]);
-    assert_int_equal(told.n, 2);
-}
-
 /* While a unit is being killed, each slice of its deaths goes on with those that have appeared since. */
 static void a_killing_goes_on_until_nothing_is_left(void **state)
 {
@@ -595,16 +493,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(the_end_of_a_main_process_is_told),          TEST(what_a_main_process_left_is_told_with_its_end),
-        TEST(what_is_found_was_left_by_who_has_ended),    TEST(the_heirs_of_a_closed_run_are_found_in_time),
-        TEST(the_last_member_ends_the_clearing),          TEST(while_the_main_process_lives_nobody_is_gone),
-        TEST(the_dead_of_nobody_are_only_taken_out),      TEST(one_slice_may_hold_many),
-        TEST(stops_and_continues_of_main_are_told),       TEST(what_was_said_before_a_stop_is_not_kept_back),
-        TEST(exec_and_last_words_come_before_the_end),    TEST(a_killing_goes_on_until_nothing_is_left),
-        TEST(a_unit_that_ends_meanwhile_is_not_touched),  TEST(another_mode_is_told_of_a_stopped_main_process_only),
-        TEST(another_mode_is_told_of_each_orphan),        TEST(a_line_that_shows_that_it_is_ready_comes_before_the_end),
-        TEST(a_line_that_does_not_only_puts_the_end_off), TEST(the_next_logger_finds_it_too),
-        TEST(what_is_not_known_in_time_does_not_count),   TEST(who_is_gone_before_is_not_told),
+        TEST(the_end_of_a_main_process_is_told),         TEST(what_a_main_process_left_is_told_with_its_end),
+        TEST(what_is_found_was_left_by_who_has_ended),   TEST(the_heirs_of_a_closed_run_are_found_in_time),
+        TEST(the_last_member_ends_the_clearing),         TEST(while_the_main_process_lives_nobody_is_gone),
+        TEST(the_dead_of_nobody_are_only_taken_out),     TEST(one_slice_may_hold_many),
+        TEST(stops_and_continues_of_main_are_told),      TEST(what_was_said_before_a_stop_is_not_kept_back),
+        TEST(exec_and_last_words_come_before_the_end),   TEST(a_killing_goes_on_until_nothing_is_left),
+        TEST(a_unit_that_ends_meanwhile_is_not_touched), TEST(another_mode_is_told_of_a_stopped_main_process_only),
+        TEST(another_mode_is_told_of_each_orphan),
     };
 
     return cmocka_run_group_tests(tests, rig_open_loop, rig_close_loop);
