@@ -184,8 +184,9 @@ static void l22_strangers_are_not_believed(void **state)
     (void)scenario_wait_text(s, "notify", "web", text);
     scenario_check(s, !kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
     scenario_open_gate(s, "gate");
-    (void)scenario_wait_line(s, "other", "NOTIFY_SOCKET=");
-    (void)scenario_sync(s);
+    (void)snprintf(text, sizeof(text), "process %d, which may not speak",
+                   (int)scenario_wait(s, "started", "other")->pid);
+    (void)scenario_wait_text(s, "notify", "web", text);
     scenario_check(s, scenario_count(s, "ready", "web") == 0 && scenario_count(s, "notify", "web") == 3);
     tell(s, "web", "MAINPID=1|READY=1");
     (void)scenario_wait(s, "ready", "web");

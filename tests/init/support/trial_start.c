@@ -230,6 +230,14 @@ static void start_below(struct trial *t, int talk, int gate)
     t->init = trial_expect(t, 0, "init")->from;
 }
 
+/** What takes the output NAME. Two processes that write to such a file at once overwrite each other's bytes, unless
+ * each appends (seen with kernel 6.18). */
+static int make_output(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    return fd >= 0 && !fcntl(fd, F_SETFL, O_APPEND) ? fd : -1;
+}
+
 void trial_start(struct trial *t)
 {
     int talk[2];
@@ -239,8 +247,8 @@ void trial_start(struct trial *t)
     t->ended = t->silent = false;
     t->n_messages = 0;
     t->guard_at_ms = 0;
-    t->out = memfd_create("stdout", MFD_CLOEXEC);
-    t->err = memfd_create("stderr", MFD_CLOEXEC);
+    t->out = make_output("stdout");
+    t->err = make_output("stderr");
     if (t->out < 0 || t->err < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) ||
         pipe2(gate, O_CLOEXEC) || setsockopt(talk[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes))) {
         trial_fail(t, "no descriptors");
