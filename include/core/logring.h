@@ -28,8 +28,8 @@ enum {
     LOGRING_SIZE_DEFAULT = 64 << 10,
     LOGRING_SIZE_MAX = 64 << 20,
     LOGRING_BYTES_A_MARK = 64, /* a ring has room for a mark for so many bytes, on average */
-    LOGRING_RUNS = 8,    /* of which it is known where they began; as many as can wait behind a log that is stuck */
-    LOGRING_PAGE = 4096, /* the head takes a multiple of this; the system's pages may be larger */
+    LOGRING_RUNS = 64,         /* of which it is known where they began: the lines of so many may wait */
+    LOGRING_PAGE = 4096,       /* the head takes a multiple of this; the system's pages may be larger */
 };
 
 /** From the byte `at` on, it came at `real_us` (microseconds since 1970). */

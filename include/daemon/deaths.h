@@ -21,10 +21,10 @@ static inline bool deaths_main_is_over(const struct engine_unit *u)
     return u->main_pid == 0 && u->late == NULL;
 }
 
-/** An end of U that has not been told yet never will be. */
-void deaths_forget(struct engine_unit *u) NONNULL();
+/** An end of U that is held back is told. U may be gone afterwards. */
+void deaths_tell_late(struct engine_unit *u) NONNULL();
 
-/** Seconds for which an end waits at most for what was written before it. Tests make it shorter. */
-extern double deaths_words_s;
+/** An end of U that is held back never is told. */
+void deaths_forget(struct engine_unit *u) NONNULL();
 
 #endif

@@ -13,6 +13,7 @@
 #include "core/attrib.h"
 #include "core/spec.h"
 #include "core/super.h"
+#include "daemon/hold.h"
 #include "daemon/logger.h"
 #include "daemon/output.h"
 #include "daemon/reaper.h"
@@ -70,11 +71,11 @@ struct engine_unit {
     struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
     unsigned n_helpers;              /**< helpers of it of which something is left */
     struct notify *notify;           /**< owned; what it says of itself; NULL: nothing */
-    struct deaths_late
-        *late; /**< owned; the end of its main process, until what was written before it is known; NULL */
+    struct deaths_late *late;        /**< owned; the end of its main process, while that is held back; NULL */
+    hold_fn *held;              /**< tells what is held back until its output has been looked at; NULL: nothing is */
+    struct ev_timer hold_timer; /**< while something is held back */
     /** Owned; its streams; the second only with `stderr` in `logging`. NULL: not open. */
     struct output_stream *out[SPEC_STREAM_N];
-    output_settled_fn *on_settled; /**< whoever waits for output_sync(); NULL: nobody */
 };
 
 struct spawn_request;

@@ -28,9 +28,6 @@ struct logger_host;
 /** Is told that a line of U has matched; see output_match(). It may do anything but close the stream. */
 typedef void output_match_fn(struct engine_unit *u);
 
-/** Is told that all that was asked for by output_sync() of U is there. It posts nothing and frees nothing. */
-typedef void output_settled_fn(struct engine_unit *u);
-
 /** What the logger is still to be told of a stream. */
 enum { OUTPUT_TELL_OPEN = 1, OUTPUT_TELL_SET = 2, OUTPUT_TELL_SYNC = 4, OUTPUT_TELL_TAKE = 8, OUTPUT_TELL_CLOSE = 16 };
 
@@ -95,7 +92,7 @@ void output_end_lending(const struct engine_unit *u) NONNULL();
 
 /** Has the logger take in what processes of U have written so far, and send it on; with FLUSH also what there is of a
  * line. Our own messages wait for that for a moment, so that they come behind it. Where a line is looked for, what was
- * found is known, too, when it has come. */
+ * found is known, too, when it has come, as far as its log takes what it writes. */
 void output_sync(struct engine_unit *u, bool flush) NONNULL();
 
 /** Whether all that was asked for by output_sync() of U is there. */
@@ -105,7 +102,8 @@ bool output_is_settled(const struct engine_unit *u) NONNULL();
 int64_t output_unsettled_until(const struct engine_unit *u) NONNULL();
 
 /** Has FN called once, when a line that is written to U from now on matches the regular expression PATTERN; NULL:
- * nobody is told. False without memory. */
+ * nobody is told. While one is looked for already, PATTERN takes its place, and counts from where that did. False
+ * without memory. */
 bool output_match(struct engine_unit *u, const char *pattern, output_match_fn *fn) NONNULL(1);
 
 /** S as the logger is to know it. */

@@ -45,6 +45,10 @@ void ready_settle(struct engine_unit *u) NONNULL();
  * asked and has not told yet. */
 bool ready_awaits_output(const struct engine_unit *u) MUST_CHECK NONNULL();
 
+/** Whether it has to wait that U's time is up: it has turned out to be ready, or is about to end, or may turn out to
+ * have been ready by what it has written; in the last case EVENT_TIMER is posted when that is known. */
+bool ready_puts_off(struct engine_unit *u) MUST_CHECK NONNULL();
+
 /** U's spec may be another one now: as long as it is not ready, it goes by that. */
 void ready_renew(struct engine_unit *u) NONNULL();
 

@@ -6,8 +6,8 @@
  * from now on; then their last words are sent for and their exec status is read; and only then is anything posted,
  * since what follows may start new processes.
  *
- * One end may have to wait: that of a run whose last line may show that it was ready, while the logger has not said yet
- * what that line was. Without a logger it waits for deaths_words_s, and then counts as it is.
+ * One end may be held back: that of a run whose last line may show that it was ready, while the logger has not said yet
+ * what that line was.
  */
 #include "daemon/deaths.h"
 
@@ -20,7 +20,6 @@
 #include "daemon/notify.h"
 #include "daemon/ready.h"
 #include "daemon/svcreload.h"
-#include "logger/loop.h"
 #include "sys/files.h"
 
 #include <signal.h>
@@ -37,13 +36,11 @@ struct deaths_entry {
     bool ended;
 };
 
-double deaths_words_s = 5.;
-
 /* The end of a main process that has not been told yet. */
 struct deaths_late {
     struct reaper_note note;
     struct deaths_entry entry;
-    struct ev_timer timer;
+    bool oom_killed;
 };
 
 static struct engine_unit *deaths_unit(const struct engine *g, const struct deaths_entry *d)
@@ -117,7 +114,7 @@ static bool deaths_out_of_memory(struct engine_unit *u, const struct reaper_note
 }
 
 static void deaths_post_main(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
-                             const struct deaths_entry *d)
+                             const struct deaths_entry *d, bool oom_killed)
 {
     struct event ev = {
         .kind = EVENT_MAIN_EXITED, .unit = u->index, .run = d->run, .pid = note->pid, .wstatus = note->wstatus};
@@ -133,7 +130,7 @@ static void deaths_post_main(struct engine *g, struct engine_unit *u, const stru
         ev.n_dying = u->run->n_members - ev.n_left;
     }
     svcreload_main_gone(u);
-    ev.oom_killed = deaths_out_of_memory(u, note, d);
+    ev.oom_killed = oom_killed || deaths_out_of_memory(u, note, d);
     if (ev.n_left > 0 && u->spec->pid_file != NULL)
         ev.pid_file_pid = files_read_pid(u->spec->pid_file);
     engine_post(g, &ev);
@@ -199,12 +196,13 @@ static void deaths_tell_helper(struct engine *g, struct engine_unit *u, const st
         deaths_say_orphan(u, note, d);
 }
 
+/* OOM_KILLED: that is known already. */
 static void deaths_post_of_run(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
-                               const struct deaths_entry *d)
+                               const struct deaths_entry *d, bool oom_killed)
 {
     /* What it has said last may have made another process the main one. */
     if (u != NULL && d->is_main && (!d->ended || u->main_pid == 0))
-        deaths_post_main(g, u, note, d);
+        deaths_post_main(g, u, note, d, oom_killed);
     else
         deaths_post_member(g, u, note, d);
 }
@@ -227,53 +225,58 @@ static void deaths_count(struct engine *g, struct engine_unit *u)
     }
 }
 
-/* ------------------------------------------------------------------ an end that waits */
+/* ------------------------------------------------------------------ an end that is held back */
 
 void deaths_forget(struct engine_unit *u)
 {
     if (u->late == NULL)
         return;
-    ev_timer_stop(u->engine->loop, &u->late->timer);
+    hold_forget(u);
     mem_free(u->late);
     u->late = NULL;
-    u->on_settled = NULL;
 }
 
-static void deaths_on_late(struct ev_loop *loop, struct ev_timer *w, int revents)
+void deaths_tell_late(struct engine_unit *u)
 {
-    (void)loop;
-    (void)revents;
-    struct engine_unit *u = w->data;
+    if (u->late == NULL)
+        return;
     struct engine *g = u->engine;
     struct deaths_late late = *u->late;
     late.entry.unit = u->index;
     deaths_forget(u);
-    deaths_post_of_run(g, u, &late.note, &late.entry);
+    deaths_post_of_run(g, u, &late.note, &late.entry, late.oom_killed);
     u = deaths_unit(g, &late.entry);
     if (u != NULL)
         deaths_count(g, u);
 }
 
-/* The logger is heard in the middle of a slice, too, before any death of that is told. */
-static void deaths_on_settled(struct engine_unit *u)
+/* Whether what was U's main process, and ended as NOTE says, may have left behind the one that is from now on. */
+static bool deaths_may_be_followed(const struct engine_unit *u, const struct reaper_note *note)
 {
-    loop_arm(u->engine->loop, &u->late->timer, 0.);
+    size_t n_left = 0;
+    if (u->spec->type != SPEC_TYPE_AUTO && u->spec->type != SPEC_TYPE_FORKING)
+        return false;
+    if (u->run != NULL && note->wstatus == 0)
+        (void)census_left(u->engine, u->run, &n_left);
+    return n_left > 0;
 }
 
-/* Puts off the end of U's main process that D and NOTE tell of, if what it has written may still come before it. */
-static bool deaths_put_off(struct engine_unit *u, const struct reaper_note *note, const struct deaths_entry *d)
+/* Holds the end of U's main process back that D and NOTE tell of, if what it has written may still come before it. */
+static bool deaths_hold_back(struct engine_unit *u, const struct reaper_note *note, const struct deaths_entry *d)
 {
-    if (u == NULL || !d->is_main || !d->ended || !ready_awaits_output(u) || BUG_IF(u->late != NULL))
+    if (u == NULL || !d->is_main || !d->ended || u->main_pid != 0 || !ready_awaits_output(u))
+        return false;
+    if (deaths_may_be_followed(u, note) || BUG_IF(u->late != NULL))
         return false;
     struct deaths_late *late = mem_alloc(sizeof *late);
     if (late == NULL)
         return false;
-    *late = (struct deaths_late){.note = *note, .entry = *d};
-    ev_init(&late->timer, deaths_on_late);
-    late->timer.data = u;
+    /* The kernel's count of who was killed is looked at by others, too. */
+    *late = (struct deaths_late){.note = *note, .entry = *d, .oom_killed = deaths_out_of_memory(u, note, d)};
+    struct log_about about = {.service = u->name, .pid = note->pid, .run = d->run};
+    log_write(LOG_LEVEL_DEBUG, &about, "it has ended: what it has written is being looked at");
     u->late = late;
-    u->on_settled = deaths_on_settled;
-    loop_arm(u->engine->loop, &late->timer, deaths_words_s);
+    hold_begin(u, deaths_tell_late);
     return true;
 }
 
@@ -290,8 +293,8 @@ static void deaths_post(struct engine *g, const struct reaper_note *note, const 
     }
     if (u != NULL)
         u->touched = u->touched || d->ended;
-    if (!deaths_put_off(u, note, d))
-        deaths_post_of_run(g, u, note, d);
+    if (!deaths_hold_back(u, note, d))
+        deaths_post_of_run(g, u, note, d, false);
 }
 
 void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)

@@ -73,7 +73,8 @@ void engine_on_unit_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     struct engine_unit *u = w->data;
-    engine_timer_passed(u->engine, w, &u->timer_at_ms, u->index);
+    if (sys_now_ms() < u->timer_at_ms || !ready_puts_off(u))
+        engine_timer_passed(u->engine, w, &u->timer_at_ms, u->index);
 }
 
 static void engine_on_super_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -145,6 +146,7 @@ static void engine_set_main(struct engine *g, struct engine_unit *u, pid_t pid)
         before->role = ATTRIB_MEMBER;
     p->role = ATTRIB_MAIN;
     u->main_pid = pid;
+    deaths_tell_late(u);
     output_renew(u);
 }
 

@@ -118,8 +118,8 @@ static void on_message(struct logger_host *h, const struct message *m)
         if (s == NULL || s->sync != m->seq || s->is_synced)
             break;
         s->is_synced = true;
-        if (s->unit != NULL && s->unit->on_settled != NULL && output_is_settled(s->unit))
-            s->unit->on_settled(s->unit);
+        if (s->unit != NULL && output_is_settled(s->unit))
+            hold_release(s->unit);
         note_synced(h);
         tell_synced(h);
         break;

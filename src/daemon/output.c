@@ -343,9 +343,10 @@ bool output_match(struct engine_unit *u, const char *pattern, output_match_fn *f
         struct output_stream *s = u->out[i];
         if (s == NULL || (pattern == NULL && s->match == NULL))
             continue;
+        if (s->match == NULL)
+            s->match_from = written(s);
         mem_free(s->match);
         s->match = pattern != NULL ? mem_strdup(pattern) : NULL;
-        s->match_from = pattern != NULL ? written(s) : 0;
         s->on_match = fn;
         ok = ok && (pattern == NULL || s->match != NULL);
         tell(s, OUTPUT_TELL_SET);

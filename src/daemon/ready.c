@@ -310,6 +310,8 @@ void ready_on_state(struct engine_unit *u, enum unit_state to)
     struct ready *r = u->ready;
     if (r == NULL)
         return;
+    if (to != UNIT_RUNNING)
+        hold_release(u);
     if (to != UNIT_RUNNING && r->is_on)
         ready_give_up(r);
     /* A reload may have begun with that already. */
@@ -335,6 +337,31 @@ void ready_settle(struct engine_unit *u)
 bool ready_awaits_output(const struct engine_unit *u)
 {
     return u->ready != NULL && u->ready->is_on && u->ready->is_matching && !output_is_settled(u);
+}
+
+static void ready_time_is_up(struct engine_unit *u)
+{
+    /* Super knows whether it still is. */
+    struct event ev = {.kind = EVENT_TIMER, .unit = u->index};
+    engine_post(u->engine, &ev);
+}
+
+bool ready_puts_off(struct engine_unit *u)
+{
+    bool was_on = u->ready != NULL && u->ready->is_on;
+    if (!was_on || u->late != NULL)
+        return was_on;
+    logger_host_hear(&u->engine->logger);
+    ready_settle(u);
+    if (u->ready == NULL || !u->ready->is_on)
+        return true;
+    if (u->ready->is_matching)
+        output_sync(u, false);
+    if (!ready_awaits_output(u))
+        return false;
+    ready_say(u->ready, LOG_LEVEL_DEBUG, "its time is up", "what it has written is being looked at");
+    hold_begin(u, ready_time_is_up);
+    return true;
 }
 
 /* Whether U has a program that may still come to be ready, or is about to have one. */
@@ -366,11 +393,14 @@ void ready_renew(struct engine_unit *u)
     /* What comes by a descriptor or by messages takes a new process, which is on its way. */
     if (r == NULL || r->kind == SPEC_READY_FD)
         return;
-    ready_stop(r);
+    /* What the logger is looking at, or has found just now, still counts. */
+    bool stays = r->kind == SPEC_READY_LOG && spec_ready_kind(u->spec) == SPEC_READY_LOG;
+    if (!stays)
+        ready_stop(r);
     r->kind = spec_ready_kind(u->spec);
     if (r->kind == SPEC_READY_LOG && !r->is_seen && !ready_await_line(r, &e))
         log_warn("%s: %s", u->name, e.text);
-    if (!begins)
+    if (!begins || stays)
         return;
     if (r->kind == SPEC_READY_TYPE)
         ready_show(r);

@@ -46,6 +46,7 @@ static void slots_free(struct engine *g, unsigned i)
     hooks_end(u);
     svcreload_free(u);
     deaths_forget(u);
+    hold_forget(u);
     ready_free(u);
     health_free(u);
     /* Behind all who own one. */

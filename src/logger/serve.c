@@ -8,6 +8,7 @@
  * DIAGNOSTICS: none; whoever is too slow is told what it has missed, by `gap`.
  */
 #include "logger/serve.h"
+#include "logger/intake.h"
 
 #include "base/mem.h"
 #include "core/proto.h"
@@ -324,6 +325,8 @@ static json_t *choose_streams(struct viewer *v)
             v->newest = s->id;
         if (!serve_wish_has(&v->wish, s))
             continue;
+        /* Whoever asks behind a write finds what was written. */
+        intake_drain(v->server->logger->intake, s);
         struct cursor *c = add_cursor(v, s);
         if (c == NULL || json_array_append_new(streams, cursor_begin(c, &v->wish)) != 0) {
             json_decref(streams);

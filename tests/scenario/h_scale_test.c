@@ -82,6 +82,7 @@ static void h03_a_hundred_idle_services_cost_no_system_call(void **state)
     struct scenario *s = scenario_start("services: { web: { command: '@ACTOR@ wait', scale: 100 } }\n");
     (void)scenario_wait(s, "settled", NULL);
     (void)scenario_sync(s);
+    (void)scenario_wait_text(s, NULL, NULL, "has taken over");
     idle_watch(s, IDLE_MS);
     scenario_stop(s);
 }

@@ -499,6 +499,38 @@ static void l32_a_flood_holds_nobody_up(void **state)
     scenario_stop(s);
 }
 
+/* The logger stands still, so that the end of the first one is not told yet when it names another. */
+static void l33_another_one_is_named_behind_the_end(void **state)
+{
+    static const char has_ended[] = "it has ended: what it has written is being looked at";
+    (void)state;
+    struct scenario *s = scenario_new();
+    make_mouth(s, "web");
+    scenario_gate(s, "gate");
+    scenario_spawn(s, NULL,
+                   "services:\n"
+                   "  web:\n"
+                   "    type: simple\n"
+                   "    restart: no\n"
+                   "    watchdog: 1h\n"
+                   "    ready: { log: up }\n"
+                   "    command: [sh, -c, '" SPEAKER " obey @DIR@/web & @ACTOR@ await @DIR@/gate; echo up; exit 8']\n"
+                   "  other: { command: '@ACTOR@ wait' }\n");
+    (void)scenario_wait_state(s, "web", "running");
+    pid_t logger = procs_next_logger(s, 0);
+    assert_int_equal(kill(logger, SIGSTOP), 0);
+    scenario_open_gate(s, "gate");
+    pid_t first = scenario_wait_text(s, NULL, "web", has_ended)->pid;
+    scenario_check(s, dprintf(mouth, "MAINPID=%%p\nexit 9\n") > 0);
+    scenario_check(s, scenario_wait_text(s, "followed", "web", "as it says")->pid != first);
+    pid_t second = scenario_wait_text(s, NULL, "web", has_ended)->pid;
+    assert_int_equal(kill(logger, SIGCONT), 0);
+    size_t ready = scenario_wait(s, "ready", "web")->seq;
+    const struct scenario_event *e = scenario_wait_pid(s, "exited", "web", second);
+    scenario_check(s, e->seq > ready && e->exit_code == 9 && scenario_count(s, "exited", "web") == 1);
+    scenario_stop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +547,7 @@ int main(void)
         SCENARIO(l30_systemd_notify),
         SCENARIO(l31_libsystemd),
         SCENARIO(l32_a_flood_holds_nobody_up),
+        SCENARIO(l33_another_one_is_named_behind_the_end),
     };
     return SCENARIO_RUN("l_server", tests);
 }

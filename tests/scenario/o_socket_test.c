@@ -232,6 +232,7 @@ static void o17_a_socket_that_is_removed_comes_back(void **state)
     (void)ctl_call(before, "hello", NULL);
     ctl_close(after);
     ctl_close(before);
+    (void)scenario_wait_text(s, NULL, NULL, "has taken over");
     idle_watch(s, IDLE_MS);
     scenario_stop(s);
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { READY_TEXT_MAX = 4096, READY_PORT = 8642 };
@@ -186,6 +187,133 @@ static void y05_not_ready_in_time_is_a_failed_start(void **state)
     scenario_check(s, procs_state(orphan) == 0);
 }
 
+/* ------------------------------------------------------------------ a slow logger */
+
+/** Stops the logger. */
+static pid_t stop_logger(struct scenario *s)
+{
+    pid_t logger = procs_next_logger(s, 0);
+    assert_int_equal(kill(logger, SIGSTOP), 0);
+    while (procs_state(logger) != 'T') {
+        (void)scenario_time_left(s);
+    }
+    return logger;
+}
+
+#define SLOW(service, n_others)                                                                                        \
+    "defaults: { type: simple, restart: no }\n"                                                                        \
+    "services:\n"                                                                                                      \
+    "  first: { type: oneshot, command: '@ACTOR@ await @DIR@/gate' }\n"                                                \
+    "  other: { command: '@ACTOR@ wait', scale: " n_others " }\n" service "    ready: { log: up }\n"                   \
+    "    depends_on: { first: { condition: service_completed_successfully } }\n"
+
+/** Starts YAML, of SLOW(), all but the first and the others with a logger that stands still. */
+static struct scenario *start_slow(const char *yaml, pid_t *ret_logger)
+{
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    scenario_gate(s, "end");
+    scenario_spawn(s, NULL, yaml);
+    (void)scenario_wait(s, "ready", "other");
+    *ret_logger = stop_logger(s);
+    scenario_open_gate(s, "gate");
+    return s;
+}
+
+#define DIES      "  dies:\n    command: '@ACTOR@ print up exit 8'\n"
+#define HAS_ENDED "it has ended: what it has written is being looked at"
+
+static void y06_its_end_waits_for_a_slow_logger(void **state)
+{
+    pid_t logger;
+    (void)state;
+    struct scenario *s = start_slow(SLOW(DIES, "1"), &logger);
+    (void)scenario_wait_text(s, NULL, "dies", HAS_ENDED);
+    assert_int_equal(kill(logger, SIGCONT), 0);
+    size_t ready = scenario_wait(s, "ready", "dies")->seq;
+    scenario_check(s, scenario_wait(s, "exited", "dies")->seq > ready);
+    scenario_stop(s);
+}
+
+static void y07_a_stop_waits_for_no_logger(void **state)
+{
+    pid_t logger;
+    (void)state;
+    struct scenario *s = start_slow(SLOW(DIES, "1"), &logger);
+    (void)scenario_wait_text(s, NULL, "dies", HAS_ENDED);
+    scenario_signal(s, SIGTERM);
+    (void)scenario_wait_state(s, "dies", "stopped");
+    scenario_check(s, scenario_count(s, "killed", "dies") == 0);
+    assert_int_equal(kill(logger, SIGCONT), 0);
+    scenario_end(s, 0);
+}
+
+/* Neither the end of its time nor a reload puts what has been written out of sight. */
+static void y08_its_time_waits_for_a_slow_logger(void **state)
+{
+#define LIVES "  lives:\n    start_timeout: 1s\n    command: '@ACTOR@ print up wait'\n"
+    pid_t logger;
+    (void)state;
+    struct scenario *s = start_slow(SLOW(LIVES, "1"), &logger);
+    (void)scenario_wait_text(s, NULL, "lives", "its time is up: what it has written is being looked at");
+    (void)scenario_write(s, "foster.yaml", 0644, SLOW(LIVES, "2"));
+    scenario_signal(s, SIGHUP);
+    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
+    assert_int_equal(kill(logger, SIGCONT), 0);
+    (void)scenario_wait(s, "ready", "lives");
+    scenario_check(s, scenario_count(s, "stopping", "lives") == 0);
+    scenario_stop(s);
+}
+
+/* The end of one that leaves a daemon is none. */
+static void y09_a_daemon_is_followed_at_once(void **state)
+{
+    pid_t logger;
+    (void)state;
+    struct scenario *s =
+        start_slow(SLOW("  forks:\n"
+                        "    type: forking\n"
+                        "    command: '@ACTOR@ fork 1 [ setsid await @DIR@/end exit 9 ] print up exit 0'\n",
+                        "1"),
+                   &logger);
+    (void)scenario_wait(s, "followed", "forks");
+    scenario_open_gate(s, "end");
+    (void)scenario_wait_text(s, NULL, "forks", HAS_ENDED);
+    assert_int_equal(kill(logger, SIGCONT), 0);
+    (void)scenario_wait(s, "ready", "forks");
+    scenario_check(s, scenario_wait(s, "exited", "forks")->exit_code == 9);
+    scenario_stop(s);
+}
+
+/* fosterd itself stands still for longer than they have. */
+static void y10_a_slow_fosterd_is_not_their_fault(void **state)
+{
+    static const struct timespec stall = {.tv_sec = 2, .tv_nsec = 200000000};
+    (void)state;
+    struct scenario *s = scenario_new();
+    scenario_gate(s, "gate");
+    scenario_ear(s, "ear");
+    scenario_spawn(
+        s, NULL,
+        "defaults: { type: simple, restart: no, start_timeout: 2s }\n"
+        "services:\n"
+        "  fd: { command: [sh, -c, '@ACTOR@ await @DIR@/gate; echo >&3; exec @ACTOR@ say @DIR@/ear fd wait'],"
+        " ready: { fd: 3 } }\n"
+        "  log: { command: '@ACTOR@ await @DIR@/gate print up say @DIR@/ear log wait', ready: { log: up } }\n");
+    (void)scenario_wait_state(s, "fd", "running");
+    (void)scenario_wait_state(s, "log", "running");
+    scenario_signal(s, SIGSTOP);
+    scenario_open_gate(s, "gate");
+    (void)scenario_heard(s, "ear");
+    (void)scenario_heard(s, "ear");
+    /* The one thing that is to pass is time. */
+    (void)nanosleep(&stall, NULL);
+    scenario_signal(s, SIGCONT);
+    (void)scenario_wait(s, "ready", "fd");
+    (void)scenario_wait(s, "ready", "log");
+    scenario_stop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +322,11 @@ int main(void)
         SCENARIO(y03_who_ends_before_being_ready_has_failed_to_start),
         SCENARIO(y04_ready_comes_before_the_end),
         SCENARIO(y05_not_ready_in_time_is_a_failed_start),
+        SCENARIO(y06_its_end_waits_for_a_slow_logger),
+        SCENARIO(y07_a_stop_waits_for_no_logger),
+        SCENARIO(y08_its_time_waits_for_a_slow_logger),
+        SCENARIO(y09_a_daemon_is_followed_at_once),
+        SCENARIO(y10_a_slow_fosterd_is_not_their_fault),
     };
     return SCENARIO_RUN("ready", tests);
 }

@@ -64,6 +64,7 @@ static void a_started_process_is_in_the_tables(void **state)
     assert_true(procfs_tag(pid, &tag));
     assert_int_equal(tag, attrib_run_tag(&bench.attrib, u->run));
     assert_int_equal(getsid(pid), pid);
+    bench_sync(1);
     assert_int_equal(rig_turns(3), 0);
     kill(pid, SIGTERM);
     /* Every signal is at its default and none is blocked, though we block some. */

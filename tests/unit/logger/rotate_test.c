@@ -382,19 +382,21 @@ static int hold_gzip(void)
     char path[128], script[256];
     snprintf(path, sizeof path, "%s/hold", here.dir);
     assert_int_equal(mkfifo(path, 0600), 0);
-    snprintf(script, sizeof script, "/bin/cat <%s", path);
+    snprintf(script, sizeof script, ": >%s/begun\n/bin/cat <%s", here.dir, path);
     fake_gzip(script);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     return fd;
 }
 
-static void await_remains(const struct rig_stream *s)
+/* Waits until the false gzip is at work: before that, another one in its place would be run. */
+static void await_gzip(const struct rig_stream *s)
 {
     do {
         rig_sync(&rig, s);
         (void)list_files();
-    } while (!has_remains());
+    } while (!is_there("begun"));
+    assert_true(has_remains());
 }
 
 static void await_compressed(const struct rig_stream *s, size_t n)
@@ -413,7 +415,7 @@ static void test_killed_while_gzip_works(void **state)
     struct rig_stream *s = rig_add(&rig, "web", &log, RING);
     rig_start(&rig);
     say_lines(s, 0, 150);
-    await_remains(s);
+    await_gzip(s);
     rig_kill(&rig);
     assert_true(has_remains());
     assert_int_equal(setenv("PATH", saved_path, 1), 0);
@@ -438,7 +440,7 @@ static void test_deleted_while_gzip_works(void **state)
     struct rig_stream *s = rig_add(&rig, "web", &log, RING);
     rig_start(&rig);
     say_lines(s, 0, 150);
-    await_remains(s);
+    await_gzip(s);
     memcpy(old, first_name, sizeof old);
     say_lines(s, 150, 300);
     assert_int_equal(list_files(), 1);
