@@ -521,8 +521,9 @@ static void l33_another_one_is_named_behind_the_end(void **state)
     assert_int_equal(kill(logger, SIGSTOP), 0);
     scenario_open_gate(s, "gate");
     pid_t first = scenario_wait_text(s, NULL, "web", has_ended)->pid;
-    scenario_check(s, dprintf(mouth, "MAINPID=%%p\nexit 9\n") > 0);
+    scenario_check(s, dprintf(mouth, "MAINPID=%%p\n") > 0);
     scenario_check(s, scenario_wait_text(s, "followed", "web", "as it says")->pid != first);
+    scenario_check(s, dprintf(mouth, "exit 9\n") > 0);
     pid_t second = scenario_wait_text(s, NULL, "web", has_ended)->pid;
     assert_int_equal(kill(logger, SIGCONT), 0);
     size_t ready = scenario_wait(s, "ready", "web")->seq;
