@@ -197,8 +197,10 @@ static void test_no_descriptors_for_a_stream(void **state)
     const struct message open = {
         .kind = MESSAGE_OPEN, .id = b->d.id, .stream = b->d, .fds = {b->d.pipe_fd, rig.stdout_fd}};
     const struct message sync = {.kind = MESSAGE_SYNC, .id = a->d.id, .seq = 1, .fds = {-1, -1}};
+    rig_stop(&rig);
     rig_send(&rig, &open);
     rig_send(&rig, &sync);
+    rig_go_on(&rig);
     do {
         struct pollfd p = {.fd = rig.sock, .events = POLLIN};
         assert_int_equal(poll(&p, 1, RIG_GUARD_MS), 1);

@@ -141,6 +141,20 @@ static inline void rig_kill(struct rig *r)
     r->pid = 0;
 }
 
+/** Stops it: what comes until rig_go_on() waits for it together. */
+static inline void rig_stop(const struct rig *r)
+{
+    siginfo_t info;
+    assert_int_equal(kill(r->pid, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)r->pid, &info, WSTOPPED | WEXITED), 0);
+    assert_int_equal(info.si_code, CLD_STOPPED);
+}
+
+static inline void rig_go_on(const struct rig *r)
+{
+    assert_int_equal(kill(r->pid, SIGCONT), 0);
+}
+
 static inline void rig_send(struct rig *r, const struct message *m)
 {
     assert_int_equal(message_send(r->sock, m), 0);

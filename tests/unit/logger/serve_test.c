@@ -208,16 +208,14 @@ static void test_only_what_was_asked_for(void **state)
 /* Bytes and request wait together for a logger that stands still: who asks behind a write finds what was written. */
 static void test_what_was_written_before(void **state)
 {
-    siginfo_t info;
     (void)state;
     struct rig_stream *a = rig_add(&rig, "a", &to_stdout, RING);
     rig_start(&rig);
     say(a, "one\n");
-    assert_int_equal(kill(rig.pid, SIGSTOP), 0);
-    assert_int_equal(waitid(P_PID, (id_t)rig.pid, &info, WSTOPPED | WEXITED), 0);
+    rig_stop(&rig);
     assert_int_equal(write(a->write_fd, "two\n", 4), 4);
     struct peer *p = ask(peers, "'services':null");
-    assert_int_equal(kill(rig.pid, SIGCONT), 0);
+    rig_go_on(&rig);
     (void)reply(p, 1, 0);
     (void)next_line(p, 1, "one");
     (void)next_line(p, 1, "two");
