@@ -175,8 +175,11 @@ static void ready_on_match(struct engine_unit *u)
 static bool ready_await_line(struct ready *r, struct err *e)
 {
     r->is_matching = output_match(r->unit, r->unit->spec->ready.log, ready_on_match);
-    if (!r->is_matching)
+    if (!r->is_matching) {
+        /* One of two streams may have it, and the next run must not go on from there. */
+        (void)output_match(r->unit, NULL, NULL);
         err_set_errno(e, ENOMEM, "ready: log");
+    }
     return r->is_matching;
 }
 
