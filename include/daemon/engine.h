@@ -71,7 +71,7 @@ struct engine_unit {
     struct svcreload *svcreload;     /**< owned; what is known of how it reloads; NULL: nothing */
     unsigned n_helpers;              /**< helpers of it of which something is left */
     struct notify *notify;           /**< owned; what it says of itself; NULL: nothing */
-    struct deaths_late *late;        /**< owned; the end of its main process, while that is held back; NULL */
+    struct deaths_late *late;        /**< owned; the end of its main process, while that is held back; NULL: none */
     hold_fn *held;              /**< tells what is held back until its output has been looked at; NULL: nothing is */
     struct ev_timer hold_timer; /**< while something is held back */
     /** Owned; its streams; the second only with `stderr` in `logging`. NULL: not open. */

@@ -34,13 +34,13 @@ struct deaths_entry {
     bool is_main;
     bool is_logger;
     bool ended;
+    bool oom_killed;
 };
 
 /* The end of a main process that has not been told yet. */
 struct deaths_late {
     struct reaper_note note;
     struct deaths_entry entry;
-    bool oom_killed;
 };
 
 static struct engine_unit *deaths_unit(const struct engine *g, const struct deaths_entry *d)
@@ -114,10 +114,16 @@ static bool deaths_out_of_memory(struct engine_unit *u, const struct reaper_note
 }
 
 static void deaths_post_main(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
-                             const struct deaths_entry *d, bool oom_killed)
+                             const struct deaths_entry *d)
 {
     struct event ev = {
-        .kind = EVENT_MAIN_EXITED, .unit = u->index, .run = d->run, .pid = note->pid, .wstatus = note->wstatus};
+        .kind = EVENT_MAIN_EXITED,
+        .unit = u->index,
+        .run = d->run,
+        .pid = note->pid,
+        .wstatus = note->wstatus,
+        .oom_killed = d->oom_killed,
+    };
     if (!d->ended) {
         ev.kind = WIFSTOPPED(note->wstatus) ? EVENT_MAIN_STOPPED : EVENT_MAIN_CONTINUED;
         engine_post(g, &ev);
@@ -130,7 +136,6 @@ static void deaths_post_main(struct engine *g, struct engine_unit *u, const stru
         ev.n_dying = u->run->n_members - ev.n_left;
     }
     svcreload_main_gone(u);
-    ev.oom_killed = oom_killed || deaths_out_of_memory(u, note, d);
     if (ev.n_left > 0 && u->spec->pid_file != NULL)
         ev.pid_file_pid = files_read_pid(u->spec->pid_file);
     engine_post(g, &ev);
@@ -170,7 +175,6 @@ static void deaths_post_member(struct engine *g, struct engine_unit *u, const st
 {
     if (!d->ended)
         return;
-    (void)deaths_out_of_memory(u, note, d);
     deaths_say_orphan(u, note, d);
     if (g->hooks.on_orphan != NULL)
         g->hooks.on_orphan(note->pid, note->wstatus, g->hooks.data);
@@ -191,18 +195,16 @@ static void deaths_tell_helper(struct engine *g, struct engine_unit *u, const st
 {
     if (!d->ended)
         return;
-    (void)deaths_out_of_memory(u, note, d);
     if (!helper_died(g, d->helper_run, note->pid, note->wstatus))
         deaths_say_orphan(u, note, d);
 }
 
-/* OOM_KILLED: that is known already. */
 static void deaths_post_of_run(struct engine *g, struct engine_unit *u, const struct reaper_note *note,
-                               const struct deaths_entry *d, bool oom_killed)
+                               const struct deaths_entry *d)
 {
     /* What it has said last may have made another process the main one. */
     if (u != NULL && d->is_main && (!d->ended || u->main_pid == 0))
-        deaths_post_main(g, u, note, d, oom_killed);
+        deaths_post_main(g, u, note, d);
     else
         deaths_post_member(g, u, note, d);
 }
@@ -244,7 +246,7 @@ void deaths_tell_late(struct engine_unit *u)
     struct deaths_late late = *u->late;
     late.entry.unit = u->index;
     deaths_forget(u);
-    deaths_post_of_run(g, u, &late.note, &late.entry, late.oom_killed);
+    deaths_post_of_run(g, u, &late.note, &late.entry);
     u = deaths_unit(g, &late.entry);
     if (u != NULL)
         deaths_count(g, u);
@@ -271,8 +273,7 @@ static bool deaths_hold_back(struct engine_unit *u, const struct reaper_note *no
     struct deaths_late *late = mem_alloc(sizeof *late);
     if (late == NULL)
         return false;
-    /* The kernel's count of who was killed is looked at by others, too. */
-    *late = (struct deaths_late){.note = *note, .entry = *d, .oom_killed = deaths_out_of_memory(u, note, d)};
+    *late = (struct deaths_late){.note = *note, .entry = *d};
     struct log_about about = {.service = u->name, .pid = note->pid, .run = d->run};
     log_write(LOG_LEVEL_DEBUG, &about, "it has ended: what it has written is being looked at");
     u->late = late;
@@ -282,11 +283,13 @@ static bool deaths_hold_back(struct engine_unit *u, const struct reaper_note *no
 
 /* ------------------------------------------------------------------ a slice */
 
-static void deaths_post(struct engine *g, const struct reaper_note *note, const struct deaths_entry *d)
+static void deaths_post(struct engine *g, const struct reaper_note *note, struct deaths_entry *d)
 {
     struct engine_unit *u = deaths_unit(g, d);
     if (d->is_logger)
         return;
+    /* Asked once, and now: the kernel's count of those killed is used up by whoever asks. */
+    d->oom_killed = deaths_out_of_memory(u, note, d);
     if (d->helper_run != 0) {
         deaths_tell_helper(g, u, note, d);
         return;
@@ -294,7 +297,7 @@ static void deaths_post(struct engine *g, const struct reaper_note *note, const 
     if (u != NULL)
         u->touched = u->touched || d->ended;
     if (!deaths_hold_back(u, note, d))
-        deaths_post_of_run(g, u, note, d, false);
+        deaths_post_of_run(g, u, note, d);
 }
 
 void deaths_take(struct engine *g, const struct reaper_note *notes, size_t n)
