@@ -8,10 +8,10 @@
  * DIAGNOSTICS: none; whoever is too slow is told what it has missed, by `gap`.
  */
 #include "logger/serve.h"
-#include "logger/intake.h"
 
 #include "base/mem.h"
 #include "core/proto.h"
+#include "logger/intake.h"
 #include "logger/loop.h"
 #include "logger/serve_impl.h"
 #include "sys/sys.h"
