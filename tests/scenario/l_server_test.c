@@ -517,8 +517,7 @@ static void l33_another_one_is_named_behind_the_end(void **state)
                    "    command: [sh, -c, '" SPEAKER " obey @DIR@/web & @ACTOR@ await @DIR@/gate; echo up; exit 8']\n"
                    "  other: { command: '@ACTOR@ wait' }\n");
     (void)scenario_wait_state(s, "web", "running");
-    pid_t logger = procs_next_logger(s, 0);
-    assert_int_equal(kill(logger, SIGSTOP), 0);
+    pid_t logger = procs_stop_logger(s);
     scenario_open_gate(s, "gate");
     pid_t first = scenario_wait_text(s, NULL, "web", has_ended)->pid;
     scenario_check(s, dprintf(mouth, "MAINPID=%%p\n") > 0);

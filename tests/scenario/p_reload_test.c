@@ -17,13 +17,6 @@ static void send_hup(struct scenario *s, const char *yaml)
     scenario_signal(s, SIGHUP);
 }
 
-/** Reloads YAML, which must be accepted, and waits until it is in force. */
-static void reload(struct scenario *s, const char *yaml)
-{
-    send_hup(s, yaml);
-    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
-}
-
 /** How many messages of a reload have TEXT in them so far. */
 static size_t count_said(struct scenario *s, const char *text)
 {
@@ -49,10 +42,10 @@ static void p01_only_what_has_changed_is_restarted(void **state)
                                         "  job: { command: '@ACTOR@ wait' }\n");
     pid_t web = wait_started(s, "web"), job = wait_started(s, "job"), db = wait_started(s, "db");
     (void)scenario_wait(s, "settled", NULL);
-    reload(s, "services:\n"
-              "  job: { command: '@ACTOR@ wait' }\n"
-              "  db: { command: '@ACTOR@ print two wait' }\n"
-              "  web: { command: '@ACTOR@ wait', depends_on: [db] }\n");
+    scenario_reload(s, "services:\n"
+                       "  job: { command: '@ACTOR@ wait' }\n"
+                       "  db: { command: '@ACTOR@ print two wait' }\n"
+                       "  web: { command: '@ACTOR@ wait', depends_on: [db] }\n");
     (void)scenario_wait_line(s, "db", "two");
     scenario_check(s, count_said(s, "reload: ~ db (command)") == 1 && count_said(s, "reload: ~") == 1);
     scenario_check(s, wait_started(s, "db") != db);
@@ -70,9 +63,9 @@ static void p02_the_old_stop_in_order_before_the_new_start(void **state)
                                         "  web: { command: '@ACTOR@ wait', depends_on: [db] }\n");
     (void)scenario_wait(s, "settled", NULL);
     /* Between the two there is nothing that runs, which is no reason to end. */
-    reload(s, "services:\n"
-              "  new: { command: '@ACTOR@ wait' }\n"
-              "  newer: { command: '@ACTOR@ wait', depends_on: { new: { condition: service_ready } } }\n");
+    scenario_reload(s, "services:\n"
+                       "  new: { command: '@ACTOR@ wait' }\n"
+                       "  newer: { command: '@ACTOR@ wait', depends_on: { new: { condition: service_ready } } }\n");
     size_t web = scenario_wait(s, "stopped", "web")->seq;
     size_t stopping = scenario_wait(s, "stopping", "db")->seq;
     size_t db = scenario_wait(s, "stopped", "db")->seq;
@@ -99,7 +92,7 @@ static void p03_a_file_with_errors_changes_nothing(void **state)
     (void)scenario_sync(s);
     scenario_check(s, procs_is_alive(web) && scenario_count(s, "stopping", NULL) == 0);
     scenario_check(s, scenario_count(s, "started", NULL) == 1);
-    reload(s, "services: { web: { command: '@ACTOR@ wait' }, db: { command: '@ACTOR@ wait' } }\n");
+    scenario_reload(s, "services: { web: { command: '@ACTOR@ wait' }, db: { command: '@ACTOR@ wait' } }\n");
     (void)scenario_wait(s, "started", "db");
     scenario_check(s, procs_is_alive(web));
     scenario_stop(s);
@@ -130,16 +123,17 @@ static void p05_a_reload_in_backoff(void **state)
                        "  web: { command: '@ACTOR@ exit 3', restart: { policy: always, delay: 1h, max_delay: 1h } }\n");
     (void)scenario_wait_state(s, "web", "backoff");
     /* Somebody else's change, and one that does not need the program anew, leave it as it is, */
-    reload(s, "services:\n"
-              "  web: { command: '@ACTOR@ exit 3', restart: { policy: always, delay: 2h, max_delay: 2h } }\n"
-              "  new: { command: '@ACTOR@ wait' }\n");
+    scenario_reload(s, "services:\n"
+                       "  web: { command: '@ACTOR@ exit 3', restart: { policy: always, delay: 2h, max_delay: 2h } }\n"
+                       "  new: { command: '@ACTOR@ wait' }\n");
     (void)scenario_wait(s, "started", "new");
     (void)scenario_sync(s);
     scenario_check(s, scenario_count(s, "started", "web") == 1 && scenario_count_state(s, "web", "stopped") == 0);
     /* but what the next start would run counts at once. */
-    reload(s, "services:\n"
-              "  web: { command: '@ACTOR@ print mended wait', restart: { policy: always, delay: 2h, max_delay: 2h } }\n"
-              "  new: { command: '@ACTOR@ wait' }\n");
+    scenario_reload(
+        s, "services:\n"
+           "  web: { command: '@ACTOR@ print mended wait', restart: { policy: always, delay: 2h, max_delay: 2h } }\n"
+           "  new: { command: '@ACTOR@ wait' }\n");
     (void)scenario_wait_line(s, "web", "mended");
     scenario_check(s, scenario_count(s, "started", "new") == 1);
     scenario_signal(s, SIGTERM);
@@ -215,16 +209,16 @@ static void p09_scale(void **state)
     struct scenario *s = scenario_start(SCALED("1"));
     pid_t first = wait_started(s, "web");
     (void)scenario_wait(s, "settled", NULL);
-    reload(s, SCALED("3"));
+    scenario_reload(s, SCALED("3"));
     scenario_check(s, count_said(s, "reload: ~ web (scale)") == 1);
     (void)scenario_wait_line(s, "web.2", "FOSTER_INSTANCE=2");
     (void)scenario_wait_line(s, "web.3", "FOSTER_INSTANCE=3");
     pid_t third = wait_started(s, "web.3");
     scenario_check(s, procs_is_alive(first) && scenario_count(s, "started", "web.1") == 0);
-    reload(s, SCALED("1"));
+    scenario_reload(s, SCALED("1"));
     scenario_check(s, scenario_count(s, "stopped", "web.2") == 1 && scenario_count(s, "stopped", "web.3") == 1);
     scenario_check(s, procs_is_alive(first) && !procs_is_alive(third));
-    reload(s, SCALED("0"));
+    scenario_reload(s, SCALED("0"));
     scenario_check(s, scenario_wait(s, "exited", "web")->pid == first);
     (void)scenario_wait_exit(s);
     scenario_end(s, 0);
@@ -236,12 +230,12 @@ static void p10_keys_that_touch_no_process(void **state)
     struct scenario *s = scenario_start("services: { web: { command: '@ACTOR@ on USR1 [ exit 0 ] wait' } }\n");
     pid_t web = wait_started(s, "web");
     (void)scenario_wait(s, "settled", NULL);
-    reload(s, "services:\n"
-              "  web:\n"
-              "    command: '@ACTOR@ on USR1 [ exit 0 ] wait'\n"
-              "    restart: { delay: 7s }\n"
-              "    stop_signal: USR1\n"
-              "    labels: { team: shop }\n");
+    scenario_reload(s, "services:\n"
+                       "  web:\n"
+                       "    command: '@ACTOR@ on USR1 [ exit 0 ] wait'\n"
+                       "    restart: { delay: 7s }\n"
+                       "    stop_signal: USR1\n"
+                       "    labels: { team: shop }\n");
     scenario_check(s, count_said(s, "reload: ~ web (restart.delay, stop_signal, labels)") == 1);
     (void)scenario_sync(s);
     scenario_check(s, procs_is_alive(web) && scenario_count(s, "stopping", NULL) == 0);
@@ -257,9 +251,9 @@ static void p11_keys_of_the_supervisor(void **state)
     struct scenario *s = scenario_start("services: { job: { command: '@ACTOR@ exit 0' } }\n"
                                         "supervisor: { exit_when: never }\n");
     (void)scenario_wait_state(s, "job", "done");
-    reload(s, "name: shop\n"
-              "services: { job: { command: '@ACTOR@ exit 0' } }\n"
-              "supervisor: { exit_when: never, log_level: error, state_dir: '@DIR@/state' }\n");
+    scenario_reload(s, "name: shop\n"
+                       "services: { job: { command: '@ACTOR@ exit 0' } }\n"
+                       "supervisor: { exit_when: never, log_level: error, state_dir: '@DIR@/state' }\n");
     scenario_check(s, count_said(s, "reload: ~ name") == 1 && count_said(s, "reload: ~ supervisor.log_level") == 1);
     scenario_check(s, count_said(s, "supervisor.state_dir; this counts only when fosterd is started anew") == 1);
     /* The command line wins over the new level too, and nobody has made the directory. */
@@ -286,7 +280,7 @@ static void p12_what_a_removed_service_leaves_is_unclaimed(void **state)
         "  web: { command: '@ACTOR@ wait' }\n");
     pid_t left = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
     (void)scenario_wait(s, "settled", NULL);
-    reload(s, "services: { web: { command: '@ACTOR@ wait' }, new: { command: '@ACTOR@ wait' } }\n");
+    scenario_reload(s, "services: { web: { command: '@ACTOR@ wait' }, new: { command: '@ACTOR@ wait' } }\n");
     (void)scenario_wait(s, "started", "new");
     scenario_check(s, procs_is_alive(left));
     /* It must not be taken for one of `new`, which may have got the number of `old`. */
@@ -304,9 +298,9 @@ static void p13_a_failed_service_is_tried_anew(void **state)
                                         "  db: { command: '@ACTOR@ wait' }\n");
     pid_t db = wait_started(s, "db");
     (void)scenario_wait(s, "failed", "web");
-    reload(s, "services:\n"
-              "  web: { command: '@ACTOR@ print mended wait', restart: 'no' }\n"
-              "  db: { command: '@ACTOR@ wait' }\n");
+    scenario_reload(s, "services:\n"
+                       "  web: { command: '@ACTOR@ print mended wait', restart: 'no' }\n"
+                       "  db: { command: '@ACTOR@ wait' }\n");
     (void)scenario_wait_line(s, "web", "mended");
     scenario_check(s, procs_is_alive(db) && scenario_count(s, "started", "db") == 1);
     scenario_signal(s, SIGTERM);
@@ -324,7 +318,7 @@ static void p14_a_hundred_reloads(void **state)
     for (int i = 1; i <= 100; i++) {
         (void)snprintf(yaml, sizeof(yaml),
                        "services: { web: { command: '@ACTOR@ wait' }, odd%d: { command: '@ACTOR@ wait' } }\n", i);
-        reload(s, yaml);
+        scenario_reload(s, yaml);
     }
     (void)scenario_wait(s, "started", "odd100");
     scenario_check(s, procs_is_alive(web));

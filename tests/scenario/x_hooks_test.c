@@ -159,9 +159,7 @@ static void x06_a_service_may_go_in_the_middle_of_one(void **state)
                    "  web: { command: '@ACTOR@ wait', pre_start: ['@ACTOR@ say @DIR@/ear %p wait'] }\n");
     pid_t hook = (pid_t)strtol(scenario_heard(s, "ear"), NULL, 10);
     (void)scenario_wait_state(s, "other", "ready");
-    (void)scenario_write(s, "foster.yaml", 0644, "services: { other: { command: '@ACTOR@ wait' } }\n");
-    scenario_signal(s, SIGHUP);
-    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
+    scenario_reload(s, "services: { other: { command: '@ACTOR@ wait' } }\n");
     while (procs_is_alive(hook)) {
         (void)scenario_sync(s);
     }

@@ -189,17 +189,6 @@ static void y05_not_ready_in_time_is_a_failed_start(void **state)
 
 /* ------------------------------------------------------------------ a slow logger */
 
-/** Stops the logger. */
-static pid_t stop_logger(struct scenario *s)
-{
-    pid_t logger = procs_next_logger(s, 0);
-    assert_int_equal(kill(logger, SIGSTOP), 0);
-    while (procs_state(logger) != 'T') {
-        (void)scenario_time_left(s);
-    }
-    return logger;
-}
-
 #define SLOW(service, n_others)                                                                                        \
     "defaults: { type: simple, restart: no }\n"                                                                        \
     "services:\n"                                                                                                      \
@@ -215,7 +204,7 @@ static struct scenario *start_slow(const char *yaml, pid_t *ret_logger)
     scenario_gate(s, "end");
     scenario_spawn(s, NULL, yaml);
     (void)scenario_wait(s, "ready", "other");
-    *ret_logger = stop_logger(s);
+    *ret_logger = procs_stop_logger(s);
     scenario_open_gate(s, "gate");
     return s;
 }
@@ -256,9 +245,7 @@ static void y08_its_time_waits_for_a_slow_logger(void **state)
     (void)state;
     struct scenario *s = start_slow(SLOW(LIVES, "1"), &logger);
     (void)scenario_wait_text(s, NULL, "lives", "its time is up: what it has written is being looked at");
-    (void)scenario_write(s, "foster.yaml", 0644, SLOW(LIVES, "2"));
-    scenario_signal(s, SIGHUP);
-    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
+    scenario_reload(s, SLOW(LIVES, "2"));
     assert_int_equal(kill(logger, SIGCONT), 0);
     (void)scenario_wait(s, "ready", "lives");
     scenario_check(s, scenario_count(s, "stopping", "lives") == 0);

@@ -79,10 +79,8 @@ static struct scenario *start_with_ip(const char *yaml)
 static void reload_with_ip(struct scenario *s, const char *yaml)
 {
     char *text = with_ip(yaml);
-    (void)scenario_write(s, "foster.yaml", 0644, text);
+    scenario_reload(s, text);
     free(text);
-    scenario_signal(s, SIGHUP);
-    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
 }
 
 /** A socket of TYPE connected to A; -1 with errno. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,16 @@ pid_t procs_next_logger(struct scenario *s, pid_t before)
         }
         (void)scenario_time_left(s);
     }
+}
+
+pid_t procs_stop_logger(struct scenario *s)
+{
+    pid_t logger = procs_next_logger(s, 0);
+    assert_int_equal(kill(logger, SIGSTOP), 0);
+    while (procs_state(logger) != 'T') {
+        (void)scenario_time_left(s);
+    }
+    return logger;
 }
 
 void procs_children(pid_t pid, struct procs *ret)

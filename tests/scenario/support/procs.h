@@ -32,6 +32,9 @@ bool procs_is_logger(pid_t pid);
 /** The logger of S, once there is one that lives and is not BEFORE (0: whichever). */
 pid_t procs_next_logger(struct scenario *s, pid_t before);
 
+/** Stops the logger of S, and waits until it stands still; its number. */
+pid_t procs_stop_logger(struct scenario *s);
+
 /** All descendants of PID, zombies included. */
 void procs_descendants(pid_t pid, struct procs *ret);
 

@@ -258,6 +258,13 @@ void scenario_signal(struct scenario *s, int sig)
     assert_int_equal(kill(s->pid, sig), 0);
 }
 
+void scenario_reload(struct scenario *s, const char *yaml)
+{
+    (void)scenario_write(s, "foster.yaml", 0644, yaml);
+    scenario_signal(s, SIGHUP);
+    (void)scenario_wait_text(s, "config", NULL, "the new configuration is in force");
+}
+
 /** Fails when something that was below fosterd is still there, dead or alive: it is our child now. */
 static void check_no_children(struct scenario *s)
 {

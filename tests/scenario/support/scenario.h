@@ -95,6 +95,9 @@ struct scenario *scenario_start_with(const struct scenario_options *o, const cha
 /** Sends a signal to fosterd. */
 void scenario_signal(struct scenario *s, int sig);
 
+/** Reloads YAML, which must be accepted, and waits until it is in force. */
+void scenario_reload(struct scenario *s, const char *yaml);
+
 /** Waits until fosterd has ended; its exit code, or 128+n. */
 int scenario_wait_exit(struct scenario *s);
 

@@ -98,11 +98,7 @@ static inline int bench_end(void **state)
 
 static inline bool bench_is_synced(void *data)
 {
-    const struct engine_unit *u = data;
-    for (size_t i = 0; i < SPEC_STREAM_N; i++)
-        if (u->out[i] != NULL && !u->out[i]->is_synced)
-            return false;
-    return true;
+    return output_is_settled(data);
 }
 
 /** Has the logger send on what unit I has written, with what there is of a line, and waits for that. */
@@ -118,6 +114,15 @@ static inline void bench_sync(unsigned i)
         assert_int_equal(logger_host_send(&bench.logger, &m), 0);
     }
     rig_run_until(bench_is_synced, &bench_units[i]);
+}
+
+/** Stops the logger, and waits until it stands still. */
+static inline void bench_stop_logger(void)
+{
+    siginfo_t info;
+    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)bench.logger.pid, &info, WSTOPPED | WEXITED), 0);
+    assert_int_equal(info.si_code, CLD_STOPPED);
 }
 
 /** Ends the logger, if there is one: the next one has what is standard output then. */

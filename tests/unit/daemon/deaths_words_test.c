@@ -33,14 +33,6 @@ static const struct event *assert_told(size_t i, enum event_kind kind)
     return &told.events[i];
 }
 
-static void hold_up(pid_t pid)
-{
-    siginfo_t info;
-    assert_int_equal(kill(pid, SIGSTOP), 0);
-    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED), 0);
-    assert_int_equal(info.si_code, CLD_STOPPED);
-}
-
 /* Run 1 of unit 0, ready by a line "up", writes TEXT and ends with 3, both while the logger is held up. Returns the
  * logger. */
 static pid_t die_unheard(const char *text)
@@ -53,7 +45,7 @@ static pid_t die_unheard(const char *text)
     bench_specs[0].ready.kind = SPEC_READY_LOG;
     bench_specs[0].ready.log = pattern;
     pid_t pid = launch(0, 1);
-    hold_up(bench.logger.pid);
+    bench_stop_logger();
     ready_on_state(&bench_units[0], UNIT_RUNNING);
     take(pid);
     assert_int_equal(told.n, 2);

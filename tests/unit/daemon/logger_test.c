@@ -137,7 +137,7 @@ static void writing_is_of_use(const struct way *w)
     for (int i = 0; i < LINES; i++)
         assert_int_equal(write(output_fd(&bench_units[0], SPEC_STREAM_OUT), "a line\n", 7), 7);
     bench_sync(0);
-    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    bench_stop_logger();
     uint64_t taken = bench.logger.shared->n_taken;
     assert_int_equal(taken, 7 * LINES);
     w->unblock();

@@ -216,7 +216,7 @@ static void streams_that_were_closing_are_closed_by_the_next_one(void **state)
     (void)state;
     open_unit(0);
     says(0, "end");
-    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    bench_stop_logger();
     output_close(&bench_units[0]);
     logger_ends(true);
     rig_run_until(is_gone, NULL);
@@ -328,7 +328,7 @@ static void a_logger_that_is_stopped_holds_nobody_up(void **state)
     (void)state;
     open_unit(0);
     bench_sync(0);
-    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    bench_stop_logger();
     while (list_is_empty(&bench.logger.unsent))
         assert_true(output_match(&bench_units[0], "^never$", on_match));
     assert_true(output_match(&bench_units[0], "^up$", on_match));
@@ -364,7 +364,7 @@ static void our_own_messages_come_behind_output(void **state)
     rig_run_until(bench_is_synced, &bench_units[0]);
     assert_string_equal(rig_log(), "fosterd: behind\n");
     assert_string_equal(heard(), "web | before\n");
-    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    bench_stop_logger();
     says(0, "more");
     output_sync(&bench_units[0], true);
     log_info("later");
@@ -381,7 +381,7 @@ static void what_nobody_takes_is_lost_and_told(void **state)
 {
     (void)state;
     open_unit(0);
-    assert_int_equal(kill(bench.logger.pid, SIGSTOP), 0);
+    bench_stop_logger();
     says(0, "never\n");
     pid_t pid = bench.logger.pid;
     logger_host_done(&bench.logger);
