@@ -3,7 +3,9 @@
  *
  * How fast output gets to where it goes, and what that costs: fosterd's drivers beside `cat > file` (the floor) and the
  * loggers of other supervisors, all in one interleaved run; medians. Lines of 100 bytes, written one by one and in
- * blocks of 64 KiB. And what a thousand services cost that write ten lines a second each.
+ * blocks of 64 KiB. And what a thousand services cost that write ten lines a second each: fosterd's logger beside the
+ * barest reader of as many pipes (the floor: it knows no lines and loses what it holds when it dies) and beside an
+ * s6-log for each of them.
  *
  *   logs FOSTERD [MiB [ROUNDS [SERVICES]]]
  *
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,7 +29,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 100, BLOCK = 64 << 10, PATH_SIZE = 512, ROUNDS_MAX = 15, GUARD_S = 300, TICKS_A_SECOND = 10 };
+enum {
+    LINE = 100,
+    BLOCK = 64 << 10,
+    PATH_SIZE = 512,
+    ROUNDS_MAX = 15,
+    GUARD_S = 300,
+    TICKS_A_SECOND = 10,
+    MANY_MAX = 4096,
+};
 
 static const int64_t ns_a_second = 1000000000;
 
@@ -372,9 +383,125 @@ static void compare(const char *title, size_t at_a_time, size_t size, int rounds
     fflush(stdout);
 }
 
-static void many_services(const char *driver, int services)
+enum { WARM_MS = 3000, MEASURED_MS = 10000, CALM_NS = 5000000 };
+
+/* Takes the lines out of the pipes FDS as cheaply as that can be done: told once of each, all that come within 1 ms
+ * together, one read each; and one write for all of them, or one each to the file in OUTS. Does not return. */
+static void read_barely(const int *fds, const int *outs, int n_fds)
 {
-    enum { WARM_MS = 3000, MEASURED_MS = 10000, CALM_NS = 5000000 };
+    static char buf[MANY_MAX * LINE];
+    static struct epoll_event events[MANY_MAX];
+    int ep = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < n_fds; i++) {
+        struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u32 = (uint32_t)i};
+        if (epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &e) != 0)
+            fail("epoll");
+    }
+    for (;;) {
+        size_t held = 0;
+        int n = epoll_wait(ep, events, n_fds, -1);
+        for (int i = 0; i < n; i++) {
+            uint32_t which = events[i].data.u32;
+            ssize_t r = read(fds[which], buf + held, LINE);
+            if (r <= 0)
+                continue;
+            if (outs == NULL)
+                held += (size_t)r;
+            else if (write(outs[which], buf, (size_t)r) != r)
+                fail("write");
+        }
+        if (held > 0 && write(STDOUT_FILENO, buf, held) != (ssize_t)held)
+            fail("write");
+        pause_ms(1);
+    }
+}
+
+static pid_t start_bare_reader(const int *fds, int n_fds, bool files)
+{
+    static int outs[MANY_MAX];
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+    for (int i = 0; files && i < n_fds; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d.log", i);
+        outs[i] = open(in_dir(name), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        if (outs[i] < 0)
+            fail(name);
+    }
+    read_barely(fds, files ? outs : NULL, n_fds);
+    return 0;
+}
+
+static pid_t start_between(int in, int out, const char *const *argv)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(in, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static int64_t used_by_all(const pid_t *pids, int n)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += used_ns(pids[i]);
+    return sum;
+}
+
+enum peer { PEER_BARE, PEER_BARE_FILES, PEER_S6_LOG };
+
+/* The same writers without fosterd. */
+static void many_pipes(const char *name, enum peer peer, int services)
+{
+    static int fds[MANY_MAX];
+    static pid_t writers[MANY_MAX], readers[MANY_MAX];
+    const char *const writer[] = {self, "--slow", NULL};
+    int n_readers = 0, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    empty_dir();
+    for (int i = 0; i < services; i++) {
+        int p[2];
+        if (pipe2(p, O_CLOEXEC) != 0)
+            fail("pipe");
+        fds[i] = p[0];
+        writers[i] = start_between(null, p[1], writer);
+        close(p[1]);
+        if (peer == PEER_S6_LOG) {
+            char at[32];
+            snprintf(at, sizeof at, "%d", i);
+            const char *const reader[] = {"s6-log", "n1", in_dir(at), NULL};
+            readers[n_readers++] = start_between(p[0], null, reader);
+        }
+    }
+    if (peer != PEER_S6_LOG)
+        readers[n_readers++] = start_bare_reader(fds, services, peer == PEER_BARE_FILES);
+    for (int i = 0; i < services; i++)
+        close(fds[i]);
+    pause_ms(WARM_MS);
+    int64_t at = now_ns(), cpu = used_by_all(readers, n_readers);
+    pause_ms(MEASURED_MS);
+    double wall = (double)(now_ns() - at);
+    printf("%-24s %6.1f\n", name, 100. * (double)(used_by_all(readers, n_readers) - cpu) / wall);
+    fflush(stdout);
+    close(null);
+    for (int i = 0; i < services; i++) {
+        kill(writers[i], SIGKILL);
+        waitpid(writers[i], NULL, 0);
+    }
+    for (int i = 0; i < n_readers; i++) {
+        kill(readers[i], SIGKILL);
+        waitpid(readers[i], NULL, 0);
+    }
+}
+
+static void many_services(const char *name, const char *driver, int services)
+{
     char text[4 * PATH_SIZE], options[PATH_SIZE];
     empty_dir();
     expand(driver, options);
@@ -394,8 +521,7 @@ static void many_services(const char *driver, int services)
     int64_t at = now_ns(), cpu = used_ns(logger), own = used_ns(pid);
     pause_ms(MEASURED_MS);
     double wall = (double)(now_ns() - at);
-    printf("%-8s foster-logger %.1f %% of a processor, fosterd %.2f %%\n",
-           strstr(driver, "file") != NULL ? "file" : "stdout", 100. * (double)(used_ns(logger) - cpu) / wall,
+    printf("%-24s %6.1f (fosterd itself: %.2f)\n", name, 100. * (double)(used_ns(logger) - cpu) / wall,
            100. * (double)(used_ns(pid) - own) / wall);
     fflush(stdout);
     kill(pid, SIGTERM);
@@ -416,7 +542,14 @@ int main(int argc, char **argv)
     size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : 1024;
     int rounds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 3,
         services = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1000;
-    if (rounds < 1 || rounds > ROUNDS_MAX || readlink("/proc/self/exe", self, sizeof self - 1) < 0 ||
+    if (rounds < 1 || rounds > ROUNDS_MAX || services < 1 || services > MANY_MAX) {
+        fprintf(stderr, "logs: 1 to %d rounds, 1 to %d services\n", ROUNDS_MAX, MANY_MAX);
+        return 64;
+    }
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0 || readlink("/proc/self/exe", self, sizeof self - 1) < 0 ||
         mkdtemp(dir) == NULL)
         fail("start");
     setenv("FOSTER_RUNTIME_DIR", in_dir("run"), 1);
@@ -424,9 +557,15 @@ int main(int argc, char **argv)
     size_t size = (mib << 20) / (LINE * BLOCK) * (LINE * BLOCK);
     compare("blocks of 64 KiB", BLOCK / LINE * LINE, size / (BLOCK / LINE * LINE) * (BLOCK / LINE * LINE), rounds);
     compare("a write a line", LINE, size, rounds);
-    printf("\n%d services, %d lines a second each\n", services, TICKS_A_SECOND);
-    many_services("driver: stdout", services);
-    many_services("driver: file, options: { path: '@/{name}.log' }", services);
+    printf("\n%d services, %d lines a second each, %% of a processor\n", services, TICKS_A_SECOND);
+    many_pipes("barest reader, stdout", PEER_BARE, services);
+    many_services("foster stdout", "driver: stdout", services);
+    many_pipes("barest reader, files", PEER_BARE_FILES, services);
+    many_services("foster file", "driver: file, options: { path: '@/{name}.log' }", services);
+    if (is_installed("s6-log"))
+        many_pipes("s6-log, one for each", PEER_S6_LOG, services);
+    else
+        printf("%-24s not installed\n", "s6-log, one for each");
     empty_dir();
     rmdir(dir);
     return 0;
