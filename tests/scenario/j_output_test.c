@@ -310,6 +310,24 @@ static void j14_long_lines_and_bytes_that_are_no_text(void **state)
     scenario_check(s, total == LONG_LINE);
 }
 
+/* Whoever ends fosterd waits for output only so long: then it goes without, and says what that has cost. */
+static void j15_a_logger_that_stands_still_at_the_end(void **state)
+{
+    (void)state;
+    struct scenario *s = start("services:\n"
+                               "  web:\n"
+                               "    command: '@ACTOR@ await @DIR@/gate lines 3 say @DIR@/ear written wait'\n");
+    (void)procs_stop_logger(s);
+    scenario_open_gate(s, "gate");
+    assert_string_equal(scenario_heard(s, "ear"), "written");
+    scenario_signal(s, SIGTERM);
+    const struct scenario_event *e = scenario_wait_text(s, NULL, NULL, "bytes of what services wrote were lost");
+    scenario_check(s, strcmp(e->level, "warn") == 0 && strncmp(e->msg, "6 ", 2) == 0);
+    read_to_end(s);
+    scenario_end(s, 0);
+    assert_int_equal(out.len, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -319,6 +337,7 @@ int main(void)
         TEST(j12_a_reader_that_goes),
         TEST(j13_loggers_are_killed_while_it_is_read),
         TEST(j14_long_lines_and_bytes_that_are_no_text),
+        TEST(j15_a_logger_that_stands_still_at_the_end),
     };
     return SCENARIO_RUN("j_output", tests);
 }
