@@ -165,13 +165,15 @@ struct engine {
     const char *inherited_marker; /**< our own FOSTER_RUN, for nesting; borrowed from the environment, NULL: none */
     uint64_t n_helpers;           /**< commands that have been run beside units */
     bool is_init;
-    bool over;              /**< super has spoken its last effect */
-    bool clearing;          /**< we go once nobody is left: PID 1 for all, others for helpers */
-    bool ending_output;     /**< nobody but the logger, which is to end, is waited for any more */
-    bool ending_helpers;    /**< nobody but helpers, which have been killed, is waited for yet */
-    bool ending_strangers;  /**< PID 1: everybody who is left has been asked to end */
-    bool killing_strangers; /**< PID 1: and is killed now */
-    int64_t stop_asked_ms;  /**< when somebody first wanted us to stop, 0: nobody has */
+    bool over;               /**< super has spoken its last effect */
+    bool clearing;           /**< we go once nobody is left: PID 1 for all, others for helpers */
+    bool ending_output;      /**< nobody but the logger, which is to end, is waited for any more */
+    bool ending_helpers;     /**< nobody but helpers, which have been killed, is waited for yet */
+    bool ending_strangers;   /**< PID 1: everybody who is left has been asked to end */
+    bool killing_strangers;  /**< PID 1: and is killed now */
+    int64_t stop_asked_ms;   /**< when somebody first wanted us to stop, 0: nobody has */
+    uint64_t output_moved;   /**< while ending output: how much had gone out when that was last looked at */
+    int64_t output_until_ms; /**< and from when on it is waited for no longer */
     struct ev_timer clear_timer;
     int exit_code;
     bool said_settled;

@@ -17,7 +17,8 @@ void leave_init(struct engine *g) NONNULL();
 
 /** Everything is over: kills the helpers that are left, and leaves the loop when they are gone. PID 1 (and, in init
  * mode, whoever has no /proc to see who is left by) waits until nobody at all is left; a grace period of 0 in init mode
- * means not at all. */
+ * means not at all. Last the output goes out: as long as it goes on, and what is left of the time for the whole stop
+ * (10 s without one), but never 2 s for nothing. */
 void leave_begin(struct engine *g) NONNULL();
 
 /** While G is clearing: leaves when nobody is left, and goes on with whatever has been begun. Called behind each slice
@@ -25,7 +26,7 @@ void leave_begin(struct engine *g) NONNULL();
 void leave_check(struct engine *g) NONNULL();
 
 /** While G is clearing: somebody wants it to end. Those who are left are asked to; with KILL, or for the second time,
- * they are killed. */
+ * they are killed. Output goes out all the same. */
 void leave_hurry(struct engine *g, bool kill) NONNULL();
 
 #endif

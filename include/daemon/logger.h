@@ -95,6 +95,9 @@ void logger_host_replace(struct logger_host *h) NONNULL();
 /** Ends the logger when it has let go of all streams, which have been closed. True: there is nothing to wait for. */
 bool logger_host_leave(struct logger_host *h) MUST_CHECK NONNULL();
 
+/** Bytes that all loggers have moved so far, each counted at each step of its way: it grows while output goes on. */
+uint64_t logger_host_moved(const struct logger_host *h) MUST_CHECK NONNULL();
+
 /** Kills the logger, if there is one, and frees all streams; what they have is lost. */
 void logger_host_give_up(struct logger_host *h) NONNULL();
 

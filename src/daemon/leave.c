@@ -17,12 +17,13 @@
 #include <sys/wait.h>
 
 enum {
-    /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns. */
+    /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns, and how long output that
+     * goes out slowly may hold up our exit. */
     LEAVE_GRACE_S = 10,
     /* How long it then waits for those whom SIGKILL has not ended, since it may not signal them or they hang in the
      * kernel. They die with their namespace. */
     LEAVE_LAST_S = 2,
-    /* How long output that nobody takes may hold up our exit. */
+    /* How long output may that nobody takes. */
     LEAVE_OUTPUT_S = 2,
 };
 
@@ -49,6 +50,23 @@ static void leave_loop(struct engine *g)
     ev_break(g->loop, EVBREAK_ALL);
 }
 
+/* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
+ * waiting longer than promised. */
+static double leave_grace(const struct engine *g)
+{
+    int64_t budget = g->set->supervisor.stop_timeout_ms;
+    if (budget <= 0)
+        return LEAVE_GRACE_S;
+    int64_t left = g->stop_asked_ms > 0 ? g->stop_asked_ms + budget - sys_now_ms() : budget;
+    return left > 0 ? (double)left / 1000. : 0.;
+}
+
+static void leave_wait_for_output(struct engine *g)
+{
+    g->output_moved = logger_host_moved(&g->logger);
+    loop_arm(g->loop, &g->clear_timer, LEAVE_OUTPUT_S);
+}
+
 /* Ends the logger, when all output has gone out. True: it is gone. */
 static bool leave_output(struct engine *g)
 {
@@ -58,7 +76,8 @@ static bool leave_output(struct engine *g)
     if (logger_host_leave(&g->logger))
         return true;
     g->clearing = g->ending_output = true;
-    loop_arm(g->loop, &g->clear_timer, LEAVE_OUTPUT_S);
+    g->output_until_ms = sys_now_ms() + (int64_t)(leave_grace(g) * 1000.);
+    leave_wait_for_output(g);
     return false;
 }
 
@@ -75,17 +94,6 @@ static void leave_kill(struct engine *g)
         loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);
     g->killing_strangers = true;
     (void)census_signal_everything(g, SIGKILL);
-}
-
-/* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
- * waiting longer than promised. */
-static double leave_grace(const struct engine *g)
-{
-    int64_t budget = g->set->supervisor.stop_timeout_ms;
-    if (budget <= 0)
-        return LEAVE_GRACE_S;
-    int64_t left = g->stop_asked_ms > 0 ? g->stop_asked_ms + budget - sys_now_ms() : budget;
-    return left > 0 ? (double)left / 1000. : 0.;
 }
 
 static void leave_end(struct engine *g)
@@ -153,13 +161,23 @@ static void leave_give_output_up(struct engine *g)
         loop_arm(g->loop, &g->clear_timer, LEAVE_LAST_S);
 }
 
+/* Whether more of it has gone out, and there is time left. */
+static bool leave_output_goes_on(const struct engine *g)
+{
+    return !list_is_empty(&g->logger.streams) && logger_host_moved(&g->logger) != g->output_moved &&
+           sys_now_ms() < g->output_until_ms;
+}
+
 static void leave_on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     struct engine *g = w->data;
     (void)revents;
     ev_timer_stop(loop, w);
     if (g->ending_output) {
-        leave_give_output_up(g);
+        if (leave_output_goes_on(g))
+            leave_wait_for_output(g);
+        else
+            leave_give_output_up(g);
         return;
     }
     if (g->ending_helpers) {

@@ -340,10 +340,9 @@ static void say_granted(struct logger_host *h, pid_t pid)
     h->is_refused = false;
 }
 
-/* What all loggers have moved so far. */
-static uint64_t moved(const struct logger_host *h)
+uint64_t logger_host_moved(const struct logger_host *h)
 {
-    return h->shared->n_taken + h->shared->n_sent;
+    return h->shared != NULL ? h->shared->n_taken + h->shared->n_sent : 0;
 }
 
 static void start(struct logger_host *h)
@@ -352,7 +351,7 @@ static void start(struct logger_host *h)
     pid_t pid = -1;
     /* It may be at work before the fork returns here. */
     h->started_ms = sys_now_ms();
-    h->moved_before = moved(h);
+    h->moved_before = logger_host_moved(h);
     if (sys_packet_pair(pair) == 0) {
         pid = fork_logger(h, pair[1]);
         int errnum = errno;
@@ -449,7 +448,7 @@ void logger_host_died(struct logger_host *h, int wstatus)
         return;
     say_died(pid, wstatus);
     h->n_restarts++;
-    bool was_of_use = moved(h) != h->moved_before || sys_now_ms() - h->started_ms >= LOGGER_LIVED_MS;
+    bool was_of_use = logger_host_moved(h) != h->moved_before || sys_now_ms() - h->started_ms >= LOGGER_LIVED_MS;
     if (was_of_use)
         h->pause_ms = LOGGER_PAUSE_MIN_MS;
     else
