@@ -128,10 +128,17 @@ static void zombies_say_cured(const struct engine_unit *u, struct zombie_note *n
     if (n > 0)
         zombies_say(u, LOG_LEVEL_INFO, p->pid, "made %d (%s) wait for %zu zombie%s", (int)p->pid, p->name, n,
                     n == 1 ? "" : "s");
-    if (p->n_left > 0 && zombie_note_refusal(note, p->pid, p->start_ticks, p->verdict))
+    if (p->n_left == 0 || !zombie_note_refusal(note, p->pid, p->start_ticks, p->verdict))
+        return;
+    const char *why = unzombie_verdict_text(p->verdict);
+    if (p->verdict == UNZOMBIE_LATER || p->verdict == UNZOMBIE_BUSY)
+        zombies_say(u, LOG_LEVEL_WARN, p->pid,
+                    "%zu zombies held by %d (%s) could not be reaped: %s; fosterctl zombies --reap %s tries again",
+                    p->n_left, (int)p->pid, p->name, why, u->name);
+    else
         zombies_say(u, LOG_LEVEL_WARN, p->pid,
                     "%zu zombies held by %d (%s) cannot be reaped: %s; fosterctl restart %s ends them", p->n_left,
-                    (int)p->pid, p->name, unzombie_verdict_text(p->verdict), u->name);
+                    (int)p->pid, p->name, why, u->name);
 }
 
 static void zombies_on_cured(struct zombie_job *job)

@@ -8,6 +8,7 @@
 #include "scenario/support/fosterctl.h"
 #include "scenario/support/procs.h"
 #include "scenario/support/schema.h"
+#include "scenario/support/zombies.h"
 
 #include <sched.h>
 #include <string.h>
@@ -28,17 +29,6 @@
     "  catches: { command: '@ACTOR@ zombies 5 on CHLD [ reap ] print up wait' }\n"                                     \
     "  stopped: { command: '@ACTOR@ zombies 3 print up kill STOP wait' }\n"                                            \
     "  half: { command: '@ACTOR@ fork 1 [ leader-exit [ print up,%p wait ] ] wait' }\n"
-
-static size_t zombies_of(pid_t pid)
-{
-    static struct procs below;
-    size_t n = 0;
-    procs_children(pid, &below);
-    for (size_t i = 0; i < below.n; i++) {
-        n += procs_state(below.pids[i]) == 'Z';
-    }
-    return n;
-}
 
 static pid_t wait_up(struct scenario *s, const char *service)
 {
@@ -159,13 +149,23 @@ static void v01_each_policy_and_the_verb(void **state)
         scenario_stop(s);
         scenario_skip("no process may be traced here");
     }
-    fosterctl_check(s, fosterctl_end(cure), 1,
-                    "* (sleep) of sleepy has waited for 60 zombies\n"
-                    "* (actor) of stopped still holds 3: a signal has stopped it\n",
-                    "");
+    struct command got = fosterctl_end(cure);
+    if (zombies_say_busy(got.out)) {
+        (void)zombies_reap(s, "sleepy");
+    } else {
+        fosterctl_check(s, got, 1,
+                        "* (sleep) of sleepy has waited for 60 zombies\n"
+                        "* (actor) of stopped still holds 3: a signal has stopped it\n",
+                        "");
+    }
     scenario_check(s, zombies_of(sleepy) == 0);
     wait_asleep(s, sleepy);
-    (void)scenario_wait_text(s, "zombies", "cured", "wait for 120 zombies");
+    const struct scenario_event *e = scenario_wait(s, "zombies", "cured");
+    if (!strstr(e->msg, "wait for 120 zombies")) {
+        e = strstr(e->msg, "tries again") ? e : scenario_wait_text(s, "zombies", "cured", "tries again");
+        scenario_check(s, zombies_say_busy(e->msg));
+        (void)zombies_reap(s, "cured");
+    }
     scenario_check(s, zombies_of(cured) == 0);
     wait_asleep(s, cured);
     scenario_check(s, scenario_count(s, "exited", "cured") == 0 && scenario_count(s, "exited", "sleepy") == 0);
