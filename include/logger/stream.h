@@ -33,9 +33,9 @@ struct sink {
     /** Begins with S; its settings are s->log. Allocates s->sink_data when it needs some; what cannot be opened now is
      * tried again later. False without memory: the stream then goes nowhere, and drops. */
     bool (*open)(struct stream *s);
-    /** Sends what waits in the ring of S, as far as that goes, and what there is of a line without end when s->flush.
-     * Moves the ring's `sent`, keeps its `line`, says by stream_set_trouble() how it went. When the trouble is over it
-     * calls stream_pump(). */
+    /** Sends what waits in the ring of S, as far as that goes, and what there is of a line without end when s->flush;
+     * when s->closing, without waiting for the time at which it would have been tried again. Moves the ring's `sent`,
+     * keeps its `line`, says by stream_set_trouble() how it went. When the trouble is over it calls stream_pump(). */
     void (*send)(struct stream *s);
     /** The settings have changed (s->log), or files are to be opened anew. */
     void (*reopen)(struct stream *s);

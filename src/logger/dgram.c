@@ -224,7 +224,7 @@ static void sink_send(struct stream *s)
 {
     const struct outgoing *o = outgoing_of(s);
     struct logring_head *h = s->ring.head;
-    if (ev_is_active(&o->retry) || ev_is_active(&o->writable)) {
+    if ((ev_is_active(&o->retry) && !s->closing) || ev_is_active(&o->writable)) {
         tell_why(s);
         return;
     }

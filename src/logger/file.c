@@ -463,7 +463,7 @@ static bool send_gap(struct stream *s)
 static void sink_send(struct stream *s)
 {
     const struct file *f = file_of(s);
-    if (ev_is_active(&f->retry) || !check_file(s))
+    if ((ev_is_active(&f->retry) && !s->closing) || !check_file(s))
         return;
     if (send_gap(s) && (is_raw(s) ? send_raw(s) : send_lines(s)))
         stream_set_trouble(s, LOGRING_FLOWS, 0);

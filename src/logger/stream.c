@@ -243,7 +243,7 @@ static bool is_drained(const struct stream *s)
     return s->pipe_fd < 0 || pipes_bytes(s->pipe_fd) == 0;
 }
 
-/* What cannot go out when S goes is lost, and counted. */
+/* What cannot go out when S goes, although that has been tried once more, is lost, and counted. */
 static void check_end(struct stream *s)
 {
     if (!s->closing || !list_is_empty(&s->in_ended) || !is_drained(s))

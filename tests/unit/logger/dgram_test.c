@@ -227,6 +227,23 @@ static void test_nobody_is_there(void **state)
     rig_finish(&rig);
 }
 
+/* The listener comes back when the stream ends, before it is time to try again: that is the last chance. */
+static void test_somebody_is_there_at_the_end(void **state)
+{
+    (void)state;
+    close(here.fd);
+    here.fd = -1;
+    unlink(here.path);
+    struct rig_stream *s = rig_add(&rig, "web", to_syslog(), RING);
+    rig_start(&rig);
+    say(s, "last\n");
+    rig_await_say(&rig, "No such file or directory");
+    here.fd = listen_at(here.path);
+    rig_finish(&rig);
+    assert_true(ends_with(hear(), " last"));
+    assert_int_equal(s->ring.head->lost_bytes, 0);
+}
+
 /* Writes numbered lines to S until nobody takes more: then the service would wait. Returns how many those were. */
 static size_t fill(const struct rig_stream *s)
 {
@@ -385,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pieces_for_syslog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pieces_for_the_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_somebody_is_there_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_one_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_take_turns, setup, teardown),

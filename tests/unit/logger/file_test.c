@@ -319,6 +319,23 @@ static void test_no_space(void **state)
     assert_int_equal(here.len, (size_t)n + (1000 - lost - 1) * 30U);
 }
 
+/* The stream ends as soon as there is room again, before it is time to try. */
+static void test_space_at_the_end(void **state)
+{
+    (void)state;
+    struct spec_log log = to_file();
+    struct rig_stream *s = rig_add(&rig, "web", &log, RING);
+    assert_int_equal(mkdir(here.path, 0700), 0);
+    rig_start(&rig);
+    say(s, "last\n");
+    rig_await_say(&rig, "it is a directory");
+    assert_int_equal(rmdir(here.path), 0);
+    rig_finish(&rig);
+    read_all();
+    assert_string_equal(here.data, "last\n");
+    assert_int_equal(s->ring.head->lost_bytes, 0);
+}
+
 static size_t numbered_line(char *line, size_t size, size_t i)
 {
     return (size_t)snprintf(line, size, "%zu %.*s", i, (int)(i % 40), "abcdefghijklmnopqrstuvwxyzabcdefghijklmn");
@@ -413,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_others_do_unasked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_in_its_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_space_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_raw, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_with_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_json, setup, teardown),
