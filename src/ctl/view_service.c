@@ -157,6 +157,38 @@ static void service_processes(struct buf *out, const struct view *v, const json_
                text_age(s, "cpu_ms", cpu));
 }
 
+/* Where its output goes, unless that is standard output and all is well with it. */
+static void service_logs(struct buf *out, const struct view *v, const json_t *s)
+{
+    const json_t *logs = json_object_get(s, "log"), *log;
+    const char *label = "log";
+    size_t i;
+    json_array_foreach(logs, i, log)
+    {
+        const char *driver = text_member(log, "driver", "-"), *path = text_member(log, "path", "");
+        const char *trouble = text_member(log, "trouble", "");
+        char lost[TEXT_CELL_MAX];
+        bool has_lost = text_number(log, "lost_bytes", 0) > 0;
+        if (strcmp(driver, "stdout") == 0 && *trouble == '\0' && !has_lost)
+            continue;
+        service_label(out, v, label);
+        label = "";
+        if (json_array_size(logs) > 1)
+            buf_printf(out, "%s: ", strcmp(text_member(log, "stream", ""), "stderr") == 0 ? "stderr" : "stdout");
+        text_put(out, driver, 0);
+        if (*path != '\0')
+            buf_putc(out, ' ');
+        text_put(out, path, 0);
+        if (*trouble != '\0') {
+            buf_puts(out, "; ");
+            text_paint(out, v, TEXT_BAD, trouble, 0);
+        }
+        if (has_lost)
+            buf_printf(out, "; bytes lost: %s", text_count(log, "lost_bytes", lost));
+        buf_putc(out, '\n');
+    }
+}
+
 void view_service(struct buf *out, const struct view *v, const json_t *result)
 {
     const json_t *services = json_object_get(result, "services"), *s, *line;
@@ -175,6 +207,7 @@ void view_service(struct buf *out, const struct view *v, const json_t *result)
         service_stop(out, v, s);
         service_relations(out, v, s);
         service_processes(out, v, s);
+        service_logs(out, v, s);
         service_row(out, v, "limits", json_string_value(json_object_get(s, "limits")));
         if (json_array_size(lines) > 0) {
             buf_puts(out, "  ");

@@ -6,6 +6,7 @@
 #include "daemon/look_unit.h"
 
 #include "base/err.h"
+#include "core/log_keys.h"
 #include "core/snapshot.h"
 #include "daemon/health.h"
 #include "daemon/notify.h"
@@ -69,6 +70,17 @@ static json_t *look_unit_trouble(const struct output_stream *s)
     return look_unit_text(trouble == LOGRING_FULL ? "it takes nothing now" : err_errno_text(s->ring.head->sink_errno));
 }
 
+/* The file to which stream number WHICH of U goes; null: to none. */
+static json_t *look_unit_path(const struct engine_unit *u, unsigned which)
+{
+    const struct spec_log *l = &u->spec->log[which];
+    const struct output_stream *s = u->out[which];
+    char path[LOG_KEYS_PATH_MAX + 1];
+    if (l->driver != SPEC_LOG_FILE || !log_path(l, s != NULL ? s->name : u->name, u->spec->name, path, sizeof path))
+        return json_null();
+    return look_unit_text(path);
+}
+
 /* Where the output of U goes, as the member `log`; NULL without memory. */
 static json_t *look_unit_log(const struct engine_unit *u)
 {
@@ -77,10 +89,10 @@ static json_t *look_unit_log(const struct engine_unit *u)
     for (unsigned i = 0; i < spec_n_streams(u->spec); i++) {
         const struct spec_log *l = &u->spec->log[i];
         const struct output_stream *s = u->out[i];
-        log = snapshot_append(
-            log, json_pack("{s:s, s:s, s:o, s:I, s:o}", "stream", names[i], "driver", spec_log_driver_name(l->driver),
-                           "path", look_unit_text(l->driver == SPEC_LOG_FILE ? l->path : NULL), "lost_bytes",
-                           (json_int_t)(s != NULL ? s->ring.head->lost_bytes : 0), "trouble", look_unit_trouble(s)));
+        log = snapshot_append(log, json_pack("{s:s, s:s, s:o, s:I, s:o}", "stream", names[i], "driver",
+                                             spec_log_driver_name(l->driver), "path", look_unit_path(u, i),
+                                             "lost_bytes", (json_int_t)(s != NULL ? s->ring.head->lost_bytes : 0),
+                                             "trouble", look_unit_trouble(s)));
     }
     return log;
 }

@@ -107,12 +107,29 @@ static void s92_following(void **state)
     scenario_end(s, 0);
 }
 
+/* The path is that of the instance. */
+static void s93_where_it_goes(void **state)
+{
+    (void)state;
+    struct scenario *s = scenario_new();
+    scenario_spawn(s, NULL,
+                   "services:\n"
+                   "  web:\n"
+                   "    command: '@ACTOR@ wait'\n"
+                   "    scale: 2\n"
+                   "    logging: { driver: file, options: { path: '@DIR@/{service}/{name}.log' } }\n");
+    (void)scenario_wait(s, "settled", NULL);
+    fosterctl_says(s, "web.2: *\n*\n*\n*\n*\n*\n log file @DIR@/web/web.2.log\n", "status", "web.2");
+    scenario_stop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(s90_lines_that_were_written),
         SCENARIO(s91_older_lines_come_from_files),
         SCENARIO(s92_following),
+        SCENARIO(s93_where_it_goes),
     };
     return SCENARIO_RUN("s_logs", tests);
 }
