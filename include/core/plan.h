@@ -61,7 +61,7 @@ bool plan_make(struct plan *p, const struct spec_set *old_set, const struct spec
 bool plan_is_empty(const struct plan *p) NONNULL();
 
 /** One line for people, without newline: "+ web", "~ db (command, environment)", "~ api (umask; restarts with
- *  db)", "- old", into BUF of SIZE; cut with
+ * db)", "~ job (stop_signal; no restart)", "- old", into BUF of SIZE; cut with
  * "..." where it is too long. Returns BUF. */
 char *plan_text(const struct plan_change *c, char *buf, size_t size) NONNULL();
 

@@ -352,6 +352,8 @@ char *plan_text(const struct plan_change *c, char *buf, size_t size)
         len += (size_t)snprintf(buf + len, size - len, "%s%s", i == 0 ? " (" : ", ", c->keys[i]);
     if (c->with && len < size)
         len += (size_t)snprintf(buf + len, size - len, "%srestarts with %s", c->n_keys > 0 ? "; " : " (", c->with);
+    else if (c->action == PLAN_CHANGE && c->effect == PLAN_NONE && c->n_keys > 0 && len < size)
+        len += (size_t)snprintf(buf + len, size - len, "; no restart");
     if ((c->n_keys > 0 || c->with) && len < size)
         len += (size_t)snprintf(buf + len, size - len, ")");
     if (len >= size && size > 3)

@@ -236,7 +236,7 @@ static void p10_keys_that_touch_no_process(void **state)
                        "    restart: { delay: 7s }\n"
                        "    stop_signal: USR1\n"
                        "    labels: { team: shop }\n");
-    scenario_check(s, count_said(s, "reload: ~ web (restart.delay, stop_signal, labels)") == 1);
+    scenario_check(s, count_said(s, "reload: ~ web (restart.delay, stop_signal, labels; no restart)") == 1);
     (void)scenario_sync(s);
     scenario_check(s, procs_is_alive(web) && scenario_count(s, "stopping", NULL) == 0);
     scenario_signal(s, SIGTERM);

@@ -316,17 +316,18 @@ static void logging_restarts_for_another_descriptor_only(void **state)
     static const struct {
         const char *from, *to, *expected;
     } cases[] = {
-        {"driver: stdout", "driver: journald", "~ web (logging.driver) none\n"},
+        {"driver: stdout", "driver: journald", "~ web (logging.driver; no restart) none\n"},
         {"driver: file, options: { path: /a }", "driver: syslog",
-         "~ web (logging.driver, logging.options.path) none\n"},
+         "~ web (logging.driver, logging.options.path; no restart) none\n"},
         {"driver: file, options: { path: /a }", "driver: file, options: { path: /b, user: app }",
-         "~ web (logging.options.path, logging.options.user) none\n"},
+         "~ web (logging.options.path, logging.options.user; no restart) none\n"},
         {"options: { max-buffer-size: 60k }", "driver: stdout", ""},
         {"options: { max-buffer-size: 4k }", "driver: stdout", "~ web (logging.options.max-buffer-size) restart\n"},
         {"driver: stdout", "driver: inherit", "~ web (logging.driver) restart\n"},
         {"driver: none", "driver: inherit", "~ web (logging.driver) restart\n"},
         {"driver: none", "driver: syslog", "~ web (logging.driver) restart\n"},
-        {"stderr: { driver: journald }", "stderr: { options: { mode: drop } }", "~ web (logging.stderr) none\n"},
+        {"stderr: { driver: journald }", "stderr: { options: { mode: drop } }",
+         "~ web (logging.stderr; no restart) none\n"},
         {"stderr: { driver: journald }", "stderr: { driver: inherit }", "~ web (logging.stderr) restart\n"},
         {"stderr: { options: { max-buffer-size: 8k } }", "stderr: {}", "~ web (logging.stderr) restart\n"},
         {"stderr: {}", "driver: stdout", "~ web (logging.stderr) restart\n"},
@@ -398,7 +399,8 @@ static void restarts_take_others_along(void **state)
                "  aside: { command: a, depends_on: { db: { restart: true } } }\n"
                "  db: { command: d2 }\n",
                NULL,
-               "~ top (command) restart\n~ web (depends_on) none\n~ aside (depends_on; restarts with db) restart\n"
+               "~ top (command) restart\n~ web (depends_on; no restart) none\n"
+               "~ aside (depends_on; restarts with db) restart\n"
                "~ db (command) restart\n");
     /* Nothing restarts with what merely gets more instances, or counts from now on. */
     check_plan(before,
@@ -419,7 +421,7 @@ static void a_profile_makes_a_service_exist(void **state)
     (void)state;
     check_plan(without, with, NULL, "- web stop\n");
     check_plan(with, without, NULL, "+ web start\n");
-    check_plan(without, with, debug, "~ web (profiles) none\n");
+    check_plan(without, with, debug, "~ web (profiles; no restart) none\n");
     /* Somebody may have started it by its name. */
     check_plan(with, "services: { db: { command: d }, web: { command: v, profiles: [debug] } }\n", NULL,
                "~ web (command) restart\n");
@@ -428,7 +430,8 @@ static void a_profile_makes_a_service_exist(void **state)
 static void a_long_text_is_cut(void **state)
 {
     const char *keys[] = {"command", "environment", "working_dir"};
-    struct plan_change c = {.action = PLAN_CHANGE, .service = "web", .keys = keys, .n_keys = ARRAY_LEN(keys)};
+    struct plan_change c = {
+        .action = PLAN_CHANGE, .effect = PLAN_RESTART, .service = "web", .keys = keys, .n_keys = ARRAY_LEN(keys)};
     char buf[64], full[64];
 
     (void)state;
