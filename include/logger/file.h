@@ -28,6 +28,7 @@ struct file {
     int64_t born_us; /**< when the file was begun, in microseconds since 1970 */
     dev_t dev;
     ino_t ino;
+    uint64_t begun;     /**< position in the ring of the first byte that went there; 0: not known either */
     uint64_t mirrored;  /**< so many bytes at its end are those of the ring before `sent`, if none were dropped since */
     bool within;        /**< its last line has not ended */
     bool is_old;        /**< it is to be rotated at the end of the line that has begun */
@@ -44,5 +45,18 @@ void file_recover(struct logger *l) NONNULL();
 
 /** The file of S, whose sink is sink_file. */
 struct file *file_of(const struct stream *s) NONNULL();
+
+/** Whether bytes go as they are to the file of S. */
+bool file_is_raw(const struct stream *s) NONNULL();
+
+/** How much more the file of S takes before it is full. */
+size_t file_room(const struct stream *s) NONNULL();
+
+/** The same for the rest of a line that it has the beginning of. That is bounded, too: whoever writes without newlines
+ * must not fill the disk. */
+size_t file_room_for_rest(const struct stream *s) NONNULL();
+
+/** Of the LEN bytes at DATA, how many go to the present file: as many whole lines as it has room for. 0: none. */
+size_t file_share(const struct stream *s, const char *data, size_t len) NONNULL();
 
 #endif

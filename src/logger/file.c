@@ -40,7 +40,7 @@ static struct shared_batch *batch_of(const struct stream *s)
     return &s->logger->shared->file;
 }
 
-static bool is_raw(const struct stream *s)
+bool file_is_raw(const struct stream *s)
 {
     return s->log.format == SPEC_LOG_TEXT && !s->log.timestamps;
 }
@@ -113,6 +113,10 @@ static bool open_base(struct stream *s, struct err *e)
     }
     f->within = f->within && st.st_size > 0;
     f->mirrored = 0;
+    if (st.st_size == 0)
+        f->begun = s->ring.head->sent;
+    else if (st.st_dev != f->dev || st.st_ino != f->ino)
+        f->begun = 0;
     int64_t now_us = sys_unix_us(), birth_us = st.st_size > 0 ? sys_birth_s(f->fd) * US_A_S : 0;
     f->size = (uint64_t)st.st_size;
     f->dev = st.st_dev;
@@ -212,49 +216,6 @@ static bool rotate(struct stream *s)
     return true;
 }
 
-/* How much more the file takes before it is full. */
-static size_t room(const struct stream *s)
-{
-    const struct file *f = file_of(s);
-    uint64_t max = (uint64_t)s->log.max_size;
-    if (ev_now(s->logger->loop) < f->grows_until)
-        return SIZE_MAX;
-    if (f->is_old)
-        return 0;
-    if (s->log.max_size <= 0)
-        return SIZE_MAX;
-    return f->size < max ? (size_t)(max - f->size) : 0;
-}
-
-/* The same for the rest of a line that it has the beginning of. That is bounded, too: whoever writes without newlines
- * must not fill the disk. */
-static size_t room_for_rest(const struct stream *s)
-{
-    uint64_t size = file_of(s)->size, max = (uint64_t)s->log.max_size + LOGLINE_MAX;
-    if (s->log.max_size <= 0)
-        return SIZE_MAX;
-    return size < max ? (size_t)(max - size) : 0;
-}
-
-/* Of the LEN bytes at DATA, those that go to the present file: as many whole lines as it has room for. 0: none. */
-static size_t share_of_file(const struct stream *s, const char *data, size_t len)
-{
-    const struct file *f = file_of(s);
-    size_t left = room(s);
-    if (len <= left)
-        return len;
-    const char *newline = left > 0 ? memrchr(data, '\n', left) : NULL;
-    if (newline != NULL)
-        return (size_t)(newline - data) + 1;
-    if (f->size > 0 && !s->ring.head->line.within)
-        return 0;
-    size_t most = room_for_rest(s);
-    if (most > len)
-        most = len;
-    newline = most > left ? memchr(data + left, '\n', most - left) : NULL;
-    return newline != NULL ? (size_t)(newline - data) + 1 : most;
-}
-
 static struct shared_part part_of(const struct stream *s)
 {
     const struct logring_head *h = s->ring.head;
@@ -310,7 +271,7 @@ static bool send_raw(struct stream *s)
     while (logring_pending(&s->ring) > 0) {
         uint64_t from = s->ring.head->sent;
         const char *data = logring_at(&s->ring, from);
-        size_t len = share_of_file(s, data, logring_pending(&s->ring));
+        size_t len = file_share(s, data, logring_pending(&s->ring));
         if (len == 0) {
             if (!rotate(s))
                 return false;
@@ -365,7 +326,7 @@ static bool compose(struct stream *s, struct shared_part *part)
     struct logline_label label = stream_label(s);
     struct logline_out out = {.data = b->data, .cap = sizeof b->data};
     struct logline_piece p;
-    size_t n, left = room(s), most = room_for_rest(s);
+    size_t n, left = file_room(s), most = file_room_for_rest(s);
     bool is_full = false;
     /* A line that the last run, or another format, has left without an end. */
     if (f->within && (!part->state.within || s->log.format == SPEC_LOG_JSON) && logring_pending(&s->ring) > 0)
@@ -465,7 +426,7 @@ static void sink_send(struct stream *s)
     const struct file *f = file_of(s);
     if ((ev_is_active(&f->retry) && !s->closing) || !check_file(s))
         return;
-    if (send_gap(s) && (is_raw(s) ? send_raw(s) : send_lines(s)))
+    if (send_gap(s) && (file_is_raw(s) ? send_raw(s) : send_lines(s)))
         stream_set_trouble(s, LOGRING_FLOWS, 0);
 }
 
@@ -509,8 +470,11 @@ static bool sink_open(struct stream *s)
     struct file *f = mem_alloc(sizeof *f);
     if (f == NULL)
         return false;
-    *f = (struct file){
-        .stream = s, .dir_fd = -1, .fd = -1, .within = s->ring.head->line.within && s->log.format == SPEC_LOG_TEXT};
+    *f = (struct file){.stream = s,
+                       .dir_fd = -1,
+                       .fd = -1,
+
+                       .within = s->ring.head->line.within && s->log.format == SPEC_LOG_TEXT};
     ev_timer_init(&f->retry, on_retry, 0., 0.);
     ev_timer_init(&f->age, on_age, 0., 0.);
     f->retry.data = f->age.data = f;

@@ -11,6 +11,7 @@
 #include "core/select.h"
 #include "logger/file.h"
 #include "logger/serve_impl.h"
+#include "sys/logfile.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -115,11 +116,6 @@ static const char *find_file(const struct stream *s, struct stat *ret)
     return path;
 }
 
-static bool is_raw(const struct stream *s)
-{
-    return s->log.format != SPEC_LOG_JSON && !s->log.timestamps;
-}
-
 /* So many bytes at the end of the file that is ST are those before `sent` in memory. */
 static uint64_t in_both(const struct stream *s, const struct stat *st)
 {
@@ -129,6 +125,25 @@ static uint64_t in_both(const struct stream *s, const struct stat *st)
     if (f == NULL || f->ino != st->st_ino || h->lost_bytes != h->lost_told)
         return 0;
     return f->mirrored < size ? f->mirrored : size;
+}
+
+/* Whether memory has more than the files that begin with the one that is ST: C stands at lines that went to another
+ * one, which has been moved away or is not named any more. */
+static bool has_more_than_files(const struct cursor *c, const struct stat *st)
+{
+    const struct file *f = c->stream->sink == &sink_file ? file_of(c->stream) : NULL;
+    struct logfile_list older;
+    if (f == NULL || f->dir_fd < 0)
+        return false;
+    /* An empty one that is not ours yet has taken the place of the one that is. */
+    bool has_all = f->ino == st->st_ino ? c->at < f->begun : st->st_size == 0;
+    if (!has_all)
+        return false;
+    if (logfile_list(f->dir_fd, f->base, false, &older) != 0)
+        return false;
+    bool is_alone = older.n == 0;
+    logfile_list_done(&older);
+    return is_alone;
 }
 
 /* How many of the lines that C will show begin there. */
@@ -169,7 +184,7 @@ static json_t *describe_file(const struct cursor *c, const struct serve_wish *w,
     json_t *file =
         json_pack("{s:s, s:I, s:I, s:s}", "path", path, "inode", (json_int_t)st->st_ino, "size", size, "format",
                   s->log.format == SPEC_LOG_JSON ? "json"
-                  : is_raw(s)                    ? "raw"
+                  : file_is_raw(s)               ? "raw"
                                                  : "timestamps");
     if (w->lines >= 0)
         json_object_set_new(file, "lines", json_integer(shown < w->lines ? w->lines - shown : 0));
@@ -210,7 +225,9 @@ json_t *cursor_begin(struct cursor *c, const struct serve_wish *w)
     /* Who goes on has read the files already, if it wanted them. */
     struct stat st;
     const char *path = w->after != NULL || move_to_wish(c, w) ? NULL : find_file(c->stream, &st);
-    bool untimed = path != NULL && w->since_us >= 0 && is_raw(c->stream);
+    if (path != NULL && has_more_than_files(c, &st))
+        path = NULL;
+    bool untimed = path != NULL && w->since_us >= 0 && file_is_raw(c->stream);
     if (path == NULL || untimed)
         return describe(c, begins, untimed, NULL);
     move_behind_file(c, &st);

@@ -308,6 +308,54 @@ static void test_file_without_times(void **state)
     unlink(path);
 }
 
+/* All of A is in memory, from the line TEXT of ours on, N lines. */
+static void memory_alone(const struct rig_stream *a, const char *text, size_t n)
+{
+    const json_t *s = reply(ask(peers, "'services':null"), 1, 0);
+    assert_true(json_is_null(json_object_get(s, "file")));
+    (void)next_line(peers, (long long)a->d.id, text);
+    for (size_t i = 1; i < n; i++)
+        (void)next_is(peers, "line");
+    end(peers);
+}
+
+/* A file that has taken the place of another one has less than memory, unless there are rotated ones of it. */
+static void test_file_that_begins_later(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/foster-serve-XXXXXX", other[64], rotated[96];
+    int fd = mkstemp(path);
+    const struct spec_log log = {.driver = SPEC_LOG_FILE, .path = path, .max_file = 2, .file_mode = 0600};
+    struct rig_stream *a = rig_add(&rig, "a", &log, RING);
+    rig_start(&rig);
+    say(a, "one\ntwo\n");
+    /* Another program rotates it, and makes a new one. */
+    snprintf(other, sizeof other, "%s.1", path);
+    close(fd);
+    assert_int_equal(rename(path, other), 0);
+    fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    memory_alone(a, "one", 2);
+    /* The settings name another one. */
+    a->log.path = other;
+    assert_int_equal(unlink(other), 0);
+    const struct message set = {.kind = MESSAGE_SET, .id = a->d.id, .stream = a->d, .fds = {-1, -1}};
+    rig_send(&rig, &set);
+    say(a, "three\n");
+    memory_alone(a, "one", 3);
+    snprintf(rotated, sizeof rotated, "%s.20261122T081530.123456Z", other);
+    close(fd);
+    fd = open(rotated, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    const json_t *file = file_before(peers, a, "'services':null");
+    assert_int_equal(number(file, "size"), 0);
+    (void)next_line(peers, 1, "three");
+    end(peers);
+    rig_finish(&rig);
+    close(fd);
+    assert_true(unlink(path) == 0 && unlink(other) == 0 && unlink(rotated) == 0);
+}
+
 static void test_bytes_that_are_no_text(void **state)
 {
     (void)state;
@@ -506,6 +554,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_was_written_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_since, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_without_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_that_begins_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_that_are_no_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_following, setup, teardown),
         cmocka_unit_test_setup_teardown(test_services_that_come_later, setup, teardown),
