@@ -215,6 +215,15 @@ static void logs_advance(struct logs *v, struct logs_stream *s)
     logs_take_interrupt(v);
 }
 
+/* Both streams of a service may be without times. */
+static void logs_say_untimed(struct logs *v, const struct logs_stream *s)
+{
+    for (const struct logs_stream *other = v->streams; other < s; other++)
+        if (text_is_true(other->told, "untimed") && strcmp(logs_name(other), logs_name(s)) == 0)
+            return;
+    ctl_note(v->c, "older lines of %s have no times in its file; --since finds those in memory only", logs_name(s));
+}
+
 /* Whether S has its older lines; if not, it has to begin with what is in memory. */
 static bool logs_open(struct logs *v, struct logs_stream *s)
 {
@@ -229,7 +238,7 @@ static bool logs_open(struct logs *v, struct logs_stream *s)
         .since_us = v->c->args.since_us,
     };
     if (text_is_true(s->told, "untimed"))
-        ctl_note(v->c, "older lines of %s have no times in its file; --since finds those in memory only", logs_name(s));
+        logs_say_untimed(v, s);
     if (!json_is_object(file))
         return true;
     s->history = history_open(&w, &e);

@@ -28,6 +28,12 @@ static void logs_escape(struct buf *out, const char *text, size_t len)
     }
 }
 
+/* Whether the end of LINE is that of network protocols and Windows, CR LF, of which nobody wants to see the half. */
+static bool logs_ends_with_return(const struct view_log *line)
+{
+    return !line->partial && line->len > 0 && line->text[line->len - 1] == '\r';
+}
+
 static void logs_name(struct buf *out, const struct view *v, const struct view_logs *how, const struct view_log *line)
 {
     if (v->color)
@@ -52,7 +58,7 @@ void view_log(struct buf *out, const struct view *v, const struct view_logs *how
     if (how->raw)
         buf_add(out, line->text, line->len);
     else
-        logs_escape(out, line->text, line->len);
+        logs_escape(out, line->text, line->len - logs_ends_with_return(line));
     if (!exact || !line->partial)
         buf_putc(out, '\n');
 }

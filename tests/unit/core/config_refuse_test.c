@@ -28,7 +28,7 @@ static void refuses_bad_values(void **state)
          "f.yaml:4:16: `maybe` is not true or false; write `essential: true` or `essential: false`\n"},
         {WEB "scale: many\n", "f.yaml:4:12: `many` is not a whole number; write one from 0 to 10000\n"},
         {WEB "scale: 10001\n", "f.yaml:4:12: `10001` is out of range for `scale`; it takes 0 to 10000\n"},
-        {WEB "umask: 9\n", "f.yaml:4:12: `9` is not an octal mode; write e.g. \"022\"\n"},
+        {WEB "umask: 9\n", "f.yaml:4:12: `9` is not an octal mode; write e.g. \"022\" or \"0750\"\n"},
         {WEB "umask: 1777\n", "f.yaml:4:12: `1777` is out of range for `umask`; it takes 000 to 777\n"},
         {WEB "kill_mode: tre\n", "f.yaml:4:16: `tre` is not a value of `kill_mode`; did you mean `tree`? (it takes one "
                                  "of mixed, tree, main)\n"},
@@ -271,7 +271,7 @@ static void goes_on_after_errors_of_the_tree(void **state)
          "f.yaml:4:12: `many` is not a whole number; write one from 0 to 10000\n"},
         {"x-a: &a { scale: 2 }\nservices:\n  web:\n    <<: *a\n    <<: *a\n    command: run\n    umask: 9\n",
          "f.yaml:5:5: \"<<\" is already on line 4; write one, with a list: <<: [*a, *b]\n"
-         "f.yaml:7:12: `9` is not an octal mode; write e.g. \"022\"\n"},
+         "f.yaml:7:12: `9` is not an octal mode; write e.g. \"022\" or \"0750\"\n"},
         {WEB "comand: \"${NOPE}\"\n", "f.yaml:4:5: unknown key `comand` in a service; did you mean `command`?\n"
                                       "f.yaml:4:13: variable NOPE is not set; set it, or write ${NOPE:-default}\n"},
         {"defaults: { comand: \"${NOPE}\" }\n" WEB "\n",

@@ -13,6 +13,9 @@
 #define LOGS(params) "\"method\":\"logs\",\"params\":" params
 #define STREAM(id, name)                                                                                               \
     "{\"id\":" id ",\"name\":\"" name "\",\"stream\":\"stdout\",\"begins\":0,\"from\":0,\"file\":null}"
+#define UNTIMED(id, name)                                                                                              \
+    "{\"id\":" id ",\"name\":\"" name "\",\"stream\":\"stdout\",\"begins\":9,\"from\":9,\"untimed\":true,\"file\":"    \
+    "null}"
 #define STREAMS(list)      RESULT("{\"streams\":[" list "]}")
 #define TOLD(name, params) "{\"method\":\"" name "\",\"params\":{" params "}}\n"
 #define LINE(id, at, second, text)                                                                                     \
@@ -51,6 +54,13 @@ static const struct run_case shown[] = {
      "web | a\tb\\x1b[1m\\x00\\xc2\\x9b?\\xe2\\x80\\xaec\xc3\xbc\nweb | \\xff"
      "ab\n",
      NULL},
+    /* But for the first half of what ends a line elsewhere. */
+    {{"logs"},
+     {{LOGS("{\"follow\":false}"), STREAMS(STREAM("1", "web")) LINE("1", "1", "01", "one\\rtwo\\r\"")
+                                       LINE("1", "2", "01", "more\\r\",\"partial\":true") END}},
+     0,
+     "web | one\\x0dtwo\nweb | more\\x0d\n",
+     NULL},
     {{"logs", "--raw"},
      {{LOGS("{\"follow\":false}"),
        STREAMS(STREAM("1", "web")) LINE("1", "1", "01", "\\u001b[1m\"") LINE("1", "2", "01",
@@ -74,6 +84,14 @@ static const struct run_case shown[] = {
      "\"continues\":false,\"partial\":false,\"bytes\":\"/w==\"}\n"
      "{\"service\":\"web\",\"stream\":\"stdout\",\"gap\":30}\n",
      NULL},
+    /* Both streams of web have no times: that is said once. */
+    {{"logs", "--since", "2026-11-22T08:15:30Z"},
+     {{LOGS("{\"since_us\":1795335330000000,\"follow\":false}"),
+       STREAMS(UNTIMED("1", "web") "," UNTIMED("2", "web") "," UNTIMED("3", "db")) END}},
+     0,
+     "",
+     "fosterctl: older lines of web have no times in its file; --since finds those in memory only\n"
+     "fosterctl: older lines of db have no times in its file; --since finds those in memory only\n"},
     /* To follow is to go on until the end is told, or the time is over. */
     {{"logs", "-f", "-n0"},
      {{LOGS("{\"lines\":0,\"follow\":true}"),
