@@ -19,7 +19,7 @@
 enum {
     /* How long PID 1 waits between TERM and KILL for processes that no service of ours owns, and how long output that
      * goes out slowly may hold up our exit. */
-    LEAVE_GRACE_S = 10,
+    LEAVE_GRACE_MS = 10000,
     /* How long it then waits for those whom SIGKILL has not ended, since it may not signal them or they hang in the
      * kernel. They die with their namespace. */
     LEAVE_LAST_S = 2,
@@ -52,13 +52,13 @@ static void leave_loop(struct engine *g)
 
 /* How long those who are left may take: what remains of the whole stop's budget, so that whoever stops us is not kept
  * waiting longer than promised. */
-static double leave_grace(const struct engine *g)
+static int64_t leave_grace_ms(const struct engine *g)
 {
     int64_t budget = g->set->supervisor.stop_timeout_ms;
     if (budget <= 0)
-        return LEAVE_GRACE_S;
+        return LEAVE_GRACE_MS;
     int64_t left = g->stop_asked_ms > 0 ? g->stop_asked_ms + budget - sys_now_ms() : budget;
-    return left > 0 ? (double)left / 1000. : 0.;
+    return left > 0 ? left : 0;
 }
 
 static void leave_wait_for_output(struct engine *g)
@@ -76,7 +76,7 @@ static bool leave_output(struct engine *g)
     if (logger_host_leave(&g->logger))
         return true;
     g->clearing = g->ending_output = true;
-    g->output_until_ms = sys_now_ms() + (int64_t)(leave_grace(g) * 1000.);
+    g->output_until_ms = sys_now_ms() + leave_grace_ms(g);
     leave_wait_for_output(g);
     return false;
 }
@@ -101,7 +101,7 @@ static void leave_end(struct engine *g)
     g->ending_strangers = true;
     log_info("ending what no service owns");
     (void)census_signal_everything(g, SIGTERM);
-    loop_arm(g->loop, &g->clear_timer, leave_grace(g));
+    loop_arm(g->loop, &g->clear_timer, (double)leave_grace_ms(g) / 1000.);
 }
 
 static void leave_check_rest(struct engine *g)
