@@ -470,11 +470,8 @@ static bool sink_open(struct stream *s)
     struct file *f = mem_alloc(sizeof *f);
     if (f == NULL)
         return false;
-    *f = (struct file){.stream = s,
-                       .dir_fd = -1,
-                       .fd = -1,
-
-                       .within = s->ring.head->line.within && s->log.format == SPEC_LOG_TEXT};
+    *f = (struct file){
+        .stream = s, .dir_fd = -1, .fd = -1, .within = s->ring.head->line.within && s->log.format == SPEC_LOG_TEXT};
     ev_timer_init(&f->retry, on_retry, 0., 0.);
     ev_timer_init(&f->age, on_age, 0., 0.);
     f->retry.data = f->age.data = f;

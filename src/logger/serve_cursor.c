@@ -116,30 +116,34 @@ static const char *find_file(const struct stream *s, struct stat *ret)
     return path;
 }
 
+/* What the driver knows of the file of S. NULL: nothing, for lines do not go there. */
+static const struct file *known_file(const struct stream *s)
+{
+    return s->sink == &sink_file ? file_of(s) : NULL;
+}
+
 /* So many bytes at the end of the file that is ST are those before `sent` in memory. */
 static uint64_t in_both(const struct stream *s, const struct stat *st)
 {
     const struct logring_head *h = s->ring.head;
     uint64_t size = (uint64_t)st->st_size;
-    const struct file *f = s->sink == &sink_file ? file_of(s) : NULL;
+    const struct file *f = known_file(s);
     if (f == NULL || f->ino != st->st_ino || h->lost_bytes != h->lost_told)
         return 0;
     return f->mirrored < size ? f->mirrored : size;
 }
 
-/* Whether memory has more than the files that begin with the one that is ST: C stands at lines that went to another
- * one, which has been moved away or is not named any more. */
+/* Whether memory has all that is in the files, of which ST is the present one, and more: C stands at lines that went to
+ * another one, which has been moved away or is not named any more. */
 static bool has_more_than_files(const struct cursor *c, const struct stat *st)
 {
-    const struct file *f = c->stream->sink == &sink_file ? file_of(c->stream) : NULL;
+    const struct file *f = known_file(c->stream);
     struct logfile_list older;
     if (f == NULL || f->dir_fd < 0)
         return false;
     /* An empty one that is not ours yet has taken the place of the one that is. */
-    bool has_all = f->ino == st->st_ino ? c->at < f->begun : st->st_size == 0;
-    if (!has_all)
-        return false;
-    if (logfile_list(f->dir_fd, f->base, false, &older) != 0)
+    bool began_elsewhere = f->ino == st->st_ino ? c->at < f->begun : st->st_size == 0;
+    if (!began_elsewhere || logfile_list(f->dir_fd, f->base, false, &older) != 0)
         return false;
     bool is_alone = older.n == 0;
     logfile_list_done(&older);

@@ -308,7 +308,7 @@ static void test_file_without_times(void **state)
     unlink(path);
 }
 
-/* All of A is in memory, from the line TEXT of ours on, N lines. */
+/* Whoever asks for all that A has said gets it from memory alone: N lines, of which TEXT is the first. */
 static void memory_alone(const struct rig_stream *a, const char *text, size_t n)
 {
     const json_t *s = reply(ask(peers, "'services':null"), 1, 0);
