@@ -252,6 +252,19 @@ static pid_t start(const char *const *argv, const char *out)
     _exit(127);
 }
 
+/* One that reads IN and writes OUT; the other descriptors of ours are closed on exec. */
+static pid_t start_between(int in, int out, const char *const *argv)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(in, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
 static struct figures figures_of(int64_t from_ns, int64_t to_ns, int64_t cpu_ns, size_t size)
 {
     return (struct figures){
@@ -269,24 +282,11 @@ static struct figures run_pipeline(const struct mover *m, size_t at_a_time, size
     expand(m->command, command);
     snprintf(a, sizeof a, "%zu", at_a_time);
     snprintf(b, sizeof b, "%zu", size);
-    if (pipe(fds) != 0)
+    if (pipe2(fds, O_CLOEXEC) != 0)
         fail("pipe");
-    pid_t writer = fork();
-    if (writer == 0) {
-        dup2(fds[1], STDOUT_FILENO);
-        close(fds[0]);
-        close(fds[1]);
-        execl(self, self, "--write", a, b, in_dir("start"), (char *)NULL);
-        _exit(127);
-    }
-    pid_t mover = fork();
-    if (mover == 0) {
-        dup2(fds[0], STDIN_FILENO);
-        close(fds[0]);
-        close(fds[1]);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
+    const char *const writing[] = {self, "--write", a, b, in_dir("start"), NULL}, *const moving[] = {"sh", "-c",
+                                                                                                     command, NULL};
+    pid_t writer = start_between(STDIN_FILENO, fds[1], writing), mover = start_between(fds[0], STDOUT_FILENO, moving);
     close(fds[0]);
     close(fds[1]);
     wait4(mover, NULL, 0, &ru);
@@ -433,18 +433,6 @@ static pid_t start_bare_reader(const int *fds, int n_fds, bool files)
     }
     read_barely(fds, files ? outs : NULL, n_fds);
     return 0;
-}
-
-static pid_t start_between(int in, int out, const char *const *argv)
-{
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(in, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    execvp(argv[0], (char *const *)(uintptr_t)argv);
-    _exit(127);
 }
 
 static int64_t used_by_all(const pid_t *pids, int n)
