@@ -151,6 +151,7 @@ static void v01_each_policy_and_the_verb(void **state)
     }
     struct command got = fosterctl_end(cure);
     if (zombies_say_busy(got.out)) {
+        scenario_check(s, strstr(got.out, " (actor) of stopped still holds 3: a signal has stopped it\n"));
         (void)zombies_reap(s, "sleepy");
     } else {
         fosterctl_check(s, got, 1,

@@ -8,6 +8,7 @@
 #include "scenario/support/fosterctl.h"
 #include "scenario/support/procs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,9 +37,13 @@ size_t zombies_reap(struct scenario *s, const char *service)
             scenario_skip("no process may be traced here");
         }
         const char *at = strstr(got.out, reaped);
-        n += at ? strtoul(at + strlen(reaped), NULL, 10) : 0;
+        size_t now = at ? strtoul(at + strlen(reaped), NULL, 10) : 0;
+        n += now;
         if (!zombies_say_busy(got.out)) {
-            fosterctl_check(s, got, 0, "* has waited for * zombie*\n", "");
+            char wanted[128];
+            (void)snprintf(wanted, sizeof(wanted), "* (sleep) of %s has waited for %zu zombie%s\n", service, now,
+                           now == 1 ? "" : "s");
+            fosterctl_check(s, got, 0, wanted, "");
             return n;
         }
         (void)scenario_time_left(s);

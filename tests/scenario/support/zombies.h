@@ -17,8 +17,8 @@ size_t zombies_of(pid_t pid);
  * is nobody's fault. */
 bool zombies_say_busy(const char *text);
 
-/** Has the zombies of SERVICE reaped, again while the machine is too busy, and checks that this succeeds; how many have
- * been. Skips the test where no process may be traced. */
+/** Has the zombies of SERVICE, a sleep(1), reaped, again while the machine is too busy, and checks that this succeeds;
+ * how many have been. Skips the test where no process may be traced. */
 size_t zombies_reap(struct scenario *s, const char *service);
 
 #endif
