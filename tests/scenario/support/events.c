@@ -125,6 +125,9 @@ static void note_event(struct scenario *s, const struct scenario_event *e)
     } else if (!strcmp(e->event, "settled")) {
         s->fds_settled = procs_descriptors(s->pid);
         s->live_settled = s->n_live;
+    } else if (!strcmp(e->event, "state")) {
+        s->n_starting += strstr(e->msg, "-> starting") != NULL;
+        s->n_starting -= strstr(e->msg, "starting ->") != NULL;
     }
 }
 

@@ -52,6 +52,7 @@ struct scenario {
     size_t n_raw;
     size_t cap_raw;
     int n_live;      /**< main processes alive, by the log */
+    int n_starting;  /**< services whose start is under way */
     int fds_settled; /**< descriptors at `settled`; -1: not yet */
     int live_settled;
     bool shares_stdio;   /**< some configuration has `driver: inherit` */

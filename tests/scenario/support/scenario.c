@@ -325,16 +325,13 @@ static void check_no_zombies(struct scenario *s)
 }
 
 /** Fails when fosterd keeps more descriptors than when it had settled. One that it reads something with at the moment
- * is gone when it has gone through its loop. */
+ * is gone when it has gone through its loop, and that of a start when that is over. */
 static void check_descriptors(struct scenario *s)
 {
     int fds = 0;
-    if (s->fds_settled < 0 || s->n_live != s->live_settled) {
-        return;
-    }
-    for (int round = 0; round < LOOPS; round++) {
+    for (int round = 0; round < LOOPS; round += s->n_starting == 0) {
         fds = procs_descriptors(s->pid);
-        if (fds <= s->fds_settled) {
+        if (s->fds_settled < 0 || s->n_live != s->live_settled || fds <= s->fds_settled) {
             return;
         }
         (void)scenario_sync(s);
