@@ -15,7 +15,7 @@
 
 #include <sys/resource.h>
 
-enum { LINE = 30, SHORT_RING = 4096, LONG_NAME = 235, GAP_MAX = 160 };
+enum { LINE = 30, SHORT_RING = 4096, LONG_NAME = 235, GAP_MAX = 160, LOWEST_PRIORITY = 19 };
 
 /* What PATH was. */
 static char *saved_path;
@@ -376,27 +376,37 @@ static void test_gzip_is_killed(void **state)
     assert_int_equal(here.len, 150 * LINE);
 }
 
-/* A pipe that a false gzip waits at: it is under way as long as we hold it. */
+/* A pipe that a false gzip waits at: it is under way as long as we hold it. It is seen at work not before it has opened
+ * the pipe: what we had let go of by then it would wait for without end. */
 static int hold_gzip(void)
 {
-    char path[128], script[256];
+    char path[128], script[320];
     snprintf(path, sizeof path, "%s/hold", here.dir);
     assert_int_equal(mkfifo(path, 0600), 0);
-    snprintf(script, sizeof script, ": >%s/begun\n/bin/cat <%s", here.dir, path);
+    snprintf(script, sizeof script, "exec <%s\necho $$ >%s/pid\n: >%s/begun\nexec /bin/cat", path, here.dir, here.dir);
     fake_gzip(script);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     return fd;
 }
 
-/* Waits until the false gzip is at work: before that, another one in its place would be run. */
+/* Waits until the false gzip is at work: before that, another one in its place would be run. It gives way to all
+ * else. */
 static void await_gzip(const struct rig_stream *s)
 {
+    char path[128];
+    int pid;
     do {
         rig_sync(&rig, s);
         (void)list_files();
     } while (!is_there("begun"));
     assert_true(has_remains());
+    snprintf(path, sizeof path, "%s/pid", here.dir);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%d", &pid), 1);
+    fclose(f);
+    assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), LOWEST_PRIORITY);
 }
 
 static void await_compressed(const struct rig_stream *s, size_t n)
