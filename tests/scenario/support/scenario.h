@@ -118,6 +118,10 @@ _Noreturn void scenario_fail(struct scenario *s, const char *fmt, ...) __attribu
         }                                                                                                              \
     } while (0)
 
+/** No wait returns an event that has been read by now: what a wait has not asked for, because it may have come or not,
+ * is not taken for what comes of the test's next step. */
+void scenario_pass_over(struct scenario *s);
+
 /** Waits for the next event EVENT (NULL: any) of SERVICE (NULL: any) that no wait has returned yet. */
 const struct scenario_event *scenario_wait(struct scenario *s, const char *event, const char *service);
 
