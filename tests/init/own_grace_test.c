@@ -29,7 +29,7 @@ static pid_t leave_behind(struct scenario *s, const struct scenario_options *o, 
 static void left_overs_are_asked_and_then_killed(void **state)
 {
     struct scenario *s = own_new();
-    (void)leave_behind(s, NULL, "fosterd --grace 50ms", *state, "on TERM [ say ear told ]");
+    (void)leave_behind(s, NULL, "fosterd --grace 500ms", *state, "on TERM [ say ear told ]");
     own_hear(s, "told");
     own_end(s, 5);
 }
@@ -46,7 +46,7 @@ static void a_peer_with_the_variable_kills_left_overs(void **state)
 {
     char line[WORDS_MAX];
     struct scenario *s = own_new();
-    (void)snprintf(line, sizeof(line), "FOSTER_INIT_GRACE=50ms %s", (const char *)*state);
+    (void)snprintf(line, sizeof(line), "FOSTER_INIT_GRACE=500ms %s", (const char *)*state);
     (void)leave_behind(s, NULL, line, "orphans 1 [ setsid", "on TERM [ say ear told ]");
     own_hear(s, "told");
     own_end(s, 5);
@@ -138,7 +138,7 @@ static void pid_1_keeps_the_grace_period(void **state)
 {
     struct scenario_options o = own_pid_1();
     struct scenario *s = own_new();
-    (void)leave_behind(s, &o, "fosterd --grace 50ms", *state, "on TERM [ say ear told ]");
+    (void)leave_behind(s, &o, "fosterd --grace 500ms", *state, "on TERM [ say ear told ]");
     own_hear(s, "told");
     own_end(s, 5);
 }
@@ -195,10 +195,10 @@ int main(void)
         OWN_ROW(a_peer_with_the_variable_kills_left_overs, "dumb-init"),
         OWN_ROW(a_peer_with_the_variable_kills_left_overs, "catatonit"),
         SCENARIO(left_overs_get_what_comes_meanwhile),
-        OWN_ROW(the_command_is_killed_after_a_term, "fosterd --grace 50ms" STUBBORN),
-        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=50ms tini" STUBBORN),
-        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=50ms dumb-init" STUBBORN),
-        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=50ms catatonit" STUBBORN),
+        OWN_ROW(the_command_is_killed_after_a_term, "fosterd --grace 500ms" STUBBORN),
+        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=500ms tini" STUBBORN),
+        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=500ms dumb-init" STUBBORN),
+        OWN_ROW(the_command_is_killed_after_a_term, "FOSTER_INIT_GRACE=500ms catatonit" STUBBORN),
         OWN_ROW(every_term_is_passed_on, "fosterd --grace 0" STUBBORN),
         OWN_ROW(every_term_is_passed_on, "fosterd --grace 1h" STUBBORN),
         OWN_ROW(every_term_is_passed_on, "tini" STUBBORN),
@@ -212,8 +212,8 @@ int main(void)
         OWN_ROW(pid_1_keeps_the_grace_period, "orphans 1 [ setsid"),
         OWN_ROW(pid_1_with_grace_0_waits_for_nobody, "fork 1 ["),
         OWN_ROW(pid_1_with_grace_0_waits_for_nobody, "orphans 1 [ setsid"),
-        OWN_ROW(pid_1_waits_for_strangers_as_long_as_for_its_own, "fosterd --grace 50ms"),
-        OWN_ROW(pid_1_waits_for_strangers_as_long_as_for_its_own, "FOSTER_INIT_GRACE=50ms tini"),
+        OWN_ROW(pid_1_waits_for_strangers_as_long_as_for_its_own, "fosterd --grace 500ms"),
+        OWN_ROW(pid_1_waits_for_strangers_as_long_as_for_its_own, "FOSTER_INIT_GRACE=500ms tini"),
         SCENARIO(pid_1_with_grace_0_waits_for_no_stranger),
     };
     return SCENARIO_RUN("init_own_grace", tests);

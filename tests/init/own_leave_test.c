@@ -291,7 +291,7 @@ static void the_unseen_are_not_waited_for_longer(void **state)
 {
     pid_t left;
     (void)state;
-    struct scenario *s = with_unseen(PLAIN " --grace 50ms" UNSEEN("setsid", "on TERM [ say ear told ]"), true, &left);
+    struct scenario *s = with_unseen(PLAIN " --grace 500ms" UNSEEN("setsid", "on TERM [ say ear told ]"), true, &left);
     (void)scenario_wait_raw(s, "going without waiting");
     own_end(s, 5);
     own_kill(s, left);
@@ -312,8 +312,8 @@ int main(void)
         OWN_ROW(a_term_ends_strangers_that_pid_1_waits_for, "fosterd --wait-all --grace 1h"),
         OWN_ROW(a_term_ends_strangers_that_pid_1_waits_for, "FOSTER_INIT_WAIT_ALL=1 FOSTER_INIT_GRACE=1h tini"),
         OWN_ROW(a_second_term_kills_strangers_that_disobey, "fosterd --wait-all --grace 1h"),
-        OWN_ROW(nobody_who_disobeys_keeps_pid_1, "fosterd --grace 50ms" DISOBEYED),
-        OWN_ROW(nobody_who_disobeys_keeps_pid_1, "FOSTER_INIT_GRACE=50ms tini" DISOBEYED),
+        OWN_ROW(nobody_who_disobeys_keeps_pid_1, "fosterd --grace 500ms" DISOBEYED),
+        OWN_ROW(nobody_who_disobeys_keeps_pid_1, "FOSTER_INIT_GRACE=500ms tini" DISOBEYED),
         OWN_ROW(too_few_descriptors_are_said_and_the_end, PLAIN " -- @ACTOR@ say ear up"),
         SCENARIO(more_descriptors_are_ours_alone),
         SCENARIO(an_unseen_member_of_the_group_is_asked),

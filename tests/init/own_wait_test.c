@@ -52,7 +52,7 @@ static void with_wait_all_a_term_ends_who_is_left(void **state)
 {
     (void)state;
     struct scenario *s =
-        with_left_over("fosterd --wait-all --grace 50ms", "fork 1 [ setsid", "on TERM [ say ear told ]");
+        with_left_over("fosterd --wait-all --grace 500ms", "fork 1 [ setsid", "on TERM [ say ear told ]");
     scenario_signal(s, SIGTERM);
     own_hear(s, "told");
     own_end(s, 6);
@@ -224,7 +224,7 @@ static void the_grace_period_begins_behind_the_delay(void **state)
 {
     (void)state;
     struct scenario *s =
-        own_start("fosterd --pre-stop-delay 50ms --grace 50ms -- @ACTOR@ on TERM [ say ear told ] say ear "
+        own_start("fosterd --pre-stop-delay 50ms --grace 500ms -- @ACTOR@ on TERM [ say ear told ] say ear "
                   "up wait");
     own_hear(s, "up");
     scenario_signal(s, SIGTERM);

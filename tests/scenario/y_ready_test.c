@@ -170,7 +170,7 @@ static void y05_not_ready_in_time_is_a_failed_start(void **state)
     (void)state;
     struct scenario *s = scenario_new();
     scenario_ear(s, "ear");
-    spawn_at_own_address(s, "defaults: { type: simple, restart: no, start_timeout: 300ms }\n"
+    spawn_at_own_address(s, "defaults: { type: simple, restart: no, start_timeout: 2s }\n"
                             "services:\n"
                             "  db: { command: '@ACTOR@ wait', ready: { tcp: '@HOST@' } }\n"
                             "  hook:\n"
